@@ -1,0 +1,94 @@
+{{- define "batchtest.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "batchtest.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains (include "batchtest.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "batchtest.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "batchtest.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "batchtest.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "batchtest.labels" -}}
+{{ include "batchtest.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "batchtest.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "batchtest.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "batchtest.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- end -}}
+{{- end -}}
+
+{{- /* Namespaces that are watched, as JSON; empty when all are. */ -}}
+{{- define "batchtest.namespaces" -}}
+{{- if not .Values.watch.clusterWide -}}
+{{- default (list .Release.Namespace) .Values.watch.namespaces | uniq | toJson -}}
+{{- else -}}
+[]
+{{- end -}}
+{{- end -}}
+
+{{- define "batchtest.databaseName" -}}
+{{- printf "%s-postgres" (include "batchtest.fullname" . | trunc 54 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- define "batchtest.databaseSecret" -}}
+{{- $existing := .Values.database.existingSecret.name -}}
+{{- if and .Values.database.embedded.enabled $existing -}}
+{{- fail "set database.existingSecret.name or database.embedded.enabled, not both" -}}
+{{- else if .Values.database.embedded.enabled -}}
+{{- include "batchtest.databaseName" . -}}
+{{- else -}}
+{{- required "where are results to be stored? Set database.existingSecret.name to a Secret with the database's URL, or database.embedded.enabled=true to try BatchTest out" $existing -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "batchtest.ingestUrl" -}}
+{{- $scheme := ternary "https" "http" (ne .Values.resultIngest.tls.secretName "") -}}
+{{- printf "%s://%s-ingest.%s.svc:%v" $scheme (include "batchtest.fullname" .) .Release.Namespace .Values.resultIngest.port -}}
+{{- end -}}
+
+{{- /* What the operator does in a namespace whose BatchTests it runs. */ -}}
+{{- define "batchtest.rules" -}}
+- apiGroups: [batchtest.dev]
+  resources: [batchtests]
+  # patch: the finalizer. delete: spec.ttlSecondsAfterFinished.
+  verbs: [get, list, watch, patch, delete]
+- apiGroups: [batchtest.dev]
+  resources: [batchtests/status]
+  verbs: [patch]
+- apiGroups: [batchtest.dev]
+  # Where owner references that block deletion are protected.
+  resources: [batchtests/finalizers]
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete, deletecollection]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end -}}

@@ -1,0 +1,217 @@
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  Lexer,
+  type LineCounter,
+  type Node,
+  type Pair,
+  Parser,
+  visit,
+  type YAMLParseError,
+} from 'yaml';
+import * as wording from './manifest-wording.ts';
+
+/** A mistake in the text, at an offset in UTF-16 code units. */
+export interface TextProblem {
+  readonly offset: number;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** Where something is in the text. */
+export interface DocumentPlace {
+  readonly offset: number;
+  /** How the text spells the scalar that is there. */
+  readonly spelling: string | undefined;
+}
+
+/** A YAML or JSON document of plain values that remembers where each of them was. */
+export interface ManifestDocument {
+  readonly value: unknown;
+  /** Of the value at the path, or of what holds it when there is none. */
+  placeOf(path: readonly PropertyKey[]): DocumentPlace;
+  /** Of the name of a field. */
+  placeOfName(path: readonly PropertyKey[]): DocumentPlace;
+}
+
+export type DocumentResult =
+  | { readonly ok: true; readonly document: ManifestDocument }
+  | { readonly ok: false; readonly problems: readonly TextProblem[] };
+
+/** An API server's limit on the size of a request. */
+const MAX_MEBIBYTES = 3;
+/** A pod template is some 15 levels deep. The YAML composer recurses, and a deep recursion ends the process. */
+const MAX_DEPTH = 200;
+/** How often aliases may repeat what they stand for: as a bound on what a small file can become. */
+const MAX_ALIAS_COUNT = 100;
+
+/**
+ * Words, and forms of numbers, that are text in YAML 1.2 but not in YAML 1.1, which kubectl follows: a manifest that has
+ * them without quotes would mean something else in the cluster.
+ */
+const NOT_TEXT_IN_YAML_1_1 =
+  /^(y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF|[-+]?0b[01_]+|[-+]?[0-9][0-9_]*_[0-9_]*)$/;
+
+/** Reads the one document in a text: YAML 1.2 core with merge keys (as kubectl has them), or JSON. */
+export function readDocument(text: string, lines: LineCounter): DocumentResult {
+  lines.addNewLine(0);
+  if (Buffer.byteLength(text) > MAX_MEBIBYTES * 2 ** 20) return failed(0, wording.tooLarge(MAX_MEBIBYTES));
+  const tokens = tokenize(text, lines);
+  if ('offset' in tokens) return failed(tokens.offset, wording.nestedTooDeeply(MAX_DEPTH));
+
+  const documents = [...new Composer({ merge: true, prettyErrors: false }).compose(tokens)];
+  const syntax = documents.flatMap((document) => syntaxProblems(text, document));
+  if (syntax.length > 0) return { ok: false, problems: syntax };
+
+  const [document, second, ...others] = documents.filter((candidate) => !isEmpty(candidate));
+  if (document === undefined) return failed(0, wording.emptyFile);
+  if (second !== undefined) return failed(startOf(second), wording.severalDocuments(2 + others.length));
+
+  const misleading = misleadingNodes(document);
+  if (misleading.length > 0) return { ok: false, problems: misleading };
+  return plainValue(document);
+}
+
+function failed(offset: number, message: string): DocumentResult {
+  return { ok: false, problems: [{ offset, path: [], message }] };
+}
+
+function tokenize(text: string, lines: LineCounter) {
+  const parser = new Parser(lines.addNewLine);
+  const tokens = [];
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme));
+    if (parser.stack.length > MAX_DEPTH) return { offset: parser.offset };
+  }
+  tokens.push(...parser.end());
+  return tokens;
+}
+
+// After a first mistake in the structure, what follows is misread; a field given twice misleads nothing.
+function syntaxProblems(text: string, document: Document): TextProblem[] {
+  const isRepeatedField = ({ code }: YAMLParseError): boolean => code === 'DUPLICATE_KEY';
+  const mistake = [...document.errors, ...document.warnings].find((error) => error.code !== 'DUPLICATE_KEY');
+  const reported = mistake === undefined ? document.errors.filter(isRepeatedField) : [mistake];
+  return reported.map(({ code, message, pos }) => ({
+    offset: pos[0],
+    path: [],
+    message: syntaxMessage(code, message, text, pos),
+  }));
+}
+
+function syntaxMessage(
+  code: string,
+  message: string,
+  text: string,
+  [start]: readonly [number, number],
+): string {
+  switch (code) {
+    case 'TAB_AS_INDENT':
+      return wording.tabIndentation;
+    case 'DUPLICATE_KEY':
+      return wording.repeatedField(text.slice(start).match(/^["']?([^"':\s]+)/)?.[1] ?? '');
+    default:
+      return wording.invalidYaml(message.split('\n')[0] ?? code);
+  }
+}
+
+function isEmpty(document: Document): boolean {
+  return document.contents === null || (isScalar(document.contents) && document.contents.value === null);
+}
+
+function startOf(document: Document): number {
+  return document.contents?.range?.[0] ?? document.range?.[0] ?? 0;
+}
+
+function plainValue(document: Document): DocumentResult {
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
+    return {
+      ok: true,
+      document: {
+        value,
+        placeOf: (path) => {
+          const { name, value } = nodesAt(document, path);
+          // A block begins on the line after its name, with its first entry; a reader looks for the name.
+          return placeOf(isCollection(value) && !value.flow ? name : value, document);
+        },
+        placeOfName: (path) => placeOf(nodesAt(document, path).name, document),
+      },
+    };
+  } catch (error) {
+    // What the library throws for too many aliases; those without an anchor were refused before.
+    if (error instanceof ReferenceError) return failed(startOf(document), wording.tooManyAliases);
+    throw error;
+  }
+}
+
+/** Problems with nodes that are valid YAML, but stand for nothing or for something else than they seem to. */
+function misleadingNodes(document: Document): TextProblem[] {
+  const problems: TextProblem[] = [];
+  visit(document, {
+    Alias(_key, node, ancestors) {
+      if (node.resolve(document) !== undefined) return;
+      problems.push(problemAt(node, ancestors, wording.aliasWithoutAnchor(node.source)));
+    },
+    Scalar(key, node, ancestors) {
+      const { source, type, value } = node;
+      // JavaScript objects have a property of this name, which would take the field in.
+      if (key === 'key' && value === '__proto__')
+        problems.push(problemAt(node, ancestors, wording.forbiddenName('__proto__')));
+      if (type === 'PLAIN' && typeof value === 'string' && NOT_TEXT_IN_YAML_1_1.test(source ?? ''))
+        problems.push(problemAt(node, ancestors, wording.readDifferentlyByKubectl(value)));
+    },
+  });
+  return problems;
+}
+
+function problemAt(node: Node, ancestors: readonly unknown[], message: string): TextProblem {
+  return { offset: node.range?.[0] ?? 0, path: pathOf([...ancestors, node]), message };
+}
+
+function pathOf(nodes: readonly unknown[]): PropertyKey[] {
+  return nodes.flatMap((node, index): PropertyKey[] => {
+    const parent = nodes[index - 1];
+    if (isPair(node)) return [nameOf(node)];
+    if (isSeq(parent)) return [parent.items.indexOf(node)];
+    return [];
+  });
+}
+
+function nameOf(pair: Pair): string {
+  return isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
+}
+
+/** The nodes of the value at a path and of its name in the object that has it; those of the nearest holder if it has none. */
+function nodesAt(
+  document: Document,
+  path: readonly PropertyKey[],
+): { readonly name: unknown; readonly value: unknown } {
+  let name: unknown = document.contents;
+  let value: unknown = document.contents;
+  for (const part of path) {
+    const holder = isAlias(value) ? value.resolve(document) : value;
+    if (isMap(holder)) {
+      const pair = holder.items.find((item) => nameOf(item) === String(part));
+      if (pair === undefined) break;
+      name = pair.key;
+      value = pair.value ?? pair.key;
+    } else if (isSeq(holder) && typeof part === 'number' && holder.items.length > part) {
+      value = holder.items[part];
+      name = value;
+    } else break;
+  }
+  return { name, value };
+}
+
+function placeOf(node: unknown, document: Document): DocumentPlace {
+  if (!isNode(node)) return { offset: startOf(document), spelling: undefined };
+  return { offset: node.range?.[0] ?? startOf(document), spelling: isScalar(node) ? node.source : undefined };
+}

@@ -1,0 +1,169 @@
+import { LineCounter } from 'yaml';
+import type { z } from 'zod';
+import { API_VERSION, KIND } from './constants.ts';
+import { batchTestStructuralSchema } from './crd.ts';
+import { readDocument, type TextProblem } from './manifest-document.ts';
+import { formatPath, type ManifestProblem } from './manifest-problem.ts';
+import * as wording from './manifest-wording.ts';
+import { type BatchTest, batchTestSchema, objectMetaSchema } from './schema.ts';
+import type { StructuralSchema } from './structural-schema.ts';
+import { structuralFromZod } from './zod-to-structural.ts';
+
+export { formatProblem, type ManifestProblem } from './manifest-problem.ts';
+
+export type ManifestResult =
+  | { readonly ok: true; readonly batchTest: BatchTest }
+  | { readonly ok: false; readonly problems: readonly ManifestProblem[] };
+
+/**
+ * Reads and validates a manifest: one BatchTest in YAML or JSON. A manifest that is refused has at least one problem;
+ * they come in the order of the text. `sourceName` is the file's name, for the problems. Never throws for a user's mistake.
+ */
+export function parseManifest(text: string, sourceName: string): ManifestResult {
+  const lines = new LineCounter();
+  const refused = (problems: readonly TextProblem[]): ManifestResult => ({
+    ok: false,
+    problems: [...problems]
+      .sort((a, b) => a.offset - b.offset)
+      .map(({ offset, path, message }) => {
+        const { line, col } = lines.linePos(offset);
+        return { source: sourceName, line, column: col, path: formatPath(path), message };
+      }),
+  });
+
+  const read = readDocument(text, lines);
+  if (!read.ok) return refused(read.problems);
+  const { document } = read;
+  const result = validate(document.value, (path) => document.placeOf(path).spelling);
+  if (result.ok) return result;
+  return refused(
+    result.problems.map(({ path, message, atName }) => {
+      const { offset } = atName ? document.placeOfName(path) : document.placeOf(path);
+      return { path, message, offset };
+    }),
+  );
+}
+
+/** Validates a manifest that is an object already; as `parseManifest`, but its problems have no line. */
+export function validateManifest(manifest: unknown, sourceName: string): ManifestResult {
+  const result = validate(manifest, () => undefined);
+  if (result.ok) return result;
+  const problems = result.problems.map(({ path, message }) => ({
+    source: sourceName,
+    line: undefined,
+    column: undefined,
+    path: formatPath(path),
+    message,
+  }));
+  return { ok: false, problems };
+}
+
+/** A problem is at the value of a field, or at its name when that is what is wrong. */
+interface FieldProblem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly atName?: boolean;
+}
+
+type Validation =
+  | { readonly ok: true; readonly batchTest: BatchTest }
+  | { readonly ok: false; readonly problems: readonly FieldProblem[] };
+
+/** `spellingOf` tells how the source spells the scalar at a path. */
+function validate(
+  manifest: unknown,
+  spellingOf: (path: readonly PropertyKey[]) => string | undefined,
+): Validation {
+  const schema = manifestSchema();
+  const value = withoutEmptyFields(manifest, schema);
+  const foundAt = (path: readonly PropertyKey[]): wording.FoundValue => ({
+    value: valueAt(value, path),
+    spelling: spellingOf(path),
+  });
+  if (!isObject(value))
+    return { ok: false, problems: [{ path: [], message: wording.notAnObject(foundAt([])) }] };
+
+  const result = batchTestSchema.safeParse(value, { error: () => wording.UNWORDED });
+  if (result.success) return { ok: true, batchTest: result.data };
+  const { issues } = result.error;
+  // In an object of another kind every further field would be unknown.
+  const anotherKind = issues.filter(({ path }) => path[0] === 'kind' && Object.hasOwn(value, 'kind'));
+  return {
+    ok: false,
+    problems: (anotherKind.length > 0 ? anotherKind : issues).flatMap((issue) =>
+      problemsOf(issue, schema, foundAt),
+    ),
+  };
+}
+
+function problemsOf(
+  issue: z.core.$ZodIssue,
+  schema: StructuralSchema,
+  foundAt: (path: readonly PropertyKey[]) => wording.FoundValue,
+): FieldProblem[] {
+  const place = schemaAt(schema, issue.path);
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({
+      path: [...issue.path, key],
+      message: wording.unknownField(key, Object.keys(place.properties ?? {})),
+      atName: true,
+    }));
+  const message = wording.wrongValue(issue, foundAt(issue.path), place);
+  return [{ path: issue.path, message, atName: issue.code === 'invalid_key' }];
+}
+
+let cachedManifestSchema: StructuralSchema | undefined;
+
+/** The structural schema of a manifest: the CRD's, and what the API server itself requires of the rest. */
+function manifestSchema(): StructuralSchema {
+  cachedManifestSchema ??= withManifestHeader(batchTestStructuralSchema());
+  return cachedManifestSchema;
+}
+
+function withManifestHeader(schema: StructuralSchema): StructuralSchema {
+  return {
+    ...schema,
+    properties: {
+      ...schema.properties,
+      apiVersion: { type: 'string', enum: [API_VERSION] },
+      kind: { type: 'string', enum: [KIND] },
+      metadata: structuralFromZod(objectMetaSchema),
+    },
+  };
+}
+
+/**
+ * The value without fields that hold nothing (`args:` and no more), as the API server drops them. In a map of free names an
+ * empty entry stays, and is refused: the API server would silently lose a parameter.
+ */
+function withoutEmptyFields(value: unknown, schema: StructuralSchema | undefined): unknown {
+  if (Array.isArray(value)) return value.map((entry) => withoutEmptyFields(entry, schema?.items));
+  if (!isObject(value)) return value;
+  const fields = Object.entries(value).flatMap(([name, field]): [string, unknown][] => {
+    const property = schema?.properties?.[name];
+    if (field === null && property !== undefined) return [];
+    return [[name, withoutEmptyFields(field, property ?? schema?.additionalProperties)]];
+  });
+  return Object.fromEntries(fields);
+}
+
+function schemaAt(schema: StructuralSchema, path: readonly PropertyKey[]): StructuralSchema {
+  return path.reduce<StructuralSchema>(
+    (place, part) =>
+      (typeof part === 'number' ? place.items : place.properties?.[String(part)]) ??
+      place.additionalProperties ??
+      {},
+    schema,
+  );
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((holder, part) => {
+    if (Array.isArray(holder)) return holder[Number(part)];
+    return isObject(holder) && Object.hasOwn(holder, part) ? holder[String(part)] : undefined;
+  }, value);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

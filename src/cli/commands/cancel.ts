@@ -1,0 +1,54 @@
+import { Command } from 'commander';
+import { cancelLocalRun } from '../../runner/cancel-local-run.ts';
+import { type DataDirectoryFlag, dataDirectoryOption } from '../common-options.ts';
+import { UsageError } from '../failure.ts';
+import type { ProcessContext } from '../process-context.ts';
+import { clusterOptions, engineOption } from '../run-options.ts';
+import { withResultStore } from '../store-access.ts';
+import { storedRun } from '../stored-run.ts';
+
+interface CancelFlags extends DataDirectoryFlag {
+  readonly engine?: 'local' | 'kubernetes';
+  readonly kubeconfig?: string;
+  readonly namespace?: string;
+}
+
+export const cancelCommand = (context: ProcessContext): Command =>
+  clusterOptions(
+    new Command('cancel')
+      .description('end a run for good; what is stored of it stays')
+      .argument('<run>', 'UID of a run, the beginning of one, or the name of a BatchTest')
+      .addOption(engineOption()),
+  )
+    .addOption(dataDirectoryOption())
+    .addHelpText(
+      'after',
+      `
+With --engine kubernetes the BatchTest of that name is cancelled in the
+cluster, whether or not its results can be read from here.`,
+    )
+    .action(async (reference: string, flags: CancelFlags) => {
+      const say = (text: string): void => {
+        context.stdout.write(`${text}\n`);
+      };
+      const { environment } = context;
+      if (flags.engine === 'kubernetes')
+        return say(
+          await cancelInCluster(
+            { name: reference, uid: undefined, namespace: undefined },
+            { ...flags, environment },
+          ),
+        );
+      const outcome = await withResultStore(flags, environment, async (store) => {
+        const run = await storedRun(store, reference);
+        if (run.state !== 'Running')
+          throw new UsageError(`run ${run.uid} (${run.name}) is over: ${run.state}`);
+        return run.engine === 'local' ? cancelLocalRun(store, run) : run;
+      });
+      say(typeof outcome === 'string' ? outcome : await cancelInCluster(outcome, { ...flags, environment }));
+    });
+
+/** Loaded when it is needed, so that no other command carries what talks to a cluster. */
+const cancelInCluster: typeof import('../../runner/cancel-cluster-run.ts')['cancelClusterRun'] = async (
+  ...of
+) => (await import('../../runner/cancel-cluster-run.ts')).cancelClusterRun(...of);

@@ -1,0 +1,101 @@
+import { Defaults } from '../api/v1alpha1/constants.ts';
+import type { Comparison, Objective } from '../api/v1alpha1/schema.ts';
+import type { Candidate } from './candidate.ts';
+import type { PreviousRun } from './previous-run.ts';
+
+/** What of a run is compared; a stored run is one. Trials that have no accepted result have no metrics. */
+export interface ComparableRun {
+  readonly manifest: {
+    readonly spec: {
+      readonly objective: Objective;
+      /** Absent in what was stored before there was such a field. */
+      readonly comparison?: Comparison;
+    };
+  };
+  readonly variants: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly parameters: Readonly<Record<string, string>>;
+    /** The look at which the variant was stopped early; undefined when it was not. */
+    readonly stoppedAtLook?: number | undefined;
+  }[];
+  /** The earlier run that gates compare with; undefined when none does, and when there was none. */
+  readonly previousRun?: PreviousRun | undefined;
+  readonly trialDetails: readonly {
+    readonly variantId: string;
+    readonly phase: 'Pending' | 'Succeeded' | 'Failed' | 'Cancelled' | 'Skipped';
+    readonly metrics: ReadonlyMap<string, number>;
+  }[];
+}
+
+/** How a run is to be compared. */
+export const comparisonOf = ({ manifest }: ComparableRun): Comparison =>
+  manifest.spec.comparison ?? { confidence: Defaults.confidence };
+
+/** What a run holds of one of its variants. */
+export interface VariantRecord {
+  readonly variant: ComparableRun['variants'][number];
+  readonly trials: Readonly<
+    Record<'total' | 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'skipped', number>
+  >;
+  /** Values of the successful trials by metric. */
+  readonly samples: ReadonlyMap<string, readonly number[]>;
+}
+
+/** A record of every variant, in their order. */
+export function variantRecords({ variants, trialDetails }: ComparableRun): readonly VariantRecord[] {
+  const records = new Map(
+    variants.map((variant) => [
+      variant.id,
+      {
+        variant,
+        trials: { total: 0, pending: 0, succeeded: 0, failed: 0, cancelled: 0, skipped: 0 },
+        samples: new Map<string, number[]>(),
+      },
+    ]),
+  );
+  for (const { variantId, phase, metrics } of trialDetails) {
+    const record = records.get(variantId);
+    if (record === undefined) continue;
+    record.trials.total += 1;
+    record.trials[countOf(phase)] += 1;
+    if (phase !== 'Succeeded') continue;
+    for (const [name, value] of metrics) {
+      const values = record.samples.get(name);
+      if (values === undefined) record.samples.set(name, [value]);
+      else values.push(value);
+    }
+  }
+  return [...records.values()];
+}
+
+/** The variant as one of those that are compared; undefined when it has a failed trial, or no successful one. */
+export function candidateOf(
+  { variant, trials, samples }: VariantRecord,
+  { metrics }: Objective,
+): Candidate | undefined {
+  if (trials.failed > 0 || trials.succeeded === 0) return undefined;
+  const values = metrics.flatMap(({ name }) => {
+    const list = samples.get(name);
+    return list === undefined ? [] : [list];
+  });
+  if (values.length !== metrics.length) return undefined;
+  return { name: variant.name, samples: values, isStopped: variant.stoppedAtLook !== undefined };
+}
+
+function countOf(
+  phase: ComparableRun['trialDetails'][number]['phase'],
+): 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'skipped' {
+  switch (phase) {
+    case 'Pending':
+      return 'pending';
+    case 'Succeeded':
+      return 'succeeded';
+    case 'Failed':
+      return 'failed';
+    case 'Cancelled':
+      return 'cancelled';
+    case 'Skipped':
+      return 'skipped';
+  }
+}

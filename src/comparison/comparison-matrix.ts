@@ -1,0 +1,152 @@
+import type { Objective } from '../api/v1alpha1/schema.ts';
+import { type BaselineComparison, differenceFromBaseline, verdicts } from './baseline-comparison.ts';
+import { type Candidate, meansOfSamples } from './candidate.ts';
+import {
+  type ComparableRun,
+  candidateOf,
+  comparisonOf,
+  type VariantRecord,
+  variantRecords,
+} from './comparable-run.ts';
+import { momentsOf } from './moments.ts';
+import { paretoFront } from './pareto-front.ts';
+import { previousVerdicts } from './previous-run.ts';
+import { type SampleSummary, sampleSummary } from './sample-summary.ts';
+import { standings } from './standing.ts';
+
+/** One metric over the successful trials of one variant. */
+export interface MetricSummary extends SampleSummary {
+  /** Null without a baseline, for the baseline itself, and when one of the two is not compared. */
+  readonly vsBaseline: BaselineComparison | null;
+  /** The comparison with the same variant of the earlier run; null where no gate compares with that, or it has no such variant. */
+  readonly vsPreviousRun: BaselineComparison | null;
+}
+
+/** How one variant did. */
+export interface ComparisonRow {
+  /** Name of the variant. */
+  readonly variant: string;
+  readonly variantId: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly trials: VariantRecord['trials'];
+  /** Every metric that was reported: those of the objective in its order, then the others by name. */
+  readonly metrics: Readonly<Record<string, MetricSummary>>;
+  /** In [0, 1] as `scores` defines it; null for a variant that has a failed trial, or no successful one. */
+  readonly score: number | null;
+  /** 1 is best; equal scores share a rank and leave out the following ones (1, 2, 2, 4). Null for a variant that cannot be best. */
+  readonly rank: number | null;
+  /** The look at which it was found to be behind, so that no more of it was run; null unless it was stopped early. */
+  readonly stoppedAtLook: number | null;
+  /** True when no other ranked variant is at least as good on every metric of the objective and better on one. */
+  readonly pareto: boolean;
+}
+
+/**
+ * One row per variant, the best first, then those that were stopped early; variants without a score come last, in their own order. A
+ * variant has a score when it has a successful trial and no failed one, as in `MetricSamples`.
+ */
+export function comparisonMatrix(run: ComparableRun): readonly ComparisonRow[] {
+  const { objective } = run.manifest.spec;
+  const { baseline, confidence, tieBreak = [] } = comparisonOf(run);
+  const records = variantRecords(run);
+  const ranked = records.flatMap((record) => {
+    const candidate = candidateOf(record, objective);
+    return candidate === undefined ? [] : [{ record, candidate }];
+  });
+  const candidates = ranked.map(({ candidate }) => candidate);
+  const contenders = candidates.map(({ samples, isStopped = false }) => ({
+    means: meansOfSamples(samples),
+    isStopped,
+  }));
+  const means = contenders.map((contender) => contender.means);
+  const front = paretoFront(objective, means);
+  const compare = comparisonWith(baseline, objective, Number(confidence), records, candidates);
+  const comparePrevious = comparisonWithPrevious(run, candidates);
+  const row = (
+    record: VariantRecord,
+    isCompared: boolean,
+  ): Omit<ComparisonRow, 'score' | 'rank' | 'pareto'> => ({
+    variant: record.variant.name,
+    variantId: record.variant.id,
+    parameters: record.variant.parameters,
+    trials: record.trials,
+    stoppedAtLook: record.variant.stoppedAtLook ?? null,
+    metrics: Object.fromEntries(
+      orderedMetrics(record, objective).map(([name, values]) => {
+        const summary = sampleSummary(values, Number(confidence));
+        const vsBaseline = isCompared ? compare(record.variant.name, name, summary) : null;
+        const vsPreviousRun = isCompared ? comparePrevious(record.variant.name, name, summary) : null;
+        return [name, { ...summary, vsBaseline, vsPreviousRun }];
+      }),
+    ),
+  });
+  const unranked = new Set(records);
+  const rows = standings(objective, tieBreak, contenders).flatMap(({ candidate, score, rank }) => {
+    const record = ranked[candidate]?.record;
+    if (record === undefined) return [];
+    unranked.delete(record);
+    return [{ ...row(record, true), score, rank, pareto: front.has(candidate) }];
+  });
+  const rest = [...unranked].map((record) => ({
+    ...row(record, false),
+    score: null,
+    rank: null,
+    pareto: false,
+  }));
+  return [...rows, ...rest];
+}
+
+/** The metrics of the objective in its order, then the others by name. */
+function orderedMetrics(
+  { samples }: VariantRecord,
+  { metrics }: Objective,
+): readonly (readonly [name: string, values: readonly number[]])[] {
+  const first = metrics.map(({ name }) => name).filter((name) => samples.has(name));
+  const others = [...samples.keys()].filter((name) => !first.includes(name)).sort();
+  return [...first, ...others].map((name) => [name, samples.get(name) ?? []] as const);
+}
+
+/** Compares a metric of a candidate with that of the same variant of the earlier run; null where there is nothing to compare with. */
+function comparisonWithPrevious(
+  run: ComparableRun,
+  candidates: readonly Candidate[],
+): (variant: string, metric: string, summary: SampleSummary) => BaselineComparison | null {
+  const { previousRun } = run;
+  if (previousRun === undefined) return () => null;
+  const { objective } = run.manifest.spec;
+  const comparison = comparisonOf(run);
+  const judged = previousVerdicts(objective, comparison, previousRun, candidates);
+  return (variant, metric, summary) => {
+    const previous = previousRun.samples.get(variant)?.get(metric);
+    const verdict = judged.get(variant)?.get(metric);
+    if (previous === undefined || verdict === undefined) return null;
+    return {
+      ...differenceFromBaseline(summary, momentsOf(previous), Number(comparison.confidence)),
+      ...verdict,
+    };
+  };
+}
+
+/** Compares a metric of a candidate with the baseline's; null where there is nothing to compare with. */
+function comparisonWith(
+  baseline: string | undefined,
+  objective: Objective,
+  confidence: number,
+  records: readonly VariantRecord[],
+  candidates: readonly Candidate[],
+): (variant: string, metric: string, summary: SampleSummary) => BaselineComparison | null {
+  const reference = records.find(({ variant }) => variant.name === baseline);
+  if (baseline === undefined || reference === undefined) return () => null;
+  if (!candidates.some(({ name }) => name === baseline)) return () => null;
+  const judged = verdicts(objective, confidence, baseline, candidates);
+  const summaries = new Map(
+    [...reference.samples].map(([metric, values]) => [metric, sampleSummary(values, confidence)]),
+  );
+  return (variant, metric, summary) => {
+    const of = summaries.get(metric);
+    if (variant === baseline || of === undefined) return null;
+    const difference = differenceFromBaseline(summary, of, confidence);
+    const position = objective.metrics.findIndex(({ name }) => name === metric);
+    return { ...difference, ...judged.get(variant)?.[position] };
+  };
+}

@@ -1,0 +1,28 @@
+import type { Comparison, Objective } from '../api/v1alpha1/schema.ts';
+import { type BestVariant, bestVariant } from './best-variant.ts';
+import type { Candidate } from './candidate.ts';
+import { type GateResult, gateResults, overallGate } from './gates.ts';
+import type { PreviousRun } from './previous-run.ts';
+
+/** What a comparison comes to. The status of a run that is over and all of its reports say this and nothing else. */
+export interface Conclusion {
+  /** Undefined when no variant can be called best. */
+  readonly best: BestVariant | undefined;
+  readonly gates: readonly GateResult[];
+  /** Undefined without gates. */
+  readonly gate: 'Passed' | 'Failed' | undefined;
+}
+
+/**
+ * The conclusion from the candidates of a run, in the order of the manifest. The same values give the same conclusion.
+ * @param previousRun the earlier run that gates compare with
+ */
+export function conclusionOf(
+  objective: Objective,
+  comparison: Comparison,
+  candidates: readonly Candidate[],
+  previousRun?: PreviousRun,
+): Conclusion {
+  const gates = gateResults(objective, comparison, candidates, previousRun);
+  return { best: bestVariant(objective, comparison, candidates), gates, gate: overallGate(gates) };
+}

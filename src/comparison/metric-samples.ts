@@ -1,0 +1,106 @@
+import type { Objective } from '../api/v1alpha1/schema.ts';
+import { type Candidate, meansOfSamples, type ObjectiveSamples } from './candidate.ts';
+import { type ObjectiveMeans, scores } from './score.ts';
+import { leadByTieBreak } from './standing.ts';
+
+/**
+ * The samples of the objective's metrics that a run has so far, per variant, and who is best by them. They are kept by repetition, as
+ * reports read them: sums in the order in which results happen to come in would differ from theirs in the last digit. Means are kept until
+ * a variant gets another sample, so that asking for the best costs one pass over the variants.
+ */
+export class MetricSamples {
+  readonly #objective: Objective;
+  readonly #lead: (one: ObjectiveMeans, other: ObjectiveMeans) => number;
+  /** By variant, then by repetition; undefined for one that has no result. */
+  readonly #trials: (ObjectiveMeans | undefined)[][];
+  readonly #means: (ObjectiveMeans | undefined)[];
+  readonly #disqualified = new Set<number>();
+  readonly #stopped = new Set<number>();
+
+  /** @param tieBreak metrics of the objective that decide between equal scores */
+  constructor(objective: Objective, variants: number, tieBreak: readonly string[] = []) {
+    this.#objective = objective;
+    this.#lead = leadByTieBreak(objective, tieBreak);
+    this.#trials = Array.from({ length: variants }, () => []);
+    this.#means = Array.from({ length: variants }, () => undefined);
+  }
+
+  /** Adds a successful trial's metrics; all of the objective's are among them. */
+  add(variant: number, repetition: number, metrics: ReadonlyMap<string, number>): void {
+    const trials = this.#trials[variant];
+    if (trials === undefined) return;
+    trials[repetition] = this.#objective.metrics.map(({ name }) => metrics.get(name) ?? Number.NaN);
+    this.#means[variant] = meansOfSamples(this.#samplesOf(trials));
+  }
+
+  /** A variant with a failed trial cannot be best. */
+  disqualify(variant: number): void {
+    this.#disqualified.add(variant);
+  }
+
+  /** A variant that is stopped early cannot be best. */
+  stop(variant: number): void {
+    this.#stopped.add(variant);
+  }
+
+  /** The means of a variant's successful trials; undefined while it has none. */
+  meansOf(variant: number): ObjectiveMeans | undefined {
+    return this.#means[variant];
+  }
+
+  /** The values of a variant's first trials by repetition; undefined when one of them has no result. */
+  firstTrials(variant: number, repetitions: number): readonly ObjectiveMeans[] | undefined {
+    const trials =
+      this.#trials[variant]?.slice(0, repetitions).filter((values) => values !== undefined) ?? [];
+    return trials.length === repetitions ? trials : undefined;
+  }
+
+  /**
+   * Index and score of the best variant so far; where scores are equal the one that the tie-break prefers, then the earlier one. Undefined
+   * before the first result.
+   */
+  best(): { readonly variant: number; readonly score: number } | undefined {
+    const variants: number[] = [];
+    const candidates: ObjectiveMeans[] = [];
+    this.#means.forEach((means, variant) => {
+      if (means === undefined || this.#disqualified.has(variant)) return;
+      variants.push(variant);
+      candidates.push(means);
+    });
+    let best: { variant: number; score: number; means: ObjectiveMeans } | undefined;
+    scores(this.#objective, candidates).forEach((score, position) => {
+      const variant = variants[position];
+      const means = candidates[position];
+      if (variant === undefined || means === undefined || this.#stopped.has(variant)) return;
+      const isBetter =
+        best === undefined ||
+        score > best.score ||
+        (score === best.score && this.#lead(means, best.means) > 0);
+      if (isBetter) best = { variant, score, means };
+    });
+    return best === undefined ? undefined : { variant: best.variant, score: best.score };
+  }
+
+  /** The variants that are compared, in their order. */
+  candidates(names: readonly string[]): readonly Candidate[] {
+    return this.#trials.flatMap((trials, variant) =>
+      this.#means[variant] === undefined || this.#disqualified.has(variant)
+        ? []
+        : [
+            {
+              name: names[variant] ?? '',
+              samples: this.#samplesOf(trials),
+              isStopped: this.#stopped.has(variant),
+            },
+          ],
+    );
+  }
+
+  /** By metric of the objective, then by repetition. */
+  #samplesOf(trials: readonly (ObjectiveMeans | undefined)[]): ObjectiveSamples {
+    const known = trials.filter((values) => values !== undefined);
+    return this.#objective.metrics.map((_, position) =>
+      known.map((values) => values[position] ?? Number.NaN),
+    );
+  }
+}

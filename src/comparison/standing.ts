@@ -1,0 +1,69 @@
+import type { Objective } from '../api/v1alpha1/schema.ts';
+import { positionOfMetric } from './candidate.ts';
+import { betterBy } from './goal.ts';
+import { type ObjectiveMeans, scores } from './score.ts';
+
+/** A candidate's place among the others. */
+export interface Standing {
+  /** Index of the candidate. */
+  readonly candidate: number;
+  readonly score: number;
+  /** 1 is best; equal scores share a rank and leave out the following ones (1, 2, 2, 4). Null for a candidate that was stopped early. */
+  readonly rank: number | null;
+}
+
+/** What a candidate's place depends on. */
+export interface Contender {
+  readonly means: ObjectiveMeans;
+  readonly isStopped: boolean;
+}
+
+/**
+ * The candidates, the best first, and behind all others those that were stopped early. Among equal scores the metrics of `tieBreak` decide, the first that differs, then the order in which the
+ * candidates are given, which is the manifest's.
+ */
+export function standings(
+  objective: Objective,
+  tieBreak: readonly string[],
+  candidates: readonly Contender[],
+): readonly Standing[] {
+  const lead = leadByTieBreak(objective, tieBreak);
+  const scored = scores(
+    objective,
+    candidates.map(({ means }) => means),
+  );
+  const order = candidates.map((contender, candidate) => ({
+    ...contender,
+    candidate,
+    score: scored[candidate] ?? 0,
+  }));
+  order.sort(
+    (one, other) =>
+      Number(one.isStopped) - Number(other.isStopped) ||
+      other.score - one.score ||
+      lead(other.means, one.means) ||
+      one.candidate - other.candidate,
+  );
+  let rank = 0;
+  return order.map(({ score, candidate, isStopped }, position) => {
+    if (isStopped) return { candidate, score, rank: null };
+    if (score !== order[position - 1]?.score) rank = position + 1;
+    return { candidate, score, rank };
+  });
+}
+
+/** Positive when the first of two candidates is preferred by the first metric of `tieBreak` that differs; 0 when none does. */
+export function leadByTieBreak(
+  objective: Objective,
+  tieBreak: readonly string[],
+): (one: ObjectiveMeans, other: ObjectiveMeans) => number {
+  const deciding = tieBreak.map((metric) => positionOfMetric(objective, metric));
+  return (one, other) => {
+    for (const position of deciding) {
+      const goal = objective.metrics[position]?.goal ?? 'minimize';
+      const gain = betterBy(goal, one[position] ?? Number.NaN, other[position] ?? Number.NaN);
+      if (gain !== 0) return gain;
+    }
+    return 0;
+  };
+}

@@ -1,0 +1,23 @@
+import type { RunLedger } from '../core/run-ledger.ts';
+import type { Explanation } from '../core/status.ts';
+import type { InvariantWatch } from './invariant-watch.ts';
+import type { Postponement } from './postponement.ts';
+import type { RunPace } from './run-pace.ts';
+
+/** A run that the controller has opened: its ledger, and what there is to say about it. */
+export interface ActiveRun {
+  readonly uid: string;
+  readonly ledger: RunLedger;
+  readonly watch: InvariantWatch;
+  readonly pace: RunPace;
+  /** Must accompany every write to the result store. */
+  readonly fence: number;
+  /** Since when the run may run (milliseconds since the epoch); undefined while it is suspended. */
+  activeSince: number | undefined;
+  /** Why trials that are due do not start. */
+  waiting: Explanation | undefined;
+  /** That the engine could not start an attempt for now; undefined once one was started again. */
+  postponement: Postponement | undefined;
+  /** Why results cannot be stored. */
+  storeProblem: Explanation | undefined;
+}

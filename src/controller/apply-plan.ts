@@ -1,0 +1,281 @@
+import { recordOfRefusal } from '../core/attempt-record.ts';
+import { endOfChangedData } from '../core/completion-policy.ts';
+import type {
+  Action,
+  FinishRun,
+  Plan,
+  RecordAttempt,
+  RemoveAttempt,
+  SkipTrials,
+  StartAttempt,
+} from '../core/plan.ts';
+import type { RunControls } from '../core/run.ts';
+import type { Engine, StartOutcome } from '../engine/engine.ts';
+import type { ResultStore } from '../results/result-store.ts';
+import type { ActiveRun } from './active-run.ts';
+import type { ControllerListener } from './controller-event.ts';
+
+export interface PlanTargets {
+  readonly engine: Pick<Engine, 'startAttempt' | 'removeAttempts'>;
+  readonly store: Pick<ResultStore, 'recordAttempt' | 'skipTrials' | 'finishRun'>;
+  readonly now: () => number;
+  readonly onEvent: ControllerListener;
+  /** See `ControllerOptions.changedDataOf`. */
+  readonly changedDataOf?: (runUid: string) => Promise<string | undefined>;
+}
+
+type Postponed = Extract<StartOutcome, { kind: 'Postponed' }>;
+
+/** What came of a plan. */
+export interface AppliedPlan {
+  /** True when the ledger has changed so that there may be more to decide at once. */
+  readonly decideAgain: boolean;
+  /** A start that the engine postponed; the others of the plan may have been started. */
+  readonly postponed: Postponed | undefined;
+  /** True when something was started, or something ended that may make room for a start. */
+  readonly freedOrStarted: boolean;
+}
+
+/** Another writer opened the run, or the store holds something else than the ledger: the run has to be opened anew. */
+export class LedgerOutdatedError extends Error {
+  override readonly name = 'LedgerOutdatedError';
+}
+
+/**
+ * Carries out a plan: records and skips first, then starts, then removals, then the end of the run. The ledger follows what is committed and
+ * started as it happens. Rejects with the first thing that went wrong; whatever was done by then is noted, and a plan made anew from
+ * the ledger goes on from there.
+ */
+export async function applyPlan(
+  plan: Plan,
+  run: ActiveRun,
+  controls: RunControls,
+  targets: PlanTargets,
+): Promise<AppliedPlan> {
+  const records = plan.actions.filter(isRecord);
+  await all(records.map((action) => record(action, run, targets)));
+  if (records.length > 0) return { decideAgain: true, postponed: undefined, freedOrStarted: true };
+  const skips = plan.actions.filter(isSkip);
+  for (const action of skips) await skip(action, run, targets);
+  if (skips.length > 0) return { decideAgain: true, postponed: undefined, freedOrStarted: false };
+
+  const starts = await all(
+    plan.actions.filter(isStart).map((action) => start(action, run, controls, targets)),
+  );
+  const removals = plan.actions.filter(isRemoval);
+  await remove(removals, run, targets);
+  for (const action of plan.actions.filter(isFinish)) await finish(action, run, targets);
+
+  const postponed = starts.find((outcome) => typeof outcome === 'object');
+  return {
+    // What was started has deadlines now, and what is removed is shown as such: an engine need not announce what it was asked for.
+    decideAgain: starts.length > 0 || removals.length > 0,
+    postponed,
+    freedOrStarted: starts.includes('Started'),
+  };
+}
+
+async function record(
+  action: RecordAttempt,
+  run: ActiveRun,
+  { store, onEvent, now }: PlanTargets,
+): Promise<void> {
+  const trial = run.ledger.definition.trials[action.trial];
+  if (trial === undefined) throw new RangeError(`no trial ${action.trial} in run ${run.uid}`);
+  run.pace.endSeen(action.trial, now());
+  const outcome = await store.recordAttempt({
+    runUid: run.uid,
+    fence: run.fence,
+    variantId: trial.variant.id,
+    repetition: trial.repetition,
+    attempt: action.attempt,
+    name: action.name,
+    judgement: action.judgement,
+    startedAt: action.startedAt === undefined ? undefined : new Date(action.startedAt),
+    finishedAt: new Date(action.finishedAt),
+    logs: action.logs,
+    ...(action.pushed === undefined ? {} : { pushed: action.pushed }),
+    trialAfter: action.trialAfter,
+  });
+  switch (outcome.kind) {
+    case 'Recorded': {
+      const metrics = action.judgement.result?.metrics ?? new Map<string, number>();
+      run.ledger.noteRecorded(
+        action.trial,
+        action.attempt,
+        action.judgement.outcome,
+        metrics,
+        action.trialAfter,
+      );
+      onEvent({
+        kind: 'AttemptRecorded',
+        run: run.ledger.definition,
+        record: action,
+        counts: run.ledger.counts,
+        pace: run.pace.recorded(action, endsByItself(action), now()),
+      });
+      return;
+    }
+    case 'AlreadyRecorded':
+      run.pace.forget(action.trial);
+      run.ledger.noteStored(outcome.trial);
+      return;
+    case 'PushedMeanwhile':
+      // Nothing is noted, so it is looked up and judged anew.
+      return;
+    case 'Fenced':
+      throw new LedgerOutdatedError(`run ${run.uid} was opened by another writer`);
+    case 'Refused':
+      throw new LedgerOutdatedError(`record ${action.name} of run ${run.uid}: ${outcome.reason}`);
+  }
+}
+
+async function skip(action: SkipTrials, run: ActiveRun, { store }: PlanTargets): Promise<void> {
+  const { trials, variants } = run.ledger.definition;
+  const outcome = await store.skipTrials({
+    runUid: run.uid,
+    fence: run.fence,
+    trials: action.trials.flatMap((index) => {
+      const trial = trials[index];
+      return trial === undefined ? [] : [{ variantId: trial.variant.id, repetition: trial.repetition }];
+    }),
+    stoppedVariantIds: action.stopped.flatMap((index) => variants[index]?.id ?? []),
+    look: action.look,
+  });
+  switch (outcome.kind) {
+    case 'Skipped':
+      run.ledger.noteSkipped(action.trials, action.stopped, action.look);
+      return;
+    case 'Fenced':
+      throw new LedgerOutdatedError(`run ${run.uid} was opened by another writer`);
+    case 'Refused':
+      throw new LedgerOutdatedError(`skip trials of run ${run.uid}: ${outcome.reason}`);
+  }
+}
+
+async function start(
+  action: StartAttempt,
+  run: ActiveRun,
+  controls: RunControls,
+  targets: PlanTargets,
+): Promise<'Started' | 'Refused' | Postponed> {
+  const { definition } = run.ledger;
+  const trial = definition.trials[action.trial];
+  if (trial === undefined) throw new RangeError(`no trial ${action.trial} in run ${run.uid}`);
+  const mayHaveStarted = run.ledger.unansweredStarts.has(action.trial);
+  // Before it is asked for: from then on the engine shows the attempt, and events may be handled before the answer is here.
+  run.ledger.noteStarted(action.trial, action.attempt);
+  run.pace.startAsked(action.trial, targets.now());
+  const outcome = await targets.engine
+    .startAttempt({
+      run: definition,
+      trial,
+      attempt: action.attempt,
+      name: action.name,
+      deadlineSeconds: controls.trialDeadlineSeconds,
+    })
+    .catch((error: unknown) => {
+      // It may have started all the same. Its name is the same next time, and the engine then adopts it.
+      run.ledger.noteStartUnanswered(action.trial);
+      throw error;
+    });
+  switch (outcome.kind) {
+    case 'Started':
+    case 'AlreadyStarted':
+      tellOfStart(action, run, targets);
+      return 'Started';
+    case 'Postponed':
+      run.pace.forget(action.trial);
+      // A quota is checked before a name is, so this says nothing about an earlier start that got no answer.
+      if (mayHaveStarted) run.ledger.noteStartUnanswered(action.trial);
+      else run.ledger.noteNotStarted(action.trial);
+      return outcome;
+    case 'Refused':
+      await recordRefusal(action, outcome, run, targets);
+      return 'Refused';
+  }
+}
+
+function tellOfStart(start: StartAttempt, run: ActiveRun, targets: PlanTargets): void {
+  const now = targets.now();
+  const { activeSince } = run;
+  targets.onEvent({
+    kind: 'AttemptStarted',
+    run: run.ledger.definition,
+    start,
+    queuedMs:
+      start.reason === 'Retry' || activeSince === undefined ? undefined : Math.max(0, now - activeSince),
+    refillMs: run.pace.started(now),
+  });
+}
+
+async function recordRefusal(
+  action: StartAttempt,
+  { reason, message }: Extract<StartOutcome, { kind: 'Refused' }>,
+  run: ActiveRun,
+  targets: PlanTargets,
+): Promise<void> {
+  const refusal = recordOfRefusal(run.ledger, action, { reason, message }, targets.now());
+  try {
+    await record(refusal, run, targets);
+  } catch (error) {
+    // It may be stored, and is nowhere else: a start that is asked for again could go well after its trial has failed.
+    run.ledger.noteRefusalUnrecorded(refusal);
+    throw error;
+  }
+}
+
+async function remove(
+  removals: readonly RemoveAttempt[],
+  run: ActiveRun,
+  { engine }: PlanTargets,
+): Promise<void> {
+  if (removals.length === 0) return;
+  await engine.removeAttempts(
+    run.ledger.definition,
+    removals.map(({ name }) => name),
+  );
+  for (const { reason, trial } of removals)
+    if (reason === 'StartUnanswered') run.ledger.noteStartAbandoned(trial);
+}
+
+async function finish(
+  { end: planned, gate }: FinishRun,
+  run: ActiveRun,
+  { store, onEvent, now, changedDataOf }: PlanTargets,
+): Promise<void> {
+  const isOpen = run.ledger.ending === undefined && planned.state !== 'Cancelled';
+  const changed = isOpen ? await changedDataOf?.(run.uid) : undefined;
+  const end = changed === undefined ? planned : endOfChangedData(planned, changed);
+  run.ledger.noteEnding(end);
+  const outcome = await store.finishRun(run.uid, run.fence, end, gate);
+  // Already over, by an end that this ledger did not know.
+  if (outcome !== 'Finished') throw new LedgerOutdatedError(`finish run ${run.uid}: ${outcome}`);
+  run.ledger.noteFinished(end);
+  onEvent({
+    kind: 'RunEnded',
+    run: run.ledger.definition,
+    end,
+    counts: run.ledger.counts,
+    cancellingMs: run.pace.cancellingMs(now()),
+  });
+}
+
+/** Like Promise.all, but waits for all of them before it rejects: nothing goes on unattended. */
+async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(promises);
+  return settled.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+}
+
+/** True for an attempt that came to its own end, by which its slot is free at once. */
+const endsByItself = ({ judgement: { outcome } }: RecordAttempt): boolean =>
+  outcome === 'Succeeded' || outcome === 'TestFailed' || outcome === 'ResultInvalid';
+
+const isRecord = (action: Action): action is RecordAttempt => action.kind === 'RecordAttempt';
+const isSkip = (action: Action): action is SkipTrials => action.kind === 'SkipTrials';
+const isStart = (action: Action): action is StartAttempt => action.kind === 'StartAttempt';
+const isRemoval = (action: Action): action is RemoveAttempt => action.kind === 'RemoveAttempt';
+const isFinish = (action: Action): action is FinishRun => action.kind === 'FinishRun';

@@ -1,0 +1,486 @@
+/**
+ * The loop: observe, decide, apply, write the status. One run per key of the work queue. Everything that happens (an event of the
+ * engine, an edit by the user, a deadline) only says that a key is worth looking at again; what is done follows from the state alone.
+ */
+import { ConditionType } from '../api/v1alpha1/constants.ts';
+import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
+import { InvalidBatchTestError } from '../core/errors.ts';
+import type { ObservedAttempts } from '../core/plan.ts';
+import { reconcile } from '../core/reconcile.ts';
+import { defineRun, type RunDefinition } from '../core/run.ts';
+import { RunLedger } from '../core/run-ledger.ts';
+import { finishedCondition, type MissingRun, statusOf, statusWithoutRun } from '../core/status.ts';
+import { isVerificationPending, statusAfterVerification } from '../core/verification-counts.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { DesiredRun, RunSource } from '../engine/run-source.ts';
+import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
+import type { Verification } from '../results/verification.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { ActiveRun as BareRun } from './active-run.ts';
+import { type AppliedPlan, applyPlan, LedgerOutdatedError, type PlanTargets } from './apply-plan.ts';
+import type { ControllerListener } from './controller-event.ts';
+import { endWithoutStore } from './end-without-store.ts';
+import { InvariantWatch } from './invariant-watch.ts';
+import { postponedAgain } from './postponement.ts';
+import { withPushedResults } from './pushed-results.ts';
+import { controlsOf } from './run-controls.ts';
+import { RunPace } from './run-pace.ts';
+import { type RunSnapshot, unrecorded } from './run-snapshot.ts';
+import { StatusWriter } from './status-writer.ts';
+import { lookAgainAfterMs, VerificationWatch } from './verification-watch.ts';
+import { type ProcessedKey, WorkQueue, type WorkQueueObserver, type WorkQueueState } from './work-queue.ts';
+
+export interface ControllerOptions {
+  readonly source: RunSource;
+  readonly engine: Engine;
+  readonly store: Pick<
+    ResultStore,
+    'openRun' | 'recordAttempt' | 'readPushed' | 'skipTrials' | 'finishRun'
+  > & {
+    readonly verification: Pick<Verification, 'counts'>;
+  };
+  readonly logger: Logger;
+  readonly onEvent?: ControllerListener;
+  readonly queueObserver?: WorkQueueObserver;
+  /**
+   * False when another process may lead by now, as after a pause of this one: it then knows what was wanted before, sees what the other one has done since,
+   * and may take that for a violation. Default: it leads for as long as it runs.
+   */
+  readonly leads?: () => boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Statuses of one run are at least this far apart. */
+  readonly statusIntervalMs: number;
+  /**
+   * How long the deletion of an object waits for a result store that is away. After that the object is let go: what had ended and was not stored by then
+   * is lost, which is said in an event, and nobody has to remove a finalizer by hand.
+   */
+  readonly deletionPatienceMs: number;
+  /**
+   * Asked once nothing of a run lives any more, before its end is stored: what has changed of the data that its trials read, as a sentence; undefined when nothing has.
+   */
+  readonly changedDataOf?: (runUid: string) => Promise<string | undefined>;
+  /** Runs looked at at once. */
+  readonly concurrency: number;
+}
+
+export interface Controller {
+  /** How the runs stand that are under way, asked anew each time. */
+  runs(): readonly RunSnapshot[];
+  queue(): WorkQueueState;
+  /** Takes nothing more on and resolves when what was under way is done; false when that took longer than the deadline. */
+  stop(deadlineMs: number): Promise<boolean>;
+}
+
+/** Without its finalizer a BatchTest could go before its results are stored, so its run is not begun. */
+class NotHeldError extends Error {
+  override readonly name = 'NotHeldError';
+
+  constructor(cause: unknown) {
+    super(`nothing starts before the finalizer is set: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
+  }
+}
+
+/** With what the loop itself keeps of a run. */
+type ActiveRun = BareRun & { readonly verification: VerificationWatch };
+
+type Runnable = Extract<DesiredRun, { kind: 'Runnable' }>;
+
+/** Starts the loop. It runs until it is stopped. */
+export function startController(options: ControllerOptions): Controller {
+  const { source, engine, logger } = options;
+  const loop = new ReconcileLoop(options);
+  const queue = new WorkQueue({
+    process: (key) => loop.process(key),
+    onError: (key, error, retryInMs) => logFailure(logger, key, error, retryInMs),
+    concurrency: options.concurrency,
+    now: options.now,
+    random: options.random,
+    ...(options.queueObserver === undefined ? {} : { observer: options.queueObserver }),
+  });
+  const unsubscribe = [
+    source.onChange((key) => queue.add(key)),
+    engine.onChange((uid) => {
+      const key = source.keyOf(uid);
+      if (key !== undefined) queue.add(key);
+    }),
+  ];
+  for (const key of source.keys()) queue.add(key);
+  return {
+    runs: () => loop.runs(),
+    queue: () => queue.state(),
+    stop: (deadlineMs) => {
+      for (const stop of unsubscribe) stop();
+      return queue.stop(deadlineMs);
+    },
+  };
+}
+
+/** More rounds than any single event can need: record, then start and remove, then finish. */
+const MAX_ROUNDS = 8;
+
+/** A result that takes longer than this to be stored is told of. */
+const SLOW_STORE_MS = 5_000;
+
+class ReconcileLoop {
+  readonly #options: ControllerOptions;
+  readonly #targets: PlanTargets;
+  readonly #statuses: StatusWriter;
+  /** By key. */
+  readonly #runs = new Map<string, ActiveRun>();
+  /** Runs that are over and of which everything was read back, by key. */
+  readonly #verified = new Map<string, string>();
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    const { engine, store, now, onEvent = () => {}, changedDataOf } = options;
+    this.#targets = {
+      engine,
+      store,
+      now,
+      onEvent,
+      ...(changedDataOf === undefined ? {} : { changedDataOf }),
+    };
+    this.#statuses = new StatusWriter(options.source, options.statusIntervalMs, options.now);
+  }
+
+  async process(key: string): Promise<ProcessedKey> {
+    const desired = this.#options.source.get(key);
+    await this.#endReplaced(key, desired?.uid);
+    if (desired === undefined) {
+      this.#verified.delete(key);
+      return SETTLED;
+    }
+    const finished = finishedCondition(desired.status);
+    if (finished !== undefined) return this.#afterEnd(key, desired, Date.parse(finished.lastTransitionTime));
+    if (desired.kind === 'Invalid') return this.#refuse(key, desired, desired.message);
+
+    let run: ActiveRun;
+    try {
+      run = this.#runs.get(key) ?? (await this.#open(key, desired));
+    } catch (error) {
+      if (error instanceof InvalidBatchTestError) return this.#refuse(key, desired, error.message);
+      const explanation = { message: error instanceof Error ? error.message : String(error) };
+      if (error instanceof NotHeldError)
+        await this.#reportWithoutRun(key, desired, {
+          kind: 'NotHeld',
+          explanation: { ...explanation, reason: 'FinalizerNotSet' },
+        });
+      if (error instanceof ResultStoreUnavailableError) {
+        await this.#reportWithoutRun(key, desired, {
+          kind: 'StoreUnavailable',
+          explanation: { ...explanation, reason: error.reason },
+        });
+        await this.#letGoInTime(key, desired);
+      }
+      throw error;
+    }
+    return this.#step(key, run, desired);
+  }
+
+  runs(): readonly RunSnapshot[] {
+    const { source, engine } = this.#options;
+    return [...this.#runs].flatMap(([key, { uid, ledger, pace }]) => {
+      const desired = source.get(key);
+      if (ledger.end !== undefined || desired?.kind !== 'Runnable' || desired.uid !== uid) return [];
+      const { parallelism, suspend } = desired.manifest.spec;
+      return [
+        {
+          run: ledger.definition,
+          pending: ledger.counts.pending - ledger.givenUp,
+          parallelism,
+          isHeld: suspend || parallelism === 0,
+          attempts: unrecorded(ledger, engine.observe(uid)),
+          lastProgressAt: pace.lastProgressAt,
+        },
+      ];
+    });
+  }
+
+  async #refuse(key: string, desired: DesiredRun, message: string): Promise<ProcessedKey> {
+    const explanation = { reason: 'InvalidSpec', message };
+    return { requeueAt: await this.#reportWithoutRun(key, desired, { kind: 'InvalidSpec', explanation }) };
+  }
+
+  /** Over, and its user has been told: the object may go, and goes when its time has come. Nothing of the run is looked at again. */
+  async #afterEnd(key: string, desired: DesiredRun, endedAt: number): Promise<ProcessedKey> {
+    const { source, now } = this.#options;
+    this.#runs.delete(key);
+    if (desired.isHeld) await source.letGo(key, desired.uid);
+    if (desired.kind === 'Invalid' || desired.deletedAt !== undefined) return SETTLED;
+    const { ttlSecondsAfterFinished } = desired.manifest.spec;
+    const goesAt =
+      ttlSecondsAfterFinished === undefined ? undefined : endedAt + ttlSecondsAfterFinished * 1_000;
+    if (goesAt !== undefined && now() >= goesAt) {
+      this.#statuses.forget(desired.uid);
+      await source.remove(key, desired.uid);
+      return SETTLED;
+    }
+    return { requeueAt: earliest(goesAt, await this.#tellOfVerification(key, desired, endedAt)) };
+  }
+
+  /**
+   * What was stored last is read back after the end of the run, so its status may change once more. Gives when to look again; undefined once there is nothing
+   * more to be told.
+   */
+  async #tellOfVerification(key: string, desired: DesiredRun, endedAt: number): Promise<number | undefined> {
+    const { store, now } = this.#options;
+    if (this.#verified.get(key) === desired.uid) return undefined;
+    const counts = await store.verification.counts(desired.uid).catch((error: unknown) => {
+      // Its object has told the end of the run, and nobody waits for this.
+      if (error instanceof ResultStoreUnavailableError) return undefined;
+      throw error;
+    });
+    const status = this.#previous(desired);
+    const changed =
+      counts === undefined || status === undefined ? undefined : statusAfterVerification(status, counts);
+    if (changed !== undefined) await this.#statuses.write(key, desired.uid, changed);
+    if (counts === undefined || isVerificationPending(counts))
+      return now() + lookAgainAfterMs(now() - endedAt);
+    this.#verified.set(key, desired.uid);
+    this.#statuses.forget(desired.uid);
+    return undefined;
+  }
+
+  async #open(key: string, desired: Runnable): Promise<ActiveRun> {
+    const { engine, store, source, logger } = this.#options;
+    const definition = defineRun(desired.manifest, {
+      uid: desired.uid,
+      engine: engine.name,
+      directory: source.directory,
+    });
+    const opened = await store.openRun(definition);
+    // Before anything starts: from then on the object does not go before the run is over in the store.
+    if (!desired.isHeld && desired.deletedAt === undefined)
+      await source.hold(key, desired.uid).catch((cause: unknown) => {
+        throw new NotHeldError(cause);
+      });
+    const run: ActiveRun = {
+      uid: desired.uid,
+      ledger: new RunLedger(definition, opened.trials, opened.end, opened),
+      watch: new InvariantWatch(),
+      pace: new RunPace(this.#options.now()),
+      fence: opened.fence,
+      activeSince: activeSinceOf(desired.status, opened.startedAt),
+      waiting: undefined,
+      postponement: undefined,
+      verification: new VerificationWatch(opened.trials.some(({ recordedAttempts }) => recordedAttempts > 0)),
+      storeProblem: undefined,
+    };
+    this.#runs.set(key, run);
+    logger.info({ ...subject(definition), ...run.ledger.counts }, 'run opened');
+    const isNew =
+      opened.end === undefined && opened.trials.every(({ recordedAttempts }) => recordedAttempts === 0);
+    this.#targets.onEvent({ kind: 'RunOpened', run: definition, isNew });
+    return run;
+  }
+
+  async #step(key: string, run: ActiveRun, desired: Runnable): Promise<ProcessedKey> {
+    const { now } = this.#options;
+    // As of a Job: the clock of activeDeadlineSeconds begins anew when the run is resumed.
+    run.activeSince = desired.manifest.spec.suspend ? undefined : (run.activeSince ?? now());
+    try {
+      const decideAt = await this.#decideAndApply(key, run, desired);
+      run.storeProblem = undefined;
+      const writeAt = await this.#writeStatus(key, run, desired);
+      return { requeueAt: earliest(decideAt, writeAt ?? run.verification.lookAgainAt) };
+    } catch (error) {
+      if (error instanceof LedgerOutdatedError) this.#runs.delete(key);
+      if (error instanceof ResultStoreUnavailableError) {
+        run.storeProblem = { reason: error.reason, message: error.message };
+        await endWithoutStore(run, controlsOf(desired, run, now()), this.#options.engine, now());
+        await this.#writeStatus(key, run, desired);
+        await this.#letGoInTime(key, desired);
+      }
+      throw error;
+    }
+  }
+
+  /** Decides and applies until there is nothing more to decide; gives the time at which there will be. */
+  async #decideAndApply(key: string, run: ActiveRun, desired: Runnable): Promise<number | undefined> {
+    const { engine, store, now, logger } = this.#options;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const observed = await withPushedResults(run.ledger, engine.observe(run.uid), store);
+      const controls = controlsOf(desired, run, now());
+      if (controls.cancel !== undefined) run.pace.cancelSeen(now());
+      this.#watch(run, observed, controls.parallelism);
+      run.ledger.noteObserved(observed);
+      const plan = reconcile(run.ledger, observed, controls, now());
+      run.waiting = plan.waiting;
+      if (plan.actions.length === 0) {
+        if (run.postponement === undefined) run.pace.nothingToStart();
+        return earliest(plan.requeueAt, nextTry(run, now()));
+      }
+      logger.debug({ run: run.uid, actions: plan.actions.map(({ kind }) => kind) }, 'plan');
+      const applying = applyPlan(plan, run, controls, this.#targets);
+      const stores = plan.actions.some(({ kind }) => kind === 'RecordAttempt' || kind === 'SkipTrials');
+      const applied = stores ? await this.#tellingOfSlowness(applying, key, run, desired) : await applying;
+      if (stores) run.verification.noteRecorded();
+      if (run.ledger.end !== undefined)
+        logger.info({ ...subject(run.ledger.definition), ...run.ledger.end }, 'run ended');
+      run.postponement = applied.postponed
+        ? postponedAgain(run.postponement, applied.postponed, now())
+        : applied.freedOrStarted
+          ? undefined
+          : run.postponement;
+      if (applied.postponed !== undefined) run.waiting = run.postponement?.explanation;
+      if (applied.postponed !== undefined || !applied.decideAgain)
+        return earliest(plan.requeueAt, nextTry(run, now()));
+    }
+    return now();
+  }
+
+  /** Nothing else is done for the run until its results are stored; a user who waits for that is told. */
+  async #tellingOfSlowness(
+    applying: Promise<AppliedPlan>,
+    key: string,
+    run: ActiveRun,
+    desired: Runnable,
+  ): Promise<AppliedPlan> {
+    let told: Promise<unknown> | undefined;
+    const timer = setTimeout(() => {
+      const seconds = SLOW_STORE_MS / 1_000;
+      run.storeProblem = {
+        reason: 'Slow',
+        message: `a result has been waiting for more than ${seconds} s to be stored`,
+      };
+      told = this.#writeStatus(key, run, desired).catch(() => undefined);
+    }, SLOW_STORE_MS);
+    try {
+      return await applying;
+    } finally {
+      clearTimeout(timer);
+      // No later status may be overtaken by it.
+      await told;
+    }
+  }
+
+  #watch(run: ActiveRun, observed: ObservedAttempts, parallelism: number): void {
+    if (this.#options.leads?.() === false) return;
+    for (const violation of run.watch.look(run.ledger, observed, parallelism)) {
+      this.#options.logger.error(
+        { run: run.uid, ...violation },
+        'an invariant is violated: this is a defect',
+      );
+      this.#targets.onEvent({ kind: 'InvariantViolated', run: run.ledger.definition, violation });
+    }
+  }
+
+  /** A deletion does not hang for ever on a store that does not come back. */
+  async #letGoInTime(key: string, desired: Runnable): Promise<void> {
+    const { source, now, logger, deletionPatienceMs } = this.#options;
+    if (!desired.isHeld || desired.deletedAt === undefined) return;
+    if (now() < desired.deletedAt + deletionPatienceMs) return;
+    logger.warn({ run: desired.uid, key }, 'the deleted BatchTest is let go though its run is not stored');
+    const { name, namespace } = desired.manifest.metadata;
+    this.#targets.onEvent({ kind: 'RunAbandoned', run: { uid: desired.uid, name, namespace } });
+    await source.letGo(key, desired.uid);
+  }
+
+  async #writeStatus(key: string, run: ActiveRun, desired: Runnable): Promise<number | undefined> {
+    const { now, store } = this.#options;
+    const heldUntil = run.ledger.end === undefined ? this.#statuses.heldUntil(run.uid) : undefined;
+    if (heldUntil !== undefined) return heldUntil;
+    await run.verification.look(run.uid, store.verification, run.ledger.end !== undefined, now());
+    const status = statusOf(
+      run.ledger,
+      {
+        controls: controlsOf(desired, run, now()),
+        activeSince: run.activeSince,
+        waiting: run.waiting,
+        storeProblem: run.storeProblem,
+        verification: run.verification.counts,
+        observedGeneration: desired.generation,
+        previousConditions: this.#previous(desired)?.conditions ?? [],
+      },
+      now(),
+    );
+    return this.#statuses.write(key, run.uid, status);
+  }
+
+  /** The source's view of the status may lag behind what was written. */
+  #previous(desired: DesiredRun): BatchTestStatus | undefined {
+    return this.#statuses.last(desired.uid) ?? desired.status;
+  }
+
+  /** Gives the time at which a status that is held back is to be written. */
+  #reportWithoutRun(key: string, desired: DesiredRun, missing: MissingRun): Promise<number | undefined> {
+    const status = statusWithoutRun(
+      missing,
+      this.#previous(desired),
+      desired.generation,
+      this.#options.now(),
+    );
+    return this.#statuses.write(key, desired.uid, status);
+  }
+
+  /** The object under this key is gone, or replaced by one of the same name, though it was held: its run is over, its results stay. */
+  async #endReplaced(key: string, wantedUid: string | undefined): Promise<void> {
+    const run = this.#runs.get(key);
+    if (run === undefined || run.uid === wantedUid) return;
+    if (run.ledger.end === undefined) {
+      // What has ended and is not stored yet is still with the engine, and only there.
+      await this.#endAttempts(run).catch((error: unknown) => {
+        // Another writer has stored, or refused, what this one knows; nothing is gained by trying again.
+        if (!(error instanceof LedgerOutdatedError)) throw error;
+      });
+      await this.#options.store.finishRun(run.uid, run.fence, {
+        state: 'Cancelled',
+        reason: 'Deleted',
+        message: 'the BatchTest was deleted while it ran',
+      });
+    }
+    this.#runs.delete(key);
+    this.#statuses.forget(run.uid);
+  }
+
+  /**
+   * Records what has ended, and ends what has not. A cluster's garbage collector does that as well, but not at once, and not before it has
+   * found out that there are BatchTests.
+   */
+  async #endAttempts(run: ActiveRun): Promise<void> {
+    const { engine, store, now } = this.#options;
+    const { manifest } = run.ledger.definition;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const observed = await withPushedResults(run.ledger, engine.observe(run.uid), store);
+      run.ledger.noteObserved(observed);
+      const controls = controlsOf({ manifest, cancel: 'Deleted' }, run, now());
+      const plan = reconcile(run.ledger, observed, controls, now());
+      const actions = plan.actions.filter(({ kind }) => kind !== 'StartAttempt' && kind !== 'FinishRun');
+      if (actions.length === 0) return;
+      await applyPlan({ ...plan, actions }, run, controls, this.#targets);
+    }
+  }
+}
+
+const SETTLED: ProcessedKey = { requeueAt: undefined };
+
+/** When what was postponed is to be tried again. */
+const nextTry = ({ postponement }: ActiveRun, now: number): number | undefined =>
+  postponement === undefined || postponement.until <= now ? undefined : postponement.until;
+
+/** Since when the run may run, as its status tells; a run without a status may since it was registered. */
+function activeSinceOf(status: BatchTestStatus | undefined, registeredAt: Date): number | undefined {
+  if (status?.startTime !== undefined) return Date.parse(status.startTime);
+  const isSuspended = status?.conditions?.some(
+    ({ type, status: value }) => type === ConditionType.Suspended && value === 'True',
+  );
+  return isSuspended === true ? undefined : registeredAt.getTime();
+}
+
+const earliest = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined ? b : b === undefined ? a : Math.min(a, b);
+
+const subject = ({ uid, name, namespace }: RunDefinition) => ({ run: uid, name, namespace });
+
+function logFailure(logger: Logger, key: string, error: unknown, retryInMs: number): void {
+  const context = { key, retryInMs: Math.round(retryInMs) };
+  // Expected: the condition of the object says so, and a stack trace would not help anybody.
+  if (error instanceof ResultStoreUnavailableError || error instanceof LedgerOutdatedError)
+    logger.warn({ ...context, reason: error.message }, 'reconcile is tried again');
+  else logger.error({ ...context, err: error }, 'reconcile failed');
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { type Postponement, postponedAgain, startBudget } from './postponement.ts';
+
+const NOW = 1_000_000;
+const answer = (retryAfterMs: number) =>
+  ({ kind: 'Postponed', reason: 'QuotaExceeded', message: 'pods=3', retryAfterMs }) as const;
+
+/** The waits of as many postponements in a row, in milliseconds. */
+function waits(retryAfterMs: number, times: number): readonly number[] {
+  const answers: number[] = [];
+  let postponement: Postponement | undefined;
+  for (let index = 0; index < times; index += 1) {
+    postponement = postponedAgain(postponement, answer(retryAfterMs), NOW);
+    answers.push(postponement.until - NOW);
+  }
+  return answers;
+}
+
+describe('a start that is postponed', () => {
+  it('says why, in the words of the engine, and is tried again when that said', () => {
+    expect(postponedAgain(undefined, answer(1_000), NOW)).toEqual({
+      explanation: { reason: 'QuotaExceeded', message: 'pods=3' },
+      count: 1,
+      until: NOW + 1_000,
+    });
+  });
+
+  it('again waits twice as long each time, up to half a minute', () => {
+    expect(waits(1_000, 8)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+    expect(waits(1_000, 2_000).at(-1)).toBe(30_000);
+  });
+
+  it('by a server that names a longer time waits that long', () => {
+    expect(waits(120_000, 3)).toEqual([120_000, 120_000, 120_000]);
+  });
+});
+
+describe('the starts that may be tried', () => {
+  it('are all when nothing is postponed', () => {
+    expect(startBudget(undefined, NOW)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('are none before the time has come, and then one', () => {
+    const postponement = postponedAgain(undefined, answer(1_000), NOW);
+    expect(startBudget(postponement, NOW)).toBe(0);
+    expect(startBudget(postponement, NOW + 999)).toBe(0);
+    expect(startBudget(postponement, NOW + 1_000)).toBe(1);
+    expect(startBudget(postponement, NOW + 3_600_000)).toBe(1);
+  });
+});

@@ -1,0 +1,31 @@
+import type { Explanation } from '../core/status.ts';
+import type { StartOutcome } from '../engine/engine.ts';
+
+/** The engine could not start an attempt for now: a quota is used up, a server overloaded, the machine out of processes. */
+export interface Postponement {
+  readonly explanation: Explanation;
+  /** In a row, with no start in between. */
+  readonly count: number;
+  /** When to try again (milliseconds since the epoch). */
+  readonly until: number;
+}
+
+const LONGEST_WAIT_MS = 30_000;
+
+/** The postponement after `previous`; each in a row waits twice as long. */
+export function postponedAgain(
+  previous: Postponement | undefined,
+  { reason, message, retryAfterMs }: Extract<StartOutcome, { kind: 'Postponed' }>,
+  now: number,
+): Postponement {
+  const count = (previous?.count ?? 0) + 1;
+  const growing = Math.min(LONGEST_WAIT_MS, retryAfterMs * 2 ** (count - 1));
+  // A server that names a longer time than that is taken by its word.
+  return { explanation: { reason, message }, count, until: now + Math.max(retryAfterMs, growing) };
+}
+
+/** How many starts may be tried: none before the time has come, then one to find out, and all once that went well. */
+export function startBudget(postponement: Postponement | undefined, now: number): number {
+  if (postponement === undefined) return Number.POSITIVE_INFINITY;
+  return now < postponement.until ? 0 : 1;
+}

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { controlsOf, aRun as runOf } from '../../test/builders/run.ts';
+import { type PostgresServer, startPostgresServer } from '../../test/integration/postgres-server.ts';
+import { attemptName, type ObservedAttempt } from '../core/attempt.ts';
+import { reconcile } from '../core/reconcile.ts';
+import { RunLedger } from '../core/run-ledger.ts';
+import { openPostgresResultStore } from '../results/postgres/open-postgres-result-store.ts';
+import type { ResultStore } from '../results/result-store.ts';
+import { applyPlan } from './apply-plan.ts';
+import { InvariantWatch } from './invariant-watch.ts';
+import { withPushedResults } from './pushed-results.ts';
+import { RunPace } from './run-pace.ts';
+
+let postgres: PostgresServer;
+let store: ResultStore;
+beforeAll(async () => {
+  postgres = await startPostgresServer();
+  store = await openPostgresResultStore({ connection: await postgres.createDatabase() });
+});
+afterAll(async () => {
+  await store?.close();
+  await postgres?.stop();
+});
+
+const ENGINE = {
+  startAttempt: () => Promise.reject(new Error('nothing is to be started')),
+  removeAttempts: () => Promise.reject(new Error('nothing is to be removed')),
+};
+
+it('judges many that end at once, a part of them at a time, by the newest of what the store holds', async () => {
+  const run = runOf({ uid: randomUUID(), variants: 1, repetitions: 250, spec: { results: { push: true } } });
+  const opened = await store.openRun(run);
+  const ledger = new RunLedger(run, opened.trials, opened.end);
+  const ended = run.trials.map(
+    (trial): ObservedAttempt => ({
+      name: attemptName(run, trial, 1),
+      variantId: trial.variant.id,
+      repetition: trial.repetition,
+      attempt: 1,
+      startId: `pod-${trial.repetition}`,
+      state: { kind: 'Ended', at: 1_000, termination: { kind: 'Exited', exitCode: 0, message: '' } },
+    }),
+  );
+  ledger.noteObserved(ended);
+  const push = ({ variantId, repetition, startId = '' }: ObservedAttempt) =>
+    store.pushResult({
+      runUid: run.uid,
+      namespace: run.namespace,
+      start: { variantId, repetition, attempt: 1, startId },
+      sha256: 'a'.repeat(64),
+      result: { metrics: new Map([['p95_ms', repetition]]), artifacts: [], outputs: { repetition } },
+    });
+  const [late, ...early] = ended;
+  if (late === undefined) throw new Error('unreachable: there are 250');
+  await Promise.all(early.map(push));
+
+  const lookedUp: number[] = [];
+  const active = {
+    ...{ uid: run.uid, ledger, fence: opened.fence, watch: new InvariantWatch(), activeSince: 0 },
+    pace: new RunPace(0),
+    ...{ waiting: undefined, postponement: undefined, storeProblem: undefined },
+  };
+  let isLatePushed = false;
+  for (let round = 0; round < 20 && ledger.counts.active > 0; round += 1) {
+    const observed = await withPushedResults(ledger, ended, {
+      readPushed: (uid, starts) => {
+        lookedUp.push(starts.length);
+        return store.readPushed(uid, starts);
+      },
+    });
+    // After it was looked up, and before its attempt is recorded.
+    if (!isLatePushed) expect(await push(late)).toEqual({ kind: 'Stored' });
+    isLatePushed = true;
+    const plan = reconcile(ledger, observed, controlsOf(run), 2_000);
+    const targets = { engine: ENGINE, store, now: () => 2_000, onEvent: () => {} };
+    await applyPlan(plan, active, controlsOf(run), targets);
+  }
+  expect(Math.max(...lookedUp)).toBe(100);
+  const stored = await store.loadRun(run.uid);
+  expect(stored?.trials).toMatchObject({ succeeded: 250, pending: 0 });
+  for (const { repetition, metrics, outputs } of stored?.trialDetails ?? []) {
+    expect(metrics.get('p95_ms')).toBe(repetition);
+    expect(outputs).toEqual({ repetition });
+  }
+});

@@ -1,0 +1,41 @@
+import type { ObservedAttempt } from '../core/attempt.ts';
+import type { ObservedAttempts } from '../core/plan.ts';
+import { awaitsPushed, type PushedResult } from '../core/pushed-result.ts';
+import { isRecorded, type ReadonlyRunLedger } from '../core/run-ledger.ts';
+import type { ResultStore } from '../results/result-store.ts';
+
+/** Looked up at once: metrics and artifacts of a result may take 100 kB, and ten thousand trials may end together. The others are judged in the next round. */
+const LOOKED_UP_AT_ONCE = 100;
+
+/**
+ * What is observed, with what the programs that have ended pushed; as it is for a run whose programs push nothing. Asked of the store anew on each look, so that nothing
+ * of it is kept.
+ * @throws ResultStoreUnavailableError
+ */
+export async function withPushedResults(
+  ledger: ReadonlyRunLedger,
+  observed: ObservedAttempts,
+  store: Pick<ResultStore, 'readPushed'>,
+): Promise<ObservedAttempts> {
+  const { uid, manifest } = ledger.definition;
+  if (!manifest.spec.results.push) return observed;
+  const open = observed
+    .filter(
+      (attempt) =>
+        awaitsPushed(attempt) && ledger.indexOf(attempt) !== undefined && !isRecorded(ledger, attempt),
+    )
+    .slice(0, LOOKED_UP_AT_ONCE);
+  if (open.length === 0) return observed;
+  const starts = open.flatMap(({ variantId, repetition, attempt, startId }) =>
+    startId === undefined ? [] : [{ variantId, repetition, attempt, startId }],
+  );
+  const results = await store.readPushed(uid, starts);
+  const byAttempt = new Map(open.map((attempt, index) => [attempt, results[index] ?? 'Nothing'] as const));
+  return observed.map((attempt) => withPushed(attempt, byAttempt.get(attempt)));
+}
+
+function withPushed(attempt: ObservedAttempt, pushed: PushedResult | 'Nothing' | undefined): ObservedAttempt {
+  const { state } = attempt;
+  if (pushed === undefined || state.kind !== 'Ended' || state.termination.kind !== 'Exited') return attempt;
+  return { ...attempt, state: { ...state, termination: { ...state.termination, pushed } } };
+}

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import type { BatchTestOptions } from '../../test/builders/batch-test.ts';
+import { aRun } from '../../test/builders/run.ts';
+import type { EngineName } from '../core/run.ts';
+import { RunLedger } from '../core/run-ledger.ts';
+import { postponedAgain } from './postponement.ts';
+import { controlsOf } from './run-controls.ts';
+
+const NOW = 1_000_000;
+const SINCE = 400_000;
+
+function controls(
+  spec: NonNullable<BatchTestOptions['spec']>,
+  {
+    cancel,
+    engine = 'kubernetes',
+    ...run
+  }: Partial<Parameters<typeof controlsOf>[1]> & {
+    readonly cancel?: 'Requested' | 'Deleted';
+    readonly engine?: EngineName;
+  } = {},
+) {
+  const definition = { ...aRun({ spec }), engine };
+  return controlsOf(
+    { manifest: definition.manifest, cancel },
+    { activeSince: SINCE, postponement: undefined, ledger: new RunLedger(definition), ...run },
+    NOW,
+  );
+}
+
+describe('what a user wants of a run', () => {
+  it('is at first what the schema gives', () => {
+    expect(controls({})).toEqual({
+      parallelism: 1,
+      scaleDownPolicy: 'Drain',
+      maxPending: undefined,
+      trialDeadlineSeconds: 3_600,
+      trialStartDeadlineSeconds: expect.any(Number),
+      maxFailedVariants: undefined,
+      podCleanupPolicy: 'Succeeded',
+      cancel: undefined,
+      suspended: false,
+      deadlineAt: undefined,
+      startBudget: Number.POSITIVE_INFINITY,
+    });
+  });
+
+  it('is what the manifest says', () => {
+    const fields = {
+      parallelism: 7,
+      scaleDownPolicy: 'Preempt',
+      maxPending: 3,
+      trialDeadlineSeconds: 60,
+      trialStartDeadlineSeconds: 90,
+      maxFailedVariants: 0,
+      podCleanupPolicy: 'Never',
+    } as const;
+    expect(controls(fields)).toMatchObject(fields);
+    expect(controls({ suspend: true })).toMatchObject({ suspended: true });
+    expect(controls({}, { cancel: 'Deleted' })).toMatchObject({ cancel: 'Deleted' });
+  });
+
+  it('has a deadline that is counted from when the run may run, and none while it may not', () => {
+    expect(controls({ activeDeadlineSeconds: 60 }).deadlineAt).toBe(SINCE + 60_000);
+    expect(controls({ activeDeadlineSeconds: 60 }, { activeSince: undefined }).deadlineAt).toBeUndefined();
+  });
+
+  it('removes everything that has ended of a local run, whose output stays in files', () => {
+    for (const podCleanupPolicy of ['Never', 'Succeeded', 'Always'] as const) {
+      expect(controls({ podCleanupPolicy }, { engine: 'local' }).podCleanupPolicy).toBe('Always');
+      expect(controls({ podCleanupPolicy }).podCleanupPolicy).toBe(podCleanupPolicy);
+    }
+  });
+
+  it('starts as many as the engine lets it', () => {
+    const answer = { kind: 'Postponed', reason: 'QuotaExceeded', message: '', retryAfterMs: 1_000 } as const;
+    const now = postponedAgain(undefined, answer, NOW);
+    const before = postponedAgain(undefined, answer, NOW - 5_000);
+    expect(controls({}, { postponement: now }).startBudget).toBe(0);
+    expect(controls({}, { postponement: before }).startBudget).toBe(1);
+  });
+});

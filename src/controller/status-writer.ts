@@ -1,0 +1,62 @@
+import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
+import { isFinished } from '../core/status.ts';
+import type { RunSource } from '../engine/run-source.ts';
+
+/** Where statuses go. */
+type StatusTarget = Pick<RunSource, 'writeStatus'>;
+
+interface WrittenStatus {
+  readonly text: string;
+  readonly at: number;
+}
+
+/**
+ * Writes statuses to a source: none that says what was written before, and no two of one run closer together than the interval. The
+ * one that ends a run is written at once.
+ */
+export class StatusWriter {
+  readonly #source: StatusTarget;
+  readonly #intervalMs: number;
+  readonly #now: () => number;
+  readonly #written = new Map<string, WrittenStatus>();
+
+  constructor(source: StatusTarget, intervalMs: number, now: () => number) {
+    this.#source = source;
+    this.#intervalMs = intervalMs;
+    this.#now = now;
+  }
+
+  /** Writes the status, or gives the time (milliseconds since the epoch) at which it may be written. */
+  async write(key: string, uid: string, status: BatchTestStatus): Promise<number | undefined> {
+    const text = JSON.stringify(status);
+    const before = this.#written.get(uid);
+    if (before?.text === text) return undefined;
+    const heldUntil = isFinished(status) ? undefined : this.heldUntil(uid);
+    if (heldUntil !== undefined) return heldUntil;
+    await this.#source.writeStatus(key, uid, status);
+    this.#written.set(uid, { text, at: this.#now() });
+    return undefined;
+  }
+
+  /**
+   * Until when (milliseconds since the epoch) no status of a run is written, but the one that ends it; undefined when one may be written
+   * now. Asked before a status is worked out, which takes longer than everything else that happens when a trial ends.
+   */
+  heldUntil(uid: string): number | undefined {
+    const before = this.#written.get(uid);
+    if (before === undefined) return undefined;
+    const since = this.#now() - before.at;
+    // Negative when the clock was set back, which must not silence a run for as long as that.
+    return since >= 0 && since < this.#intervalMs ? before.at + this.#intervalMs : undefined;
+  }
+
+  /** The last status written of a run. */
+  last(uid: string): BatchTestStatus | undefined {
+    const written = this.#written.get(uid);
+    return written === undefined ? undefined : JSON.parse(written.text);
+  }
+
+  forget(uid: string): void {
+    this.#written.delete(uid);
+  }
+}

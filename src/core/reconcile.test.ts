@@ -1,0 +1,690 @@
+/** What is decided, told as transcripts: a numbered line a plan, an indented line for what happens. See test/builders/transcript.ts. */
+import { describe, expect, it } from 'vitest';
+import { aRun, controlsOf } from '../../test/builders/run.ts';
+import { Transcript } from '../../test/builders/transcript.ts';
+import type { ObservedAttempt } from './attempt.ts';
+import { reconcile } from './reconcile.ts';
+import { RunLedger } from './run-ledger.ts';
+
+describe('a run', () => {
+  it('starts what has a slot, stores each result, then frees what held it, and ends when all is stored', async () => {
+    const t = new Transcript({ variants: 3, parallelism: 2 });
+    await t.decide();
+    await t.decide();
+    t.begins('a/0', 'b/0');
+    t.succeeds('a/0');
+    await t.decide();
+    t.begins('c/0');
+    t.succeeds('b/0');
+    t.succeeds('c/0');
+    await t.decide();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable)
+        looked at again at 3600 s
+        looked at again at 3600 s
+        a/0, b/0 begin
+        a/0 succeeds
+      2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
+      3 StartAttempt c/0 (SlotAvailable), RemoveAttempt a/0 (ResultStored)
+        looked at again at 3600 s
+        c/0 begins
+        b/0 succeeds
+        c/0 succeeds
+      4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded, RecordAttempt c/0 Succeeded (Completed), trial Succeeded
+      5 RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): all 3 trials succeeded
+        nothing to do"
+    `);
+    expect(t.held).toEqual([]);
+  });
+
+  it('takes the repetitions one after the other', async () => {
+    const t = new Transcript({ variants: 2, repetitions: 2, parallelism: 3 });
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(
+      `
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable), StartAttempt a/1 (SlotAvailable)
+        looked at again at 3600 s"
+    `,
+    );
+  });
+
+  it('keeps a failed attempt for its user to look at, and goes on with the others', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1 });
+    await t.decide();
+    t.fails('a/0', 1);
+    await t.decide();
+    t.succeeds('b/0');
+    await t.decide();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 fails, exit 1
+      2 RecordAttempt a/0 TestFailed (NonZeroExitCode), trial Failed
+      3 StartAttempt b/0 (SlotAvailable)
+        looked at again at 3600 s
+        b/0 succeeds
+      4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
+      5 RemoveAttempt b/0 (ResultStored), FinishRun Failed (VariantsFailed): 1 of 2 variants failed (1 trial TestFailed)
+        nothing to do"
+    `);
+    expect(t.held).toEqual(['a/0 Ended']);
+  });
+});
+
+describe('parallelism', () => {
+  it('of 0 starts nothing and lets what runs finish', async () => {
+    const t = new Transcript({ variants: 3, parallelism: 1 });
+    await t.decide();
+    t.parallelismIs(0);
+    await t.decide();
+    t.succeeds('a/0');
+    await t.decide();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        parallelism 0
+        looked at again at 3600 s
+        a/0 succeeds
+      2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
+      3 RemoveAttempt a/0 (ResultStored)
+        nothing to do"
+    `);
+  });
+
+  it('that is raised starts as many more at once', async () => {
+    const t = new Transcript({ variants: 5, parallelism: 1 });
+    await t.decide();
+    t.parallelismIs(4);
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        parallelism 4
+      2 StartAttempt b/0 (SlotAvailable), StartAttempt c/0 (SlotAvailable), StartAttempt d/0 (SlotAvailable)
+        looked at again at 3600 s"
+    `);
+  });
+
+  it('that is lowered stops nothing, and starts nothing until fewer run', async () => {
+    const t = new Transcript({ variants: 5, parallelism: 3 });
+    await t.decide();
+    t.parallelismIs(1);
+    await t.decide();
+    t.succeeds('a/0');
+    await t.decide();
+    t.succeeds('b/0');
+    await t.decide();
+    t.succeeds('c/0');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable), StartAttempt c/0 (SlotAvailable)
+        looked at again at 3600 s
+        parallelism 1
+        looked at again at 3600 s
+        a/0 succeeds
+      2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
+      3 RemoveAttempt a/0 (ResultStored)
+        looked at again at 3600 s
+        b/0 succeeds
+      4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
+      5 RemoveAttempt b/0 (ResultStored)
+        looked at again at 3600 s
+        c/0 succeeds
+      6 RecordAttempt c/0 Succeeded (Completed), trial Succeeded
+      7 StartAttempt d/0 (SlotAvailable), RemoveAttempt c/0 (ResultStored)
+        looked at again at 3600 s"
+    `);
+  });
+});
+
+describe('a failure of the infrastructure', () => {
+  it('is followed by a second attempt after 2 s, and another one fails the trial', async () => {
+    const t = new Transcript({ variants: 1, parallelism: 1 });
+    await t.decide();
+    t.isLost('a/0');
+    await t.decide();
+    await t.decide();
+    t.passes(2);
+    await t.decide();
+    t.isLost('a/0#2');
+    await t.decide();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 is lost
+      2 RecordAttempt a/0 Infrastructure (NodeLost), trial Pending
+        looked at again at 1.189 s
+        looked at again at 1.189 s
+        at 2 s
+      3 StartAttempt a/0#2 (Retry)
+        looked at again at 3602 s
+        a/0#2 is lost
+      4 RecordAttempt a/0#2 Infrastructure (NodeLost), trial Failed
+      5 FinishRun Failed (InfrastructureFailed): 1 of 1 variants failed (1 trial Infrastructure)
+        nothing to do"
+    `);
+    expect(t.held).toEqual(['a/0 Ended', 'a/0#2 Ended']);
+  });
+
+  it('leaves its slot to others while it waits, and then waits for a slot itself without being looked at all the time', async () => {
+    const t = new Transcript({ variants: 3, parallelism: 1 });
+    await t.decide();
+    t.isLost('a/0');
+    await t.decide();
+    t.begins('b/0');
+    t.passes(2);
+    await t.decide();
+    t.succeeds('b/0');
+    await t.decide();
+    t.succeeds('a/0#2');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 is lost
+      2 RecordAttempt a/0 Infrastructure (NodeLost), trial Pending
+      3 StartAttempt b/0 (SlotAvailable)
+        looked at again at 1.189 s
+        b/0 begins
+        at 2 s
+        looked at again at 3600 s
+        b/0 succeeds
+      4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
+      5 StartAttempt a/0#2 (Retry), RemoveAttempt b/0 (ResultStored)
+        looked at again at 3602 s
+        a/0#2 succeeds
+      6 RecordAttempt a/0#2 Succeeded (Completed), trial Succeeded
+      7 StartAttempt c/0 (SlotAvailable), RemoveAttempt a/0#2 (ResultStored)
+        looked at again at 3602 s"
+    `);
+  });
+
+  it('is assumed when an attempt is deleted or vanishes by somebody else’s doing', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 2 });
+    await t.decide();
+    t.vanishes('a/0');
+    t.isDeletedByOthers('b/0');
+    await t.decide();
+    t.isGone('b/0');
+    await t.decide();
+    t.passes(2);
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 vanishes
+        b/0 is deleted by somebody else
+      2 RecordAttempt a/0 Infrastructure (AttemptVanished), trial Pending
+        looked at again at 1.189 s
+        b/0 is gone
+      3 RecordAttempt b/0 Infrastructure (AttemptVanished), trial Pending
+        looked at again at 1.189 s
+        at 2 s
+      4 StartAttempt a/0#2 (Retry), StartAttempt b/0#2 (Retry)
+        looked at again at 3602 s"
+    `);
+  });
+
+  it('is not assumed when the result was seen before somebody else deleted it', async () => {
+    const t = new Transcript({ variants: 1, parallelism: 1 });
+    await t.decide();
+    t.succeeds('a/0');
+    t.isDeletedByOthers('a/0');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 succeeds
+        a/0 is deleted by somebody else
+      2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
+      3 RemoveAttempt a/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): its one trial succeeded"
+    `);
+  });
+});
+
+describe('an attempt past its deadline', () => {
+  it('is recorded first and removed next, and holds its slot until it is gone', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1, trialDeadlineSeconds: 10 });
+    await t.decide();
+    t.passes(60);
+    await t.decide();
+    t.begins('a/0');
+    t.passes(9);
+    await t.decide();
+    t.passes(1);
+    await t.decide();
+    await t.decide();
+    t.isGone('a/0');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        at 60 s
+        looked at again at 3600 s
+        a/0 begins
+        at 69 s
+        looked at again at 70 s
+        at 70 s
+      2 RecordAttempt a/0 TimedOut (DeadlineExceeded), trial Failed
+      3 RemoveAttempt a/0 (TimedOut)
+        nothing to do
+        a/0 is gone
+      4 StartAttempt b/0 (SlotAvailable)
+        looked at again at 3670 s"
+    `);
+  });
+
+  it('is not recorded as anything while the store is away, and holds its slot', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1, trialDeadlineSeconds: 10 });
+    await t.decide();
+    t.begins('a/0');
+    t.storeIs('Unavailable');
+    t.passes(10);
+    await t.decide();
+    t.storeIs('Available');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 begins
+        store: Unavailable
+        at 10 s
+      2 RecordAttempt a/0 TimedOut (DeadlineExceeded), trial Failed
+        ResultStoreUnavailableError: the result store does not answer
+        store: Available
+      3 RecordAttempt a/0 TimedOut (DeadlineExceeded), trial Failed
+      4 RemoveAttempt a/0 (TimedOut)"
+    `);
+  });
+});
+
+describe('cancelling', () => {
+  it('records and removes what runs, starts nothing more, and ends the run when all of it is gone', async () => {
+    const t = new Transcript({ variants: 4, parallelism: 2 });
+    await t.decide();
+    t.begins('a/0');
+    t.succeeds('b/0');
+    await t.decide();
+    t.isCancelled();
+    await t.decide();
+    await t.decide();
+    t.isGone('a/0');
+    await t.decide();
+    t.isGone('c/0');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 begins
+        b/0 succeeds
+      2 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
+      3 StartAttempt c/0 (SlotAvailable), RemoveAttempt b/0 (ResultStored)
+        looked at again at 3600 s
+        cancel
+      4 RecordAttempt a/0 Cancelled (RunCancelled), trial Pending (not counted), RecordAttempt c/0 Cancelled (RunCancelled), trial Pending (not counted)
+      5 RemoveAttempt a/0 (Cancelled), RemoveAttempt c/0 (Cancelled)
+        nothing to do
+        a/0 is gone
+        nothing to do
+        c/0 is gone
+      6 FinishRun Cancelled (CancelRequested): cancelled, with 1 of 4 trials done"
+    `);
+    expect(t.held).toEqual([]);
+  });
+
+  it('keeps the result of what ended before it was seen', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1 });
+    await t.decide();
+    t.succeeds('a/0');
+    t.isCancelled();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 succeeds
+        cancel
+      2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
+      3 RemoveAttempt a/0 (ResultStored), FinishRun Cancelled (CancelRequested): cancelled, with 1 of 2 trials done"
+    `);
+  });
+
+  it('changes nothing when every trial is done', async () => {
+    const t = new Transcript({ variants: 1, parallelism: 1 });
+    await t.decide();
+    t.succeeds('a/0');
+    t.isCancelled();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 succeeds
+        cancel
+      2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
+      3 RemoveAttempt a/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): its one trial succeeded"
+    `);
+  });
+
+  it('ends a run at once that has not started anything', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 0 });
+    await t.decide();
+    t.isCancelled();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  nothing to do
+        cancel
+      1 FinishRun Cancelled (CancelRequested): cancelled, with 0 of 2 trials done"
+    `);
+  });
+});
+
+describe('an operator that restarts', () => {
+  it('goes on with what runs, stores what ended meanwhile, and removes what was stored but not removed', async () => {
+    const t = new Transcript({ variants: 4, parallelism: 3 });
+    await t.decide();
+    t.begins('a/0', 'b/0');
+    t.succeeds('c/0');
+    // The answer to the record is lost, and so is the operator: the result is stored, and its attempt is still there.
+    t.storeIs('AnswerLost');
+    await t.decide();
+    t.storeIs('Available');
+    t.succeeds('b/0');
+    t.operatorRestarts();
+    await t.decide();
+    t.succeeds('a/0');
+    t.succeeds('d/0');
+    await t.decide();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable), StartAttempt c/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0, b/0 begin
+        c/0 succeeds
+        store: AnswerLost
+      2 RecordAttempt c/0 Succeeded (Completed), trial Succeeded
+        ResultStoreUnavailableError: the result store does not answer
+        store: Available
+        b/0 succeeds
+        operator restarts
+      3 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
+      4 StartAttempt d/0 (SlotAvailable), RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (ResultStored)
+        looked at again at 3600 s
+        a/0 succeeds
+        d/0 succeeds
+      5 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt d/0 Succeeded (Completed), trial Succeeded
+      6 RemoveAttempt a/0 (ResultStored), RemoveAttempt d/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): all 4 trials succeeded
+        nothing to do"
+    `);
+    expect(t.held).toEqual([]);
+  });
+
+  it('removes a live attempt that is recorded already, and keeps a recorded failure', async () => {
+    const t = new Transcript({ variants: 3, parallelism: 2, trialDeadlineSeconds: 10 });
+    await t.decide();
+    t.begins('a/0');
+    t.passes(10);
+    t.fails('b/0', 1);
+    t.storeIs('AnswerLost');
+    await t.decide();
+    t.storeIs('Available');
+    t.operatorRestarts();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 begins
+        at 10 s
+        b/0 fails, exit 1
+        store: AnswerLost
+      2 RecordAttempt a/0 TimedOut (DeadlineExceeded), trial Failed, RecordAttempt b/0 TestFailed (NonZeroExitCode), trial Failed
+        ResultStoreUnavailableError: the result store does not answer
+        store: Available
+        operator restarts
+      3 StartAttempt c/0 (SlotAvailable), RemoveAttempt a/0 (TimedOut)
+        looked at again at 3610 s"
+    `);
+    expect(t.held).toEqual(['a/0 Stopping', 'b/0 Ended', 'c/0 Waiting']);
+  });
+});
+
+describe('a start', () => {
+  it('that got no answer is asked for again before anything else, and meets its first', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1 });
+    t.nextStart('AnswerLost');
+    await t.decide();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  next start: AnswerLost
+      1 StartAttempt a/0 (SlotAvailable)
+        Error: start checkout-cache-a-0c65e0e5bf: connection reset
+      2 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s"
+    `);
+    expect(t.held).toEqual(['a/0 Waiting']);
+  });
+
+  it('that got no answer is undone before a cancelled run ends', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1 });
+    t.nextStart('AnswerLost');
+    await t.decide();
+    t.isCancelled();
+    await t.decide();
+    t.isGone('a/0');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  next start: AnswerLost
+      1 StartAttempt a/0 (SlotAvailable)
+        Error: start checkout-cache-a-0c65e0e5bf: connection reset
+        cancel
+      2 RemoveAttempt a/0 (StartUnanswered)
+      3 RecordAttempt a/0 Cancelled (RunCancelled), trial Pending (not counted)
+        a/0 is gone
+      4 FinishRun Cancelled (CancelRequested): cancelled, with 0 of 2 trials done"
+    `);
+    expect(t.held).toEqual([]);
+  });
+
+  it('that never arrived does not keep a cancelled run from ending', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1 });
+    t.nextStart('NotSent');
+    await t.decide();
+    t.isCancelled();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  next start: NotSent
+      1 StartAttempt a/0 (SlotAvailable)
+        Error: start checkout-cache-a-0c65e0e5bf: connection refused
+        cancel
+      2 RemoveAttempt checkout-cache-a-0c65e0e5bf (StartUnanswered)
+      3 FinishRun Cancelled (CancelRequested): cancelled, with 0 of 2 trials done"
+    `);
+  });
+
+  it('that is postponed is tried again when it was said, and no sooner by itself', async () => {
+    const t = new Transcript({ variants: 1, parallelism: 1 });
+    t.nextStart('Postponed');
+    await t.decide();
+    t.passes(1);
+    t.nextStart('Postponed');
+    await t.decide();
+    t.passes(2);
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  next start: Postponed
+      1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 1 s
+        at 1 s
+        next start: Postponed
+      2 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3 s
+        at 3 s
+      3 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3603 s"
+    `);
+  });
+
+  it('that is postponed when it is asked for again may still have happened, and is undone by cancelling', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1 });
+    t.nextStart('AnswerLost');
+    await t.decide();
+    t.nextStart('Postponed');
+    await t.decide();
+    t.isCancelled();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  next start: AnswerLost
+      1 StartAttempt a/0 (SlotAvailable)
+        Error: start checkout-cache-a-0c65e0e5bf: connection reset
+        next start: Postponed
+      2 StartAttempt a/0 (SlotAvailable)
+        looked at again at 1 s
+        cancel
+      3 RemoveAttempt a/0 (StartUnanswered)
+      4 RecordAttempt a/0 Cancelled (RunCancelled), trial Pending (not counted)"
+    `);
+    expect(t.held).toEqual(['a/0 Stopping']);
+  });
+
+  it('is none while another that got no answer has no slot any more', async () => {
+    const t = new Transcript({ variants: 3, parallelism: 2 });
+    t.nextStart('NotSent');
+    t.nextStart('AnswerLost');
+    await t.decide();
+    t.parallelismIs(1);
+    await t.decide();
+    t.isGone('b/0');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  next start: NotSent
+        next start: AnswerLost
+      1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable)
+        Error: start checkout-cache-a-0c65e0e5bf: connection refused
+        parallelism 1
+      2 RemoveAttempt b/0 (StartUnanswered)
+      3 RemoveAttempt checkout-cache-a-0c65e0e5bf (StartUnanswered)
+        b/0 is gone
+      4 RecordAttempt b/0 Infrastructure (AttemptVanished), trial Pending
+      5 StartAttempt a/0 (SlotAvailable)
+        looked at again at 1.944 s"
+    `);
+  });
+
+  it('that is refused is recorded as a failure of the infrastructure', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1 });
+    t.nextStart('Refused');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  next start: Refused
+      1 StartAttempt a/0 (SlotAvailable)
+      2 StartAttempt b/0 (SlotAvailable)
+        looked at again at 1.189 s"
+    `);
+    expect([...t.store.records.values()]).toMatchObject([
+      {
+        attempt: 1,
+        judgement: { outcome: 'Infrastructure', reason: 'PodRefused', message: 'not allowed' },
+        trialAfter: { phase: 'Pending', counts: true },
+      },
+    ]);
+  });
+});
+
+describe('what the store may hold though it did not say so', () => {
+  it('is a refused start, which is recorded again and not asked for again', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 0, spec: { retryPolicy: { limit: 0 } } });
+    await t.decide();
+    t.parallelismIs(1);
+    t.nextStart('Refused');
+    t.storeIs('AnswerLost');
+    await t.decide();
+    t.storeIs('Available');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  nothing to do
+        parallelism 1
+        next start: Refused
+        store: AnswerLost
+      1 StartAttempt a/0 (SlotAvailable)
+        ResultStoreUnavailableError: the result store does not answer
+        store: Available
+      2 RecordAttempt a/0 Infrastructure (PodRefused), trial Failed
+      3 StartAttempt b/0 (SlotAvailable)
+        looked at again at 3600 s"
+    `);
+    expect(t.held).toEqual(['b/0 Waiting']);
+  });
+
+  it('is the end of the run, after which nothing starts though its reason is gone', async () => {
+    const t = new Transcript({ variants: 1, parallelism: 0, spec: { activeDeadlineSeconds: 30 } });
+    await t.decide();
+    t.passes(30);
+    t.storeIs('AnswerLost');
+    await t.decide();
+    t.edits({ activeDeadlineSeconds: 600, parallelism: 1 });
+    t.storeIs('Available');
+    await t.decide();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  looked at again at 30 s
+        at 30 s
+        store: AnswerLost
+      1 FinishRun Failed (DeadlineExceeded): the run was active for longer than spec.activeDeadlineSeconds, with 0 of 1 trials done
+        ResultStoreUnavailableError: the result store does not answer
+        activeDeadlineSeconds 600, parallelism 1
+        store: Available
+      2 FinishRun Failed (DeadlineExceeded): the run was active for longer than spec.activeDeadlineSeconds, with 0 of 1 trials done
+        LedgerOutdatedError: finish run 6f1c8a52-0000-4000-8000-000000000001: AlreadyFinished
+        nothing to do"
+    `);
+    expect(t.held).toEqual([]);
+  });
+});
+
+describe('an attempt that should not be', () => {
+  const run = aRun({ variants: 1 });
+  const late: ObservedAttempt = {
+    name: 'late',
+    variantId: run.variants[0]?.id ?? '',
+    repetition: 0,
+    attempt: 2,
+    state: { kind: 'Running', since: 0 },
+  };
+
+  it('is removed without a record when its trial has its result', () => {
+    const ledger = new RunLedger(run);
+    ledger.noteRecorded(0, 1, 'Succeeded', new Map([['p95_ms', 1]]), { phase: 'Succeeded' });
+    ledger.noteObserved([late]);
+    expect(reconcile(ledger, [late], controlsOf(run), 0).actions).toEqual([
+      { kind: 'RemoveAttempt', trial: 0, name: 'late', reason: 'Superseded' },
+    ]);
+  });
+
+  it('is not started when the run is over, even if a trial is left', () => {
+    const end = { state: 'Cancelled', reason: 'CancelRequested', message: '' } as const;
+    expect(reconcile(new RunLedger(run, [], end), [], controlsOf(run), 0).actions).toEqual([]);
+  });
+});
+
+describe('an attempt of a trial that the run does not have', () => {
+  it('is neither recorded nor removed, takes no slot and does not keep the run from ending', async () => {
+    const t = new Transcript({ variants: 1, parallelism: 1 });
+    t.strangerAppears('somebody-elses');
+    await t.decide();
+    t.succeeds('a/0');
+    await t.decide();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  somebody-elses, of no trial of this run, appears
+      1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 succeeds
+      2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
+      3 RemoveAttempt a/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): its one trial succeeded
+        nothing to do"
+    `);
+    expect(t.held).toEqual(['somebody-elses Running']);
+  });
+});

@@ -1,0 +1,309 @@
+/**
+ * The decision of the whole product: given what is committed, what the engine sees, what the user wants and the time, what is
+ * to be done. Pure: no I/O, no clock, no randomness.
+ *
+ * Two rules shape it:
+ * - A removal is planned only for an attempt whose end the ledger already holds, and the ledger holds only what is committed. So
+ *   "record before deleting" needs no care elsewhere. The caller records, then asks again.
+ * - An attempt that is being stopped still takes its slot until the engine no longer sees it, so parallelism is never exceeded.
+ */
+
+import { attemptName, isLive, type ObservedAttempt } from './attempt.ts';
+import { recordOf } from './attempt-record.ts';
+import { evaluateCompletion } from './completion-policy.ts';
+import { type Halt, haltOf } from './halt.ts';
+import { type Judgement, judgeAttempt, type Outcome } from './outcome.ts';
+import type {
+  Action,
+  ObservedAttempts,
+  Plan,
+  RecordAttempt,
+  RemoveAttempt,
+  SkipTrials,
+  StartAttempt,
+} from './plan.ts';
+import { preempted } from './preemption.ts';
+import { awaitsPushed } from './pushed-result.ts';
+import type { RunControls } from './run.ts';
+import { isRecorded, type ReadonlyRunLedger } from './run-ledger.ts';
+import type { Explanation } from './status.ts';
+import { waitingOf } from './waiting.ts';
+
+/** Decides the next step of one run. Same inputs, same plan. `now` is in milliseconds since the epoch. */
+export function reconcile(
+  ledger: ReadonlyRunLedger,
+  observed: ObservedAttempts,
+  controls: RunControls,
+  now: number,
+): Plan {
+  const own = observed.filter((attempt) => ledger.indexOf(attempt) !== undefined);
+  const situation: Situation = { ledger, own, controls, now, halt: haltOf(ledger, controls, now) };
+  const records = [
+    ...ledger.unrecordedRefusals,
+    ...recordsOfObserved(situation),
+    ...recordsOfVanished(situation),
+  ];
+  // What the records will change is not known before they are committed, so nothing else is decided together with them.
+  if (records.length > 0) return { actions: records, waiting: undefined, requeueAt: undefined };
+
+  const skip = skipOf(situation);
+  if (skip !== undefined) return { actions: [skip], waiting: undefined, requeueAt: undefined };
+
+  const { halt } = situation;
+  const removals = own.flatMap((attempt) => removalOf(situation, attempt));
+  const live = own.filter(isLive).length;
+  const end = evaluateCompletion(ledger, halt, live);
+  if (end !== undefined)
+    return {
+      actions: [...removals, { kind: 'FinishRun', end, gate: ledger.gate }],
+      waiting: undefined,
+      requeueAt: undefined,
+    };
+
+  const freeSlots =
+    halt === undefined && ledger.ending === undefined ? Math.max(0, controls.parallelism - live) : 0;
+  const abandoned = startsToAbandon(ledger, freeSlots);
+  // What may be running unseen counts as running until it is gone for certain.
+  const room = Math.min(freeSlots, pendingRoom(situation), controls.startBudget);
+  const started = abandoned.length > 0 ? [] : starts(situation, room);
+  const actions: readonly Action[] = [...started, ...removals, ...abandoned];
+  const waiting = waitingOf(ledger, own, controls, started.length);
+  return { actions, waiting, requeueAt: nextCheckAt(situation) };
+}
+
+/**
+ * What can still be done when results cannot be stored: an attempt that runs although nothing may is ended all the same. There is no result of
+ * it to lose, and whoever cancels does not wait for a database. What has ended is left alone: until it is stored, the engine has the only copy.
+ */
+export function endingsWithoutStore(
+  ledger: ReadonlyRunLedger,
+  observed: ObservedAttempts,
+  controls: RunControls,
+  now: number,
+): EndingsWithoutStore | undefined {
+  const why = haltOf(ledger, controls, now);
+  const attempts = observed.filter((attempt) => isUnderWay(attempt) && ledger.indexOf(attempt) !== undefined);
+  return why === undefined || attempts.length === 0 ? undefined : { attempts, why };
+}
+
+/** Attempts to be ended before that can be recorded, and what is to be recorded of them later. */
+export interface EndingsWithoutStore {
+  readonly attempts: readonly ObservedAttempt[];
+  readonly why: Explanation;
+}
+
+/** What is decided about, and from. */
+interface Situation {
+  readonly ledger: ReadonlyRunLedger;
+  /** The observed attempts that are of a trial of this run. */
+  readonly own: ObservedAttempts;
+  readonly controls: RunControls;
+  readonly now: number;
+  readonly halt: Halt | undefined;
+}
+
+/** What need not be run any more; undefined when there is nothing like that. */
+function skipOf({ ledger, halt }: Situation): SkipTrials | undefined {
+  if (ledger.end !== undefined || ledger.ending !== undefined) return undefined;
+  const stops = halt === undefined ? ledger.dueStops : undefined;
+  const reason = halt?.reason === 'TargetMet' ? 'TargetMet' : 'StoppedEarly';
+  const trials = ledger.skippable(reason === 'TargetMet', stops?.variants ?? []);
+  if (stops === undefined && trials.length === 0) return undefined;
+  return { kind: 'SkipTrials', reason, trials, stopped: stops?.variants ?? [], look: stops?.look };
+}
+
+const isUnderWay = ({ state }: ObservedAttempt): boolean =>
+  state.kind === 'Waiting' || state.kind === 'Running';
+
+function recordsOfObserved(situation: Situation): readonly RecordAttempt[] {
+  const { ledger, own, controls, now } = situation;
+  const open = own.filter((attempt) => !isRecorded(ledger, attempt));
+  const judgements = new Map(open.map((attempt) => [attempt, judge(situation, attempt)]));
+  // What ends for another reason makes room as well.
+  const goesOn = open.filter((attempt) => isUnderWay(attempt) && judgements.get(attempt) === undefined);
+  for (const attempt of preempted(goesOn, controls)) judgements.set(attempt, preemption(controls));
+  return open.flatMap((attempt) => {
+    const index = ledger.indexOf(attempt);
+    const judgement = judgements.get(attempt);
+    return index === undefined || judgement === undefined
+      ? []
+      : [recordOf(ledger, attempt, index, judgement, now)];
+  });
+}
+
+/** The verdict on an attempt that has ended, or that must end now; undefined for one that may go on. */
+function judge({ ledger, controls, now, halt }: Situation, attempt: ObservedAttempt): Judgement | undefined {
+  const { state } = attempt;
+  const { spec } = ledger.definition.manifest;
+  if (spec.results.push && awaitsPushed(attempt)) return undefined;
+  if (state.kind === 'Ended') return judgeAttempt(state.termination, state.at, spec.objective);
+  const index = ledger.indexOf(attempt) ?? -1;
+  const why = halt ?? ledger.endedUnrecorded.get(index);
+  if (why !== undefined) return endedByUs('Cancelled', why.reason, why.message);
+  if (ledger.isGivenUp(index))
+    return endedByUs(
+      'Cancelled',
+      'VariantFailed',
+      'another trial failed the variant as a whole (spec.failurePolicy)',
+    );
+  const deadline = deadlineOf(attempt, controls);
+  return deadline !== undefined && now >= deadline ? overDeadline(attempt, controls) : undefined;
+}
+
+const preemption = ({ parallelism }: RunControls): Judgement =>
+  endedByUs(
+    'Cancelled',
+    'Preempted',
+    `spec.parallelism was lowered to ${parallelism} (spec.scaleDownPolicy Preempt)`,
+  );
+
+function overDeadline({ state }: ObservedAttempt, controls: RunControls): Judgement {
+  if (state.kind !== 'Waiting')
+    return endedByUs(
+      'TimedOut',
+      'DeadlineExceeded',
+      `did not end within ${controls.trialDeadlineSeconds} s (spec.trialDeadlineSeconds)`,
+    );
+  const why = [state.reason, state.message].filter((part) => part !== undefined && part !== '').join(': ');
+  return endedByUs(
+    'Infrastructure',
+    'StartDeadlineExceeded',
+    `did not start within ${controls.trialStartDeadlineSeconds} s (spec.trialStartDeadlineSeconds)${why === '' ? '' : `; last seen: ${why}`}`,
+  );
+}
+
+/** The outcomes that are recorded of an attempt which has not ended by itself. */
+type EndedByUs = Extract<Outcome, 'Cancelled' | 'TimedOut' | 'Infrastructure'>;
+
+const isEndedByUs = (outcome: Outcome | undefined): outcome is EndedByUs =>
+  outcome === 'Cancelled' || outcome === 'TimedOut' || outcome === 'Infrastructure';
+
+const endedByUs = (outcome: EndedByUs, reason: string, message: string): Judgement => ({
+  outcome,
+  reason,
+  message,
+  exitCode: undefined,
+  result: undefined,
+});
+
+/** Attempts that were started and are gone without an end that anybody saw: somebody else removed them, or we did while they could not be recorded. */
+function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly RecordAttempt[] {
+  if (ledger.activeTrials.size === 0) return [];
+  const seen = new Set(own.map((attempt) => `${ledger.indexOf(attempt)}/${attempt.attempt}`));
+  return [...ledger.activeTrials].flatMap((index) => {
+    const { activeAttempt } = ledger.trial(index);
+    const trial = ledger.definition.trials[index];
+    if (activeAttempt === undefined || trial === undefined || seen.has(`${index}/${activeAttempt}`))
+      return [];
+    const name = attemptName(ledger.definition, trial, activeAttempt);
+    const why = halt ?? ledger.endedUnrecorded.get(index);
+    const judgement =
+      why === undefined
+        ? endedByUs(
+            'Infrastructure',
+            'AttemptVanished',
+            `${name} was removed by somebody else before its result was read`,
+          )
+        : endedByUs('Cancelled', why.reason, why.message);
+    const gone: ObservedAttempt = {
+      name,
+      variantId: trial.variant.id,
+      repetition: trial.repetition,
+      attempt: activeAttempt,
+      state: { kind: 'Stopping' },
+    };
+    return [recordOf(ledger, gone, index, judgement, now)];
+  });
+}
+
+/** An attempt whose end is committed is removed: while it lives in any case, once it has ended as spec.podCleanupPolicy says. */
+function removalOf({ ledger, controls }: Situation, attempt: ObservedAttempt): readonly RemoveAttempt[] {
+  const index = ledger.indexOf(attempt);
+  if (index === undefined || attempt.state.kind === 'Stopping' || !isRecorded(ledger, attempt)) return [];
+  const { phase, recordedAttempts, lastOutcome } = ledger.trial(index);
+  const isLatest = attempt.attempt === recordedAttempts;
+  const remove = (reason: RemoveAttempt['reason']): readonly RemoveAttempt[] => [
+    { kind: 'RemoveAttempt', trial: index, name: attempt.name, reason },
+  ];
+  if (isLive(attempt)) {
+    if (!isLatest) return remove('Superseded');
+    // Or it came to its own end, and what is shown of it is the past: what becomes of it is decided once it is shown as ended.
+    return isEndedByUs(lastOutcome) ? remove(lastOutcome) : [];
+  }
+  // It ended by itself in the moment in which we decided to end it: nobody asked for a look at it.
+  if (isLatest && lastOutcome === 'Cancelled') return remove('Cancelled');
+  switch (controls.podCleanupPolicy) {
+    case 'Always':
+      return remove('ResultStored');
+    case 'Succeeded':
+      return phase === 'Succeeded' && isLatest ? remove('ResultStored') : [];
+    case 'Never':
+      return [];
+  }
+}
+
+/** Starts that got no answer and for which there is no slot any more. */
+function startsToAbandon(ledger: ReadonlyRunLedger, freeSlots: number): readonly RemoveAttempt[] {
+  const unanswered = [...ledger.unansweredStarts];
+  const isUnwanted = (index: number): boolean => ledger.isGivenUp(index) || ledger.isStopped(index);
+  const due = unanswered.filter((index) => !isUnwanted(index));
+  const unwanted = unanswered.filter(isUnwanted);
+  return [...unwanted, ...due.slice(freeSlots)].flatMap((index) => {
+    const next = nextAttempt(ledger, index);
+    return next === undefined
+      ? []
+      : [{ kind: 'RemoveAttempt', trial: index, name: next.name, reason: 'StartUnanswered' }];
+  });
+}
+
+/** How many more may wait for their program to start. */
+function pendingRoom({ own, controls: { maxPending } }: Situation): number {
+  if (maxPending === undefined) return Number.POSITIVE_INFINITY;
+  return Math.max(0, maxPending - own.filter(({ state }) => state.kind === 'Waiting').length);
+}
+
+function starts({ ledger, own, now }: Situation, limit: number): readonly StartAttempt[] {
+  if (ledger.end !== undefined) return [];
+  // A trial whose last attempt is still being stopped would run twice.
+  const busy = new Set(own.filter(isLive).map((attempt) => ledger.indexOf(attempt)));
+  return ledger.startable(limit, now, busy).flatMap((index) => {
+    const next = nextAttempt(ledger, index);
+    if (next === undefined) return [];
+    const reason = next.attempt === 1 ? 'SlotAvailable' : 'Retry';
+    return [{ kind: 'StartAttempt', trial: index, ...next, reason }];
+  });
+}
+
+function nextAttempt(
+  ledger: ReadonlyRunLedger,
+  index: number,
+): { readonly attempt: number; readonly name: string } | undefined {
+  const trial = ledger.definition.trials[index];
+  if (trial === undefined) return undefined;
+  const attempt = ledger.trial(index).recordedAttempts + 1;
+  return { attempt, name: attemptName(ledger.definition, trial, attempt) };
+}
+
+function nextCheckAt({ ledger, own, controls, now, halt }: Situation): number | undefined {
+  const deadlines = own.map((attempt) => deadlineOf(attempt, controls));
+  const retry = halt === undefined ? ledger.nextRetryAt(now) : undefined;
+  const runDeadline = ledger.end === undefined ? controls.deadlineAt : undefined;
+  // A deadline that has passed is that of an attempt whose end is recorded and which is being removed.
+  const times = [...deadlines, retry, runDeadline].filter(
+    (time): time is number => time !== undefined && time > now,
+  );
+  return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));
+}
+
+/** When the attempt must end, or must have started; undefined when it is over or on its way out. */
+function deadlineOf({ state }: ObservedAttempt, controls: RunControls): number | undefined {
+  switch (state.kind) {
+    case 'Waiting':
+      return state.since + controls.trialStartDeadlineSeconds * 1_000;
+    case 'Running':
+      return state.since + controls.trialDeadlineSeconds * 1_000;
+    case 'Stopping':
+    case 'Ended':
+      return undefined;
+  }
+}

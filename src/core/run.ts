@@ -1,0 +1,75 @@
+import type { BatchTest, BatchTestSpec } from '../api/v1alpha1/schema.ts';
+import { refuseFloatingImages } from './floating-images.ts';
+import type { Explanation } from './status.ts';
+import { type Trial, trialOrderSeed, trialsInOrder } from './trial.ts';
+import { expandVariants, type Variant } from './variants.ts';
+
+export type EngineName = 'local' | 'kubernetes';
+
+/** One execution of a BatchTest: everything about it that does not change while it runs. */
+export interface RunDefinition {
+  /** The key of everything the run owns: the object's UID in a cluster, a new UUID locally. Never its name. */
+  readonly uid: string;
+  readonly name: string;
+  /** The object's namespace; undefined for a local run. */
+  readonly namespace: string | undefined;
+  readonly workflowId: string;
+  readonly engine: EngineName;
+  /** Where the manifest of a local run is; undefined in a cluster. */
+  readonly directory: string | undefined;
+  readonly manifest: BatchTest;
+  readonly variants: readonly Variant[];
+  /** Seed of the order of `trials`. */
+  readonly seed: number;
+  /** In the order in which they start. */
+  readonly trials: readonly Trial[];
+}
+
+/** What a user may change, or ask for, while the run is under way. */
+export interface RunControls
+  extends Pick<
+    BatchTestSpec,
+    | 'parallelism'
+    | 'scaleDownPolicy'
+    | 'trialDeadlineSeconds'
+    | 'trialStartDeadlineSeconds'
+    | 'maxPending'
+    | 'maxFailedVariants'
+    | 'podCleanupPolicy'
+  > {
+  /** Why the run is to be ended for good. */
+  readonly cancel: 'Requested' | 'Deleted' | undefined;
+  /** Nothing runs and nothing starts until it is false again. */
+  readonly suspended: boolean;
+  /** When the run is over its deadline (milliseconds since the epoch); undefined for never. */
+  readonly deadlineAt: number | undefined;
+  /** How many may be started at once by this decision: fewer than there are slots while starts are being refused for now. */
+  readonly startBudget: number;
+  /** Why starts are being refused for now; undefined while they are not. */
+  readonly postponed: Explanation | undefined;
+}
+
+/**
+ * The run that a manifest describes.
+ * @throws InvalidBatchTestError as {@link expandVariants} and {@link refuseFloatingImages} do.
+ */
+export function defineRun(
+  manifest: BatchTest,
+  identity: { readonly uid: string; readonly engine: EngineName; readonly directory?: string | undefined },
+): RunDefinition {
+  if (identity.engine === 'kubernetes') refuseFloatingImages(manifest.spec);
+  const variants = expandVariants(manifest.spec);
+  const seed = trialOrderSeed(identity.uid);
+  return {
+    uid: identity.uid,
+    name: manifest.metadata.name,
+    namespace: manifest.metadata.namespace,
+    workflowId: manifest.spec.workflowId ?? manifest.metadata.name,
+    engine: identity.engine,
+    directory: identity.directory,
+    manifest,
+    variants,
+    seed,
+    trials: trialsInOrder(variants, manifest.spec.repetitions, seed),
+  };
+}

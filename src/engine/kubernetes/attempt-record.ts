@@ -1,0 +1,169 @@
+import type { AttemptKey, AttemptState, ObservedAttempt, Termination } from '../../core/attempt.ts';
+import type { JobProjection, PodProjection } from './attempt-projections.ts';
+
+/** Everything that is known of one attempt: what was seen of its Job and pods, and what we did ourselves that was not seen yet. */
+export interface AttemptRecord extends AttemptKey {
+  readonly runUid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** When its start was asked for, while the answer is out (milliseconds since the epoch). */
+  startingSince: number | undefined;
+  job: KnownJob | undefined;
+  /** UIDs of Jobs of this name that were ours, those that are gone included: a pod of any other Job is not believed. */
+  readonly jobUids: Set<string>;
+  /** By UID. */
+  readonly pods: Map<string, PodProjection>;
+  /** A pod was seen, whether or not it is still there. */
+  podWasSeen: boolean;
+  /** The end that was seen, which outlives the pod. */
+  end: SeenEnd | undefined;
+  removal: Removal | undefined;
+  /** When the record came into the state that it is to be looked at again for. */
+  changedAt: number;
+  /** What is shown of it now. */
+  shown: ObservedAttempt | undefined;
+}
+
+export interface KnownJob {
+  readonly projection: JobProjection;
+  /** False while only the answer to our own request tells of it: the watch has yet to. */
+  readonly isObserved: boolean;
+}
+
+export interface SeenEnd {
+  readonly at: number;
+  readonly termination: Termination;
+  readonly podName: string | undefined;
+  readonly podUid: string | undefined;
+}
+
+export interface Removal {
+  /** An attempt that had ended when its removal was asked for is not shown again. */
+  readonly ofEnded: boolean;
+  /** The Job controller may have made a pod, in the moment before the Job went, that we do not see yet. */
+  mayStillGetPod: boolean;
+}
+
+/** What the contract of `Engine.observe` says to show of an attempt; undefined when nothing is to be shown. */
+export function observedAttempt(record: AttemptRecord): ObservedAttempt | undefined {
+  const state = stateOf(record);
+  if (state === undefined) return undefined;
+  const { name, variantId, repetition, attempt } = record;
+  const logs = podNameOf(record);
+  const startId = state.kind === 'Ended' ? record.end?.podUid : undefined;
+  return {
+    ...{ name, variantId, repetition, attempt, state },
+    ...(startId === undefined ? {} : { startId }),
+    ...(logs === undefined ? {} : { logs }),
+  };
+}
+
+function stateOf(record: AttemptRecord): AttemptState | undefined {
+  const { job, end, removal, startingSince } = record;
+  const livePod = livePodOf(record);
+  if (removal !== undefined) {
+    const isLive =
+      livePod !== undefined || (!removal.ofEnded && (job !== undefined || removal.mayStillGetPod));
+    return isLive ? { kind: 'Stopping' } : undefined;
+  }
+  if (end !== undefined) return { kind: 'Ended', at: end.at, termination: end.termination };
+  if (livePod !== undefined) {
+    if (livePod.isDeleted || !record.jobUids.has(livePod.jobUid)) return { kind: 'Stopping' };
+    return livePod.state;
+  }
+  if (job !== undefined) return withoutPod(job.projection);
+  return startingSince === undefined
+    ? undefined
+    : { kind: 'Waiting', since: startingSince, reason: 'Starting' };
+}
+
+/** A Job that is there and has no pod that lives. */
+function withoutPod({ isDeleted, finished, isSuspended, createdAt }: JobProjection): AttemptState {
+  // Over, and the pod that tells how has yet to be seen; or somebody deletes it, and no pod follows.
+  if (isDeleted || finished !== undefined) return { kind: 'Stopping' };
+  return isSuspended
+    ? {
+        kind: 'Waiting',
+        since: createdAt,
+        reason: 'Suspended',
+        message: 'its Job waits to be admitted (spec.suspend)',
+      }
+    : {
+        kind: 'Waiting',
+        since: createdAt,
+        reason: 'PodNotCreated',
+        message: 'its Job has no pod yet; the events of the Job tell why, if that lasts',
+      };
+}
+
+const livePodOf = ({ pods }: AttemptRecord): PodProjection | undefined =>
+  [...pods.values()].find(({ state }) => state.kind !== 'Ended');
+
+function podNameOf({ end, pods }: AttemptRecord): string | undefined {
+  if (end !== undefined) return end.podName;
+  for (const { podName } of pods.values()) return podName;
+  return undefined;
+}
+
+/**
+ * The end that pods tell of, once one of a Job of ours has ended.
+ * @param pods by default those that were seen of the attempt
+ */
+export function endByPod(
+  record: AttemptRecord,
+  pods: Iterable<PodProjection> = record.pods.values(),
+): SeenEnd | undefined {
+  for (const { state, jobUid, podName, uid } of pods)
+    if (state.kind === 'Ended' && record.jobUids.has(jobUid))
+      return { at: state.at, termination: state.termination, podName, podUid: uid };
+  return undefined;
+}
+
+/** The end of an attempt whose Job is over and whose pod, which alone could tell how, is not there. */
+export function endByJob({ name, finished }: JobProjection): SeenEnd | undefined {
+  if (finished === undefined) return undefined;
+  const { reason, message, at } = finished;
+  const termination: Termination =
+    reason === 'DeadlineExceeded'
+      ? { kind: 'DeadlineExceeded', message }
+      : {
+          kind: 'Lost',
+          reason: 'PodMissing',
+          message: `Job ${name} is over (${reason}: ${message}), and its pod was gone before it was read`,
+        };
+  return { at, termination, podName: undefined, podUid: undefined };
+}
+
+/** True when nothing is left to know, show or wait for. */
+export const isForgettable = ({ startingSince, job, pods, end, removal }: AttemptRecord): boolean =>
+  startingSince === undefined &&
+  job === undefined &&
+  pods.size === 0 &&
+  end === undefined &&
+  removal === undefined;
+
+/** True when time alone changes nothing of it: it is all seen, and nothing of it waits to be forgotten. */
+export function isSettled({ job, pods, end, removal }: AttemptRecord): boolean {
+  if (removal !== undefined || job?.isObserved === false) return false;
+  if (job === undefined) return end === undefined;
+  return end !== undefined || job.projection.finished === undefined || pods.size > 0;
+}
+
+/** True when both are the same to whoever observes. */
+export function shownAlike(a: ObservedAttempt | undefined, b: ObservedAttempt | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.logs === b.logs && sameState(a.state, b.state);
+}
+
+function sameState(a: AttemptState, b: AttemptState): boolean {
+  switch (a.kind) {
+    case 'Waiting':
+      return b.kind === 'Waiting' && a.since === b.since && a.reason === b.reason && a.message === b.message;
+    case 'Running':
+      return b.kind === 'Running' && a.since === b.since;
+    case 'Stopping':
+      return b.kind === 'Stopping';
+    case 'Ended':
+      return b.kind === 'Ended' && a.at === b.at && a.termination === b.termination;
+  }
+}

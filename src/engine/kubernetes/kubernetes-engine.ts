@@ -1,0 +1,503 @@
+import { LABEL_RUN_UID } from '../../api/v1alpha1/constants.ts';
+import type { ObservedAttempt } from '../../core/attempt.ts';
+import type { RunDefinition } from '../../core/run.ts';
+import type { AttemptRequest, Engine, StartOutcome } from '../engine.ts';
+import { ApiError, isApiError } from './api-error.ts';
+import { AttemptIndex } from './attempt-index.ts';
+import {
+  type ForeignJob,
+  isForeign,
+  type JobProjection,
+  type PodProjection,
+  projectAnyJob,
+  projectJob,
+  projectPod,
+} from './attempt-projections.ts';
+import {
+  type AttemptRecord,
+  endByJob,
+  endByPod,
+  isForgettable,
+  isSettled,
+  observedAttempt,
+  shownAlike,
+} from './attempt-record.ts';
+import { jobManifest } from './job-manifest.ts';
+import { deleteJob, deleteJobsOfRun, jobPath } from './job-removal.ts';
+import type { KubeClient } from './kube-client.ts';
+import type { JobObject, PodObject } from './kubernetes-objects.ts';
+import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflector.ts';
+import type { ResultIngestAddress } from './result-volume.ts';
+import { outcomeOfRefusal } from './start-outcome.ts';
+import { syncedWithin, type ViewHealth } from './view-health.ts';
+
+export interface KubernetesEngineOptions {
+  readonly client: KubeClient;
+  /** The namespaces whose runs are seen to; `All` for every namespace, which takes rights in all of them. */
+  readonly namespaces: readonly string[] | 'All';
+  /** How long to wait for the first complete view of the cluster, in milliseconds. */
+  readonly syncTimeoutMs?: number;
+  /** Told of each failed list or watch. */
+  readonly onProblem?: (problem: ReflectorProblem) => void;
+  /** Where pods push results to; undefined: attempts of runs that need it are postponed. */
+  readonly resultIngest?: ResultIngestAddress;
+  readonly reflectorTimes?: Partial<ReflectorTimes>;
+  /** In [0, 1). */
+  readonly random?: () => number;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+const SYNC_TIMEOUT_MS = 60_000;
+/** How often what time alone changes is looked at, in milliseconds. */
+const LOOK_INTERVAL_MS = 500;
+/** A Job that we made and that the watch does not show within this time is asked for. */
+const UNOBSERVED_LIMIT_MS = 5_000;
+/** A Job's end may be seen before its pod's: they come by different watches. */
+const POD_LAG_MS = 5_000;
+/** A pod that the Job controller made in the moment before its Job went is seen within this time. */
+const LATE_POD_MS = 2_000;
+/** From how many on Jobs are deleted together. */
+const MANY_JOBS = 5;
+/** How long a removed attempt is remembered, so that an event that was on its way does not bring it back. */
+const REMOVED_MEMORY_MS = 60_000;
+/** How long the end of an attempt is kept when everything of it is gone and nobody asks for its removal: of a run that was deleted. */
+const END_MEMORY_MS = 3_600_000;
+
+/** An administrator can change that at any time, and no trial could report before. */
+const INGEST_NOT_SERVED: StartOutcome = {
+  kind: 'Postponed',
+  reason: 'ResultIngestNotServed',
+  message:
+    'spec.results.push is true, and the operator of this cluster takes no pushed results: its option --result-ingest-url is not set',
+  retryAfterMs: 30_000,
+};
+
+/** Opens an engine over a cluster. Resolves when it has a complete view; rejects, closed again, when that takes too long. */
+export async function openKubernetesEngine(options: KubernetesEngineOptions): Promise<KubernetesEngine> {
+  const engine = new KubernetesEngine(options);
+  try {
+    await engine.whenSynced(options.syncTimeoutMs ?? SYNC_TIMEOUT_MS);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  return engine;
+}
+
+/**
+ * Attempts as Jobs. What is shown of an attempt follows its pod, which a watch tells of at once, and not the status of its Job, which
+ * the Job controller writes in batches of a second. Our own writes are taken into account before a watch confirms them.
+ *
+ * Nothing is done by name alone: a Job counts only when the run's object owns it, by UID, and is deleted only under its own UID.
+ */
+export class KubernetesEngine implements Engine {
+  readonly name = 'kubernetes';
+  readonly #client: KubeClient;
+  readonly #now: () => number;
+  readonly #resultIngest: ResultIngestAddress | undefined;
+  readonly #index = new AttemptIndex();
+  readonly #jobs: readonly Reflector<JobObject, JobProjection | ForeignJob>[];
+  readonly #pods: readonly Reflector<PodObject, PodProjection>[];
+  readonly #listeners = new Set<{ readonly call: (runUid: string) => void }>();
+  readonly #starts = new Map<string, Promise<StartOutcome>>();
+  /** By run: names of attempts that may have been started though no answer said so. */
+  readonly #unanswered = new Map<string, Set<string>>();
+  /** By run: all of its Jobs are being deleted, those made meanwhile as well. */
+  readonly #clearing = new Map<string, Promise<void>>();
+  /** Records that may change by time alone. */
+  readonly #unsettled = new Set<AttemptRecord>();
+  readonly #looking: NodeJS.Timeout;
+  #isClosed = false;
+
+  constructor(options: KubernetesEngineOptions) {
+    this.#client = options.client;
+    this.#now = options.now ?? Date.now;
+    this.#resultIngest = options.resultIngest;
+    const scopes =
+      options.namespaces === 'All' ? [''] : options.namespaces.map((name) => `/namespaces/${name}`);
+    const common = {
+      client: options.client,
+      labelSelector: LABEL_RUN_UID,
+      now: this.#now,
+      ...(options.random === undefined ? {} : { random: options.random }),
+      ...(options.onProblem === undefined ? {} : { onProblem: options.onProblem }),
+      ...(options.reflectorTimes === undefined ? {} : { times: options.reflectorTimes }),
+    };
+    this.#jobs = scopes.map(
+      (scope) =>
+        new Reflector<JobObject, JobProjection | ForeignJob>({
+          ...common,
+          path: `/apis/batch/v1${scope}/jobs`,
+          project: projectAnyJob,
+          onChange: (_, before, after) => this.#jobChanged(ours(before), ours(after)),
+        }),
+    );
+    this.#pods = scopes.map(
+      (scope) =>
+        new Reflector<PodObject, PodProjection>({
+          ...common,
+          path: `/api/v1${scope}/pods`,
+          project: projectPod,
+          onChange: (_, before, after) => this.#podChanged(before, after),
+        }),
+    );
+    for (const reflector of this.#reflectors) reflector.start();
+    this.#looking = setInterval(() => this.#lookAgain(), LOOK_INTERVAL_MS);
+    this.#looking.unref();
+  }
+
+  get #reflectors() {
+    return [...this.#jobs, ...this.#pods];
+  }
+
+  /** Resolves when everything that is there has been seen once. Rejects after `timeoutMs`, with what was in the way. */
+  whenSynced(timeoutMs: number): Promise<void> {
+    return syncedWithin(this.#reflectors, timeoutMs, this.#client.server);
+  }
+
+  /** One entry per watched collection. */
+  health(): readonly ViewHealth[] {
+    return this.#reflectors.map(({ path, lastActivityAt, lastProblem }) => ({
+      path,
+      lastActivityAt,
+      lastProblem,
+    }));
+  }
+
+  observe(runUid: string): readonly ObservedAttempt[] {
+    return this.#index.shownOf(runUid);
+  }
+
+  async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
+    if (request.run.manifest.spec.results.push && this.#resultIngest === undefined) return INGEST_NOT_SERVED;
+    const key = `${request.run.uid}/${request.name}`;
+    const underWay = this.#starts.get(key);
+    if (underWay !== undefined) {
+      const outcome = await underWay;
+      return outcome.kind === 'Started' ? { kind: 'AlreadyStarted' } : outcome;
+    }
+    const start = this.#start(request).finally(() => this.#starts.delete(key));
+    this.#starts.set(key, start);
+    return start;
+  }
+
+  async removeAttempts(run: RunDefinition, names: readonly string[]): Promise<void> {
+    const namespace = namespaceOf(run);
+    // What is being started has no UID yet to be deleted by.
+    await Promise.all(names.map((name) => this.#starts.get(`${run.uid}/${name}`)?.catch(() => undefined)));
+    const known = names.flatMap((name) => {
+      const record = this.#index.find(run.uid, namespace, name);
+      return record === undefined || record.removal !== undefined ? [] : [record];
+    });
+    if (this.#isAllOfMany(run.uid, namespace, names)) {
+      const clearing = this.#removing(known, () => this.#deleteAll(run.uid, namespace, known));
+      this.#clearing.set(run.uid, clearing);
+      await clearing.finally(() => this.#clearing.delete(run.uid));
+    }
+    await Promise.all(names.map((name) => this.#remove(run, name)));
+  }
+
+  async #remove(run: RunDefinition, name: string): Promise<void> {
+    const record =
+      this.#index.find(run.uid, namespaceOf(run), name) ?? (await this.#recordOfUnseen(run, name));
+    this.#noteAnswer(run.uid, name, true);
+    if (record === undefined || record.removal !== undefined) return;
+    await this.#removing([record], async () => {
+      if (record.job !== undefined) await deleteJob(this.#client, record.job.projection);
+    });
+  }
+
+  /** True when one request can take the place of many: these attempts are all that there is of the run, or may be. */
+  #isAllOfMany(runUid: string, namespace: string, names: readonly string[]): boolean {
+    const wanted = new Set(names);
+    const mayHaveJob = this.#index
+      .recordsOf(runUid, namespace)
+      .filter(
+        ({ job, startingSince, removal }) =>
+          (job !== undefined && removal === undefined) || startingSince !== undefined,
+      );
+    const mayBeThere = [...mayHaveJob.map(({ name }) => name), ...(this.#unanswered.get(runUid) ?? [])];
+    if (mayHaveJob.length < MANY_JOBS || mayBeThere.some((name) => !wanted.has(name))) return false;
+    return !this.#jobs.some((reflector) =>
+      [...reflector.values()].some(
+        (job) => isForeign(job) && job.foreignTo === runUid && job.namespace === namespace,
+      ),
+    );
+  }
+
+  async #deleteAll(runUid: string, namespace: string, records: readonly AttemptRecord[]): Promise<void> {
+    if (await deleteJobsOfRun(this.#client, runUid, namespace)) return;
+    const known = records.flatMap(({ job }) => (job === undefined ? [] : [job.projection]));
+    await Promise.all(known.map((job) => deleteJob(this.#client, job)));
+  }
+
+  /**
+   * Shows attempts as on their way out from now on; as before, when their removal fails. Announces neither: whoever asks for it knows, and would be called to ask
+   * again at once, past the back-off.
+   */
+  async #removing(records: readonly AttemptRecord[], remove: () => Promise<void>): Promise<void> {
+    const begun = records.map((record) => {
+      const { end, podWasSeen } = record;
+      const removal = { ofEnded: end !== undefined, mayStillGetPod: end === undefined && !podWasSeen };
+      record.removal = removal;
+      record.end = undefined;
+      this.#changed(record, 'Quietly');
+      return { record, end, removal };
+    });
+    try {
+      await remove();
+    } catch (error) {
+      for (const { record, end, removal } of begun) {
+        // It was started anew since.
+        if (record.removal !== removal) continue;
+        record.removal = undefined;
+        record.end = end;
+        this.#changed(record, 'Quietly');
+      }
+      throw error;
+    }
+  }
+
+  onChange(listener: (runUid: string) => void): () => void {
+    const entry = { call: listener };
+    this.#listeners.add(entry);
+    return () => this.#listeners.delete(entry);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#looking);
+    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+  }
+
+  async #start(request: AttemptRequest): Promise<StartOutcome> {
+    const { run, trial, attempt, name } = request;
+    const namespace = namespaceOf(run);
+    const key = { variantId: trial.variant.id, repetition: trial.repetition, attempt };
+    const record = this.#index.ensure({ runUid: run.uid, namespace, name, key }, this.#now());
+    this.#index.noteNamespace(run.uid, namespace);
+    if (record.removal === undefined && (record.job !== undefined || record.end !== undefined))
+      return { kind: 'AlreadyStarted' };
+    if (record.removal !== undefined) beginAnew(record);
+    record.startingSince = this.#now();
+    this.#changed(record, 'Quietly');
+    try {
+      await this.#clearing.get(run.uid)?.catch(() => undefined);
+      const path = `/apis/batch/v1/namespaces/${namespace}/jobs`;
+      const job = await this.#client.request<JobObject>('POST', path, {
+        body: jobManifest(request, this.#resultIngest),
+      });
+      this.#noteAnswer(run.uid, name, true);
+      this.#expect(record, job);
+      return { kind: 'Started' };
+    } catch (error) {
+      // A server that failed may have done it all the same. One that refuses for now says nothing about an earlier try.
+      if (!(error instanceof ApiError) || error.status >= 500) this.#noteAnswer(run.uid, name, false);
+      if (!(error instanceof ApiError))
+        throw new Error(`start ${namespace}/${name}: no answer`, { cause: error });
+      if (error.reason === 'AlreadyExists') this.#noteAnswer(run.uid, name, true);
+      return error.reason === 'AlreadyExists' ? await this.#adopt(record, request) : outcomeOfRefusal(error);
+    } finally {
+      record.startingSince = undefined;
+      this.#changed(record, 'Quietly');
+    }
+  }
+
+  /** Whether there may be a Job of this name that no answer and no watch has told of. */
+  #noteAnswer(runUid: string, name: string, isKnown: boolean): void {
+    const names = this.#unanswered.get(runUid) ?? new Set();
+    if (isKnown) names.delete(name);
+    else names.add(name);
+    if (names.size === 0) this.#unanswered.delete(runUid);
+    else this.#unanswered.set(runUid, names);
+  }
+
+  /** There is a Job of this name: ours, whose start we do not know of, or somebody else's. */
+  async #adopt(record: AttemptRecord, { run, name }: AttemptRequest): Promise<StartOutcome> {
+    const job = await this.#getJob(record.namespace, name);
+    // It has gone since; the next try finds the name free.
+    if (job === undefined)
+      return {
+        kind: 'Postponed',
+        reason: 'NameInUse',
+        message: `Job ${name} was just being deleted`,
+        retryAfterMs: 500,
+      };
+    const projection = projectJob(job);
+    if (projection === undefined || !isJobOf(projection, record))
+      return {
+        kind: 'Refused',
+        reason: 'NameTaken',
+        message: `Job ${record.namespace}/${name} is there already and is not owned by BatchTest ${run.name} (UID ${run.uid})`,
+      };
+    this.#expect(record, job);
+    return { kind: 'AlreadyStarted' };
+  }
+
+  /** Takes what the server answered for what the watch is going to show. */
+  #expect(record: AttemptRecord, job: JobObject): void {
+    const projection = projectJob(job);
+    // The watch was faster: the Job is known already, or even gone again.
+    if (projection === undefined || record.jobUids.has(projection.uid)) return;
+    record.job = { projection, isObserved: false };
+    record.jobUids.add(projection.uid);
+  }
+
+  /** The record of an attempt that no view shows, made from what the server says; undefined when it has no such Job of the run. */
+  async #recordOfUnseen(run: RunDefinition, name: string): Promise<AttemptRecord | undefined> {
+    const job = await this.#getJob(namespaceOf(run), name);
+    const projection = job === undefined ? undefined : projectJob(job);
+    if (job === undefined || projection?.runUid !== run.uid) return undefined;
+    const record = this.#index.ensure(projection, this.#now());
+    this.#expect(record, job);
+    return record;
+  }
+
+  async #getJob(namespace: string, name: string): Promise<JobObject | undefined> {
+    try {
+      return await this.#client.request<JobObject>('GET', jobPath(namespace, name));
+    } catch (error) {
+      if (isApiError(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  #jobChanged(before: JobProjection | undefined, after: JobProjection | undefined): void {
+    const job = after ?? before;
+    if (job === undefined) return;
+    const record = this.#index.ensure(job, this.#now());
+    record.jobUids.add(job.uid);
+    if (after !== undefined) record.job = { projection: after, isObserved: true };
+    else if (record.job?.projection.uid === job.uid) record.job = undefined;
+    this.#changed(record);
+  }
+
+  #podChanged(before: PodProjection | undefined, after: PodProjection | undefined): void {
+    const pod = after ?? before;
+    if (pod === undefined) return;
+    const record = this.#index.ensure(pod, this.#now());
+    if (after === undefined) record.pods.delete(pod.uid);
+    else record.pods.set(after.uid, after);
+    this.#changed(record);
+  }
+
+  /** Everything that a change of a record entails; announces it when it shows. */
+  #changed(record: AttemptRecord, how: 'Announced' | 'Quietly' = 'Announced'): void {
+    record.changedAt = this.#now();
+    record.podWasSeen ||= hasPodOfItsJob(record);
+    if (record.removal !== undefined) record.removal.mayStillGetPod &&= !record.podWasSeen;
+    else record.end ??= endByPod(record) ?? endOfPodless(record);
+    this.#reconsider(record, how);
+  }
+
+  #reconsider(record: AttemptRecord, how: 'Announced' | 'Quietly' = 'Announced'): void {
+    const before = record.shown;
+    record.shown = observedAttempt(record);
+    this.#index.show(record);
+    if (isSettled(record)) this.#unsettled.delete(record);
+    else this.#unsettled.add(record);
+    if (isForgettable(record)) this.#index.forget(record);
+    if (how === 'Quietly' || shownAlike(before, record.shown) || this.#isClosed) return;
+    for (const { call } of [...this.#listeners]) call(record.runUid);
+  }
+
+  #lookAgain(): void {
+    for (const record of [...this.#unsettled]) this.#lookAt(record, this.#now() - record.changedAt);
+  }
+
+  /** @param age milliseconds since anything of the record changed */
+  #lookAt(record: AttemptRecord, age: number): void {
+    const { job, removal, pods } = record;
+    if (job?.isObserved === false) {
+      if (age >= UNOBSERVED_LIMIT_MS) void this.#verify(record, job.projection);
+      return;
+    }
+    if (removal !== undefined && job === undefined) {
+      if (age >= LATE_POD_MS) removal.mayStillGetPod = false;
+      if (age >= REMOVED_MEMORY_MS && pods.size === 0) record.removal = undefined;
+    } else if (job !== undefined && age >= POD_LAG_MS) {
+      const isPodless = removal === undefined && record.end === undefined && pods.size === 0;
+      if (isPodless && job.projection.finished !== undefined) {
+        void this.#lookForPod(record, job.projection);
+        return;
+      }
+    } else if (job === undefined && pods.size === 0 && age >= END_MEMORY_MS) {
+      record.end = undefined;
+    }
+    this.#reconsider(record);
+  }
+
+  /**
+   * The Job is over and its pod, which alone tells how, was not seen. The watch of pods may be behind, as after an outage that it came back from later than
+   * that of Jobs, so the server is asked; only when it has no such pod either the Job's word has to do.
+   */
+  async #lookForPod(record: AttemptRecord, job: JobProjection): Promise<void> {
+    // Not again before the answer is here and some time has passed.
+    record.changedAt = this.#now();
+    try {
+      const { items } = await this.#client.request<{ readonly items: readonly PodObject[] }>(
+        'GET',
+        `/api/v1/namespaces/${job.namespace}/pods`,
+        {
+          query: { labelSelector: `${LABEL_RUN_UID}=${job.runUid},batch.kubernetes.io/job-name=${job.name}` },
+        },
+      );
+      const isStillMissing =
+        record.removal === undefined && record.end === undefined && record.pods.size === 0;
+      if (!isStillMissing || this.#isClosed) return;
+      const pods = items
+        .flatMap((pod) => projectPod(pod) ?? [])
+        .filter(({ jobUid }) => record.jobUids.has(jobUid));
+      // A pod that has not ended yet, though its Job has, is looked for again.
+      record.end = endByPod(record, pods) ?? (pods.length === 0 ? endByJob(job) : undefined);
+      this.#changed(record);
+    } catch {
+      // The views have the same trouble and report it; it is asked again.
+    }
+  }
+
+  /** Asks the server for a Job that ought to have been seen long since. */
+  async #verify(record: AttemptRecord, { uid, namespace, name }: JobProjection): Promise<void> {
+    // Not again before the answer is here and some time has passed.
+    record.changedAt = this.#now();
+    try {
+      const found = await this.#getJob(namespace, name);
+      if (record.job?.isObserved !== false || record.job.projection.uid !== uid || this.#isClosed) return;
+      const projection = found?.metadata.uid === uid ? projectJob(found, record.job.projection) : undefined;
+      record.job = projection === undefined ? undefined : { projection, isObserved: true };
+      this.#changed(record);
+    } catch {
+      // The views have the same trouble and report it; it is asked again.
+    }
+  }
+}
+
+const ours = (job: JobProjection | ForeignJob | undefined): JobProjection | undefined =>
+  job === undefined || isForeign(job) ? undefined : job;
+
+function namespaceOf({ uid, name, namespace }: RunDefinition): string {
+  if (namespace === undefined) throw new Error(`run ${uid} (${name}) is in no namespace`);
+  return namespace;
+}
+
+const isJobOf = ({ runUid, key }: JobProjection, record: AttemptRecord): boolean =>
+  runUid === record.runUid &&
+  key.variantId === record.variantId &&
+  key.repetition === record.repetition &&
+  key.attempt === record.attempt;
+
+const hasPodOfItsJob = ({ pods, jobUids }: AttemptRecord): boolean =>
+  [...pods.values()].some(({ jobUid }) => jobUids.has(jobUid));
+
+/** Its pod was seen, went without telling its end, and the Job is over. */
+const endOfPodless = ({ job, podWasSeen, pods }: AttemptRecord) =>
+  job !== undefined && podWasSeen && pods.size === 0 ? endByJob(job.projection) : undefined;
+
+/** What was removed is started again under the same name: nothing of then counts. */
+function beginAnew(record: AttemptRecord): void {
+  record.removal = undefined;
+  record.job = undefined;
+  record.podWasSeen = false;
+  record.jobUids.clear();
+}

@@ -1,0 +1,217 @@
+import { FINALIZER, GROUP, PLURAL, VERSION } from '../../api/v1alpha1/constants.ts';
+import type { BatchTestStatus } from '../../api/v1alpha1/status.ts';
+import type { DesiredRun, RunSource } from '../run-source.ts';
+import { isApiError } from './api-error.ts';
+import {
+  type BatchTestObject,
+  type BatchTestProjection,
+  projectBatchTest,
+  wantedAlike,
+} from './batchtest-projection.ts';
+import type { KubeClient } from './kube-client.ts';
+import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflector.ts';
+import { syncedWithin, type ViewHealth } from './view-health.ts';
+
+export interface KubernetesRunSourceOptions {
+  readonly client: KubeClient;
+  /** The namespaces whose BatchTests are run; `All` for every namespace. */
+  readonly namespaces: readonly string[] | 'All';
+  /** Told of each failed list or watch. */
+  readonly onProblem?: (problem: ReflectorProblem) => void;
+  readonly reflectorTimes?: Partial<ReflectorTimes>;
+  /** In [0, 1). */
+  readonly random?: () => number;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** How often a change of the object is tried that others change at the same time. */
+const EDIT_TRIES = 5;
+
+const API = `/apis/${GROUP}/${VERSION}`;
+
+/** The BatchTests of a cluster. A run's key is `namespace/name` of its object. */
+export class KubernetesRunSource implements RunSource {
+  readonly directory = undefined;
+  readonly #client: KubeClient;
+  readonly #reflectors: readonly Reflector<BatchTestObject, BatchTestProjection>[];
+  readonly #keys = new Map<string, string>();
+  readonly #listeners = new Set<{ readonly call: (key: string) => void }>();
+
+  /** Watches from {@link start} on. */
+  constructor(options: KubernetesRunSourceOptions) {
+    const { client, namespaces, onProblem, reflectorTimes, random, now } = options;
+    this.#client = client;
+    const scopes = namespaces === 'All' ? [''] : namespaces.map((name) => `/namespaces/${name}`);
+    this.#reflectors = scopes.map(
+      (scope) =>
+        new Reflector<BatchTestObject, BatchTestProjection>({
+          client,
+          path: `${API}${scope}/${PLURAL}`,
+          project: projectBatchTest,
+          onChange: (key, before, after) => this.#changed(key, before, after),
+          ...(onProblem === undefined ? {} : { onProblem }),
+          ...(reflectorTimes === undefined ? {} : { times: reflectorTimes }),
+          ...(random === undefined ? {} : { random }),
+          ...(now === undefined ? {} : { now }),
+        }),
+    );
+  }
+
+  /** Begins to watch, and resolves when every BatchTest that is there is known. Rejects when that takes longer than `timeoutMs`. */
+  async start(timeoutMs: number): Promise<void> {
+    for (const reflector of this.#reflectors) reflector.start();
+    await syncedWithin(this.#reflectors, timeoutMs, this.#client.server);
+  }
+
+  /** Stops watching; nothing is announced any more. */
+  async close(): Promise<void> {
+    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+  }
+
+  /** One entry per watched collection. */
+  health(): readonly ViewHealth[] {
+    return this.#reflectors.map(({ path, lastActivityAt, lastProblem }) => ({
+      path,
+      lastActivityAt,
+      lastProblem,
+    }));
+  }
+
+  /** The status of every object, with its namespace. */
+  *statuses(): IterableIterator<{
+    readonly namespace: string;
+    readonly status: BatchTestStatus | undefined;
+  }> {
+    for (const key of this.#keys.values()) {
+      const desired = this.get(key);
+      const [namespace] = key.split('/');
+      if (desired !== undefined && namespace !== undefined) yield { namespace, status: desired.status };
+    }
+  }
+
+  get(key: string): DesiredRun | undefined {
+    for (const reflector of this.#reflectors) {
+      const found = reflector.get(key);
+      if (found !== undefined) return found.desired;
+    }
+    return undefined;
+  }
+
+  keys(): Iterable<string> {
+    return this.#keys.values();
+  }
+
+  keyOf(uid: string): string | undefined {
+    return this.#keys.get(uid);
+  }
+
+  /**
+   * Replaces the status of the object in one request, without having read the object. The patch itself tests the UID, so that an
+   * object of the same name that is another run is left alone; a UID in a merge patch would be ignored on this subresource.
+   */
+  async writeStatus(key: string, uid: string, status: BatchTestStatus): Promise<void> {
+    const path = objectPath(key);
+    try {
+      await this.#client.request('PATCH', `${path}/status`, {
+        contentType: 'application/json-patch+json',
+        body: [
+          { op: 'test', path: '/metadata/uid', value: uid },
+          { op: 'add', path: '/status', value: status },
+        ],
+      });
+    } catch (error) {
+      if (isApiError(error, 404)) return;
+      // A test that fails is answered as 422, and so is a status that breaks the schema.
+      if (isApiError(error, 422) && (await this.#uidAt(path)) !== uid) return;
+      throw error;
+    }
+  }
+
+  hold(key: string, uid: string): Promise<void> {
+    return this.#editFinalizers(key, uid, (finalizers) =>
+      finalizers.includes(FINALIZER) ? undefined : [...finalizers, FINALIZER],
+    );
+  }
+
+  letGo(key: string, uid: string): Promise<void> {
+    return this.#editFinalizers(key, uid, (finalizers) =>
+      finalizers.includes(FINALIZER) ? finalizers.filter((name) => name !== FINALIZER) : undefined,
+    );
+  }
+
+  async remove(key: string, uid: string): Promise<void> {
+    try {
+      await this.#client.request('DELETE', objectPath(key), {
+        body: {
+          apiVersion: 'v1',
+          kind: 'DeleteOptions',
+          propagationPolicy: 'Background',
+          preconditions: { uid },
+        },
+      });
+    } catch (error) {
+      // Gone already, or another object has the name by now.
+      if (!isApiError(error, 404) && !isApiError(error, 409)) throw error;
+    }
+  }
+
+  onChange(listener: (key: string) => void): () => void {
+    const entry = { call: listener };
+    this.#listeners.add(entry);
+    return () => this.#listeners.delete(entry);
+  }
+
+  /**
+   * Replaces the list of finalizers, which others have a share in: under the version that was read.
+   * @param edit gives the new list; undefined when it need not change
+   */
+  async #editFinalizers(
+    key: string,
+    uid: string,
+    edit: (finalizers: readonly string[]) => readonly string[] | undefined,
+  ): Promise<void> {
+    const path = objectPath(key);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const { metadata } = await this.#client.request<BatchTestObject>('GET', path);
+        const finalizers = metadata.uid === uid ? edit(metadata.finalizers ?? []) : undefined;
+        if (finalizers === undefined) return;
+        await this.#client.request('PATCH', path, {
+          contentType: 'application/merge-patch+json',
+          body: { metadata: { uid, resourceVersion: metadata.resourceVersion, finalizers } },
+        });
+        return;
+      } catch (error) {
+        if (isApiError(error, 404)) return;
+        // Somebody else has changed the object since it was read.
+        if (!isApiError(error, 409) || tries === EDIT_TRIES) throw error;
+      }
+    }
+  }
+
+  async #uidAt(path: string): Promise<string | undefined> {
+    try {
+      return (await this.#client.request<BatchTestObject>('GET', path)).metadata.uid;
+    } catch (error) {
+      if (isApiError(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  #changed(
+    key: string,
+    before: BatchTestProjection | undefined,
+    after: BatchTestProjection | undefined,
+  ): void {
+    if (after !== undefined) this.#keys.set(after.uid, key);
+    else if (before !== undefined) this.#keys.delete(before.uid);
+    if (wantedAlike(before, after)) return;
+    for (const { call } of [...this.#listeners]) call(key);
+  }
+}
+
+function objectPath(key: string): string {
+  const [namespace, name] = key.split('/');
+  return `${API}/namespaces/${namespace}/${PLURAL}/${name}`;
+}

@@ -1,0 +1,358 @@
+import { resolve } from 'node:path';
+import {
+  type AttemptState,
+  type CollectedArtifacts,
+  isLive,
+  type ObservedAttempt,
+  type Termination,
+} from '../../core/attempt.ts';
+import type { RunDefinition } from '../../core/run.ts';
+import type { AttemptRequest, Engine, StartOutcome } from '../engine.ts';
+import { collectArtifacts } from './artifact-collection.ts';
+import {
+  type AttemptFiles,
+  attemptFiles,
+  readLogTail,
+  readResultFile,
+  removeAttemptFiles,
+  removeToken,
+  writeToken,
+} from './attempt-files.ts';
+import type { AttemptTokens } from './attempt-tokens.ts';
+import {
+  COMMAND_MISSING_MESSAGE,
+  inheritedEnvironment,
+  type LocalProgram,
+  type LocalRunProgram,
+  localProgram,
+  localRunProgram,
+} from './local-program.ts';
+import {
+  type ProgramEnd,
+  type ProgramLauncher,
+  type RunningProgram,
+  startLauncher,
+} from './program-launcher.ts';
+import { outcomeOfShortage, outcomeOfSpawnFailure, postponed } from './spawn-failure.ts';
+import { errorCode } from './system-error.ts';
+
+/** What a pod gets that asks for nothing else. */
+const DEFAULT_GRACE_SECONDS = 30;
+
+export interface LocalEngineOptions {
+  /** Holds `<run uid>/<attempt name>.{stdout.log,stderr.log,result.json}` and `<run uid>/artifacts/<attempt name>/`. Made when it is needed; nothing in it is removed. */
+  readonly runsDirectory: string;
+  /** Where programs run, unless `spec.local.workingDir` says otherwise: the manifest's folder. */
+  readonly manifestDirectory: string;
+  /** This process' environment, which programs inherit but for what leads to the result store. */
+  readonly environment: NodeJS.ProcessEnv;
+  /**
+   * How long a program that was asked to end may take before it is killed. Default: the pod template's
+   * terminationGracePeriodSeconds, which is 30 s when it says nothing.
+   */
+  readonly killGraceMs?: number;
+  /** A text that no other engine on this machine has, such as a UUID. By it stray programs are found. */
+  readonly instanceId: string;
+  /** Where programs push results to, and what tells whose program it is; needed for runs with `spec.results.push`. */
+  readonly push?: { readonly url: string; readonly tokens: AttemptTokens };
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/**
+ * Runs attempts as child processes: each in a process group of its own, which ends as a whole, as a container does. Nothing outlives
+ * the engine, whichever way its process ends.
+ */
+export function createLocalEngine(options: LocalEngineOptions): Engine {
+  return new LocalEngine(options);
+}
+
+interface LocalAttempt {
+  readonly runUid: string;
+  readonly files: AttemptFiles;
+  observed: ObservedAttempt;
+  /** By which its program pushes a result; undefined when it may not. */
+  readonly token: string | undefined;
+  /** Undefined before it was started. */
+  program: RunningProgram | undefined;
+}
+
+interface LocalRun {
+  readonly directory: string;
+  readonly program: LocalRunProgram;
+  readonly graceMs: number;
+  readonly attempts: Map<string, LocalAttempt>;
+  /** What `observe` answers; undefined after a change. */
+  shown: readonly ObservedAttempt[] | undefined;
+}
+
+class LocalEngine implements Engine {
+  readonly name = 'local';
+  readonly #options: LocalEngineOptions;
+  readonly #inherited: LocalRunProgram['inherited'];
+  readonly #runs = new Map<string, LocalRun>();
+  readonly #listeners = new Set<(runUid: string) => void>();
+  readonly #changedRuns = new Set<string>();
+  /** Attempts of which something may still run, or is being started. */
+  readonly #live = new Set<LocalAttempt>();
+  #launcher: ProgramLauncher | undefined;
+  #closing: Promise<void> | undefined;
+  #onNothingLive: (() => void) | undefined;
+
+  constructor(options: LocalEngineOptions) {
+    this.#options = options;
+    this.#inherited = inheritedEnvironment(options.environment);
+  }
+
+  observe(runUid: string): readonly ObservedAttempt[] {
+    const run = this.#runs.get(runUid);
+    if (run === undefined) return [];
+    run.shown ??= [...run.attempts.values()].map(({ observed }) => observed);
+    return run.shown;
+  }
+
+  async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
+    const { trial, name } = request;
+    if (this.#closing !== undefined) throw new Error(`start attempt ${name}: the local engine is closed`);
+    const run = this.#runOf(request.run);
+    if (run.attempts.has(name)) return { kind: 'AlreadyStarted' };
+    const files = attemptFiles(run.directory, name);
+    const push = this.#pushOf(request.run);
+    const target = push && { url: push.url, tokenFile: files.token, caFile: undefined };
+    const program = localProgram(run.program, trial, files, target);
+    if (program === undefined)
+      return { kind: 'Refused', reason: 'CommandMissing', message: COMMAND_MISSING_MESSAGE };
+    const issued = push?.tokens.issue(request);
+    const attempt: LocalAttempt = {
+      runUid: request.run.uid,
+      files,
+      token: issued?.token,
+      observed: {
+        variantId: trial.variant.id,
+        repetition: trial.repetition,
+        attempt: request.attempt,
+        name,
+        state: { kind: 'Waiting', since: this.#options.now() },
+        ...(issued === undefined ? {} : { startId: issued.startId }),
+        logs: files.logs,
+      },
+      program: undefined,
+    };
+    run.attempts.set(name, attempt);
+    run.shown = undefined;
+    this.#live.add(attempt);
+    try {
+      return await this.#launch(run, attempt, program);
+    } finally {
+      if (attempt.program === undefined) this.#leave(attempt);
+    }
+  }
+
+  #pushOf({ uid, manifest }: RunDefinition): LocalEngineOptions['push'] {
+    if (!manifest.spec.results.push) return undefined;
+    const { push } = this.#options;
+    if (push === undefined) throw new Error(`run ${uid} needs a server for the results that it pushes`);
+    return push;
+  }
+
+  async removeAttempts({ uid }: RunDefinition, names: readonly string[]): Promise<void> {
+    const run = this.#runs.get(uid);
+    if (run === undefined) return;
+    for (const name of names) this.#remove(run, name);
+  }
+
+  #remove(run: LocalRun, name: string): void {
+    const attempt = run.attempts.get(name);
+    if (attempt === undefined) return;
+    switch (attempt.observed.state.kind) {
+      case 'Ended':
+        this.#drop(attempt);
+        return;
+      case 'Stopping':
+        return;
+      case 'Waiting':
+      case 'Running':
+        this.#stop(run, attempt);
+    }
+  }
+
+  onChange(listener: (runUid: string) => void): () => void {
+    // The same function may listen twice, and one of the two stop.
+    const own = (runUid: string): void => listener(runUid);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#endEverything();
+    return this.#closing;
+  }
+
+  async #endEverything(): Promise<void> {
+    for (const run of this.#runs.values())
+      for (const { observed } of run.attempts.values())
+        if (isLive(observed)) this.#remove(run, observed.name);
+    if (this.#live.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#onNothingLive = resolve;
+      });
+    await this.#launcher?.close();
+  }
+
+  /** A program that is being started is stopped once it has. */
+  #stop(run: LocalRun, attempt: LocalAttempt): void {
+    this.#show(attempt, { kind: 'Stopping' });
+    // One that has ended, and whose files are being read, is no process any more: its number may be another's.
+    if (this.#live.has(attempt)) attempt.program?.stop(run.graceMs);
+  }
+
+  #runOf({ uid, manifest }: RunDefinition): LocalRun {
+    const known = this.#runs.get(uid);
+    if (known !== undefined) return known;
+    const { runsDirectory, manifestDirectory, killGraceMs } = this.#options;
+    const graceSeconds = manifest.spec.template.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
+    const run: LocalRun = {
+      directory: resolve(runsDirectory, uid),
+      program: localRunProgram(manifest, manifestDirectory, this.#inherited),
+      graceMs: killGraceMs ?? graceSeconds * 1_000,
+      attempts: new Map(),
+      shown: undefined,
+    };
+    this.#runs.set(uid, run);
+    return run;
+  }
+
+  async #launch(run: LocalRun, attempt: LocalAttempt, program: LocalProgram): Promise<StartOutcome> {
+    const { name } = attempt.observed;
+    const { files, token } = attempt;
+    try {
+      if (token !== undefined) writeToken(files, token);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return orThrow(
+        outcomeOfShortage({ code: errorCode(error), message }),
+        `start attempt ${name}: cannot make its token ${files.token}: ${message}`,
+      );
+    }
+    const launcher = this.#launching();
+    if (launcher === undefined) return postponed('the machine cannot start the process that starts programs');
+    const launched = await launcher.launch(program, attempt.files, {
+      started: (started) => this.#started(run, attempt, started),
+      ended: (end) => this.#ended(attempt, end),
+    });
+    switch (launched.kind) {
+      case 'Started':
+        return launched;
+      case 'LauncherLost':
+        removeAttemptFiles(attempt.files);
+        return postponed(launched.message);
+      case 'NoLogs':
+        return orThrow(
+          outcomeOfShortage(launched),
+          `start attempt ${name}: cannot make its log ${attempt.files.stdout}: ${launched.message}`,
+        );
+      case 'NotStarted':
+        removeAttemptFiles(attempt.files);
+        return orThrow(
+          outcomeOfSpawnFailure(launched, program),
+          `start attempt ${name}: cannot spawn ${program.command}: ${launched.message}`,
+        );
+    }
+  }
+
+  /** The launcher; another one when it has ended, because somebody killed it. Undefined when none can be started. */
+  #launching(): ProgramLauncher | undefined {
+    if (!this.#launcher?.isRunning) this.#launcher = startLauncher(this.#options.instanceId, this.#inherited);
+    return this.#launcher;
+  }
+
+  #started(run: LocalRun, attempt: LocalAttempt, program: RunningProgram): void {
+    attempt.program = program;
+    if (attempt.observed.state.kind === 'Stopping') program.stop(run.graceMs);
+    else this.#show(attempt, { kind: 'Running', since: this.#options.now() });
+  }
+
+  #ended(attempt: LocalAttempt, end: ProgramEnd): void {
+    const { state } = attempt.observed;
+    if (attempt.token !== undefined) {
+      this.#options.push?.tokens.noteEnded(attempt.token);
+      removeToken(attempt.files);
+    }
+    if (state.kind === 'Running') {
+      // As the launcher measured it: this process may have been busy at both ends.
+      const at = end.kind === 'Exited' ? state.since + Math.round(end.ranMs) : this.#options.now();
+      this.#live.delete(attempt);
+      this.#tellEnd(attempt, at, terminationOf(attempt.files, end, state.since));
+      if (this.#live.size === 0) this.#onNothingLive?.();
+    } else {
+      this.#leave(attempt);
+    }
+  }
+
+  /** Shows an attempt no more of which nothing runs. */
+  #leave(attempt: LocalAttempt): void {
+    this.#live.delete(attempt);
+    this.#drop(attempt);
+    if (this.#live.size === 0) this.#onNothingLive?.();
+  }
+
+  /** The files of a program that made some are read before its end is told: its result tells their digests. */
+  #tellEnd(attempt: LocalAttempt, at: number, termination: Termination): void {
+    const hasSucceeded = termination.kind === 'Exited' && termination.exitCode === 0;
+    const collected = hasSucceeded ? collectArtifacts(attempt.files.artifacts) : undefined;
+    const tell = (artifacts: CollectedArtifacts | undefined): void => {
+      const ended = artifacts === undefined ? termination : { ...termination, artifacts };
+      // It may have been asked to end meanwhile.
+      if (attempt.observed.state.kind === 'Running')
+        this.#show(attempt, { kind: 'Ended', at, termination: ended });
+      else this.#drop(attempt);
+    };
+    if (collected instanceof Promise) void collected.then(tell);
+    else tell(collected);
+  }
+
+  #show(attempt: LocalAttempt, state: AttemptState): void {
+    attempt.observed = { ...attempt.observed, state };
+    this.#changed(attempt.runUid);
+  }
+
+  #drop({ runUid, observed, files, token }: LocalAttempt): void {
+    if (token !== undefined) {
+      this.#options.push?.tokens.revoke(token);
+      removeToken(files);
+    }
+    const run = this.#runs.get(runUid);
+    run?.attempts.delete(observed.name);
+    this.#changed(runUid);
+    if (run?.attempts.size === 0) this.#runs.delete(runUid);
+  }
+
+  /** Announces a change once all that is happening now has happened, so that a hundred ends at once are one announcement. */
+  #changed(runUid: string): void {
+    const run = this.#runs.get(runUid);
+    if (run !== undefined) run.shown = undefined;
+    if (this.#changedRuns.size === 0) setImmediate(() => this.#announce());
+    this.#changedRuns.add(runUid);
+  }
+
+  #announce(): void {
+    const runUids = [...this.#changedRuns];
+    this.#changedRuns.clear();
+    for (const runUid of runUids) for (const listener of this.#listeners) listener(runUid);
+  }
+}
+
+/** As a kubelet does with terminationMessagePolicy FallbackToLogsOnError. */
+function terminationOf(files: AttemptFiles, end: ProgramEnd, startedAt: number): Termination {
+  if (end.kind === 'LauncherLost')
+    return { kind: 'Lost', reason: 'LauncherLost', message: end.message, startedAt };
+  const { exitCode } = end;
+  const result = readResultFile(files);
+  const message = result.text === '' && exitCode !== 0 ? readLogTail(files) : result.text;
+  return { kind: 'Exited', exitCode, message, truncated: result.truncated, startedAt };
+}
+
+function orThrow(outcome: StartOutcome | undefined, otherwise: string): StartOutcome {
+  if (outcome === undefined) throw new Error(otherwise);
+  return outcome;
+}

@@ -1,0 +1,28 @@
+import type { Server } from 'node:http';
+
+/** Where a server listens. */
+export interface ListenAddress {
+  /** Undefined: every address of this machine. */
+  readonly host: string | undefined;
+  /** 0 chooses one. */
+  readonly port: number;
+}
+
+/** Has the server listen. Gives its port; rejects with what Node says when it cannot. */
+export const listening = (server: Server, { host, port }: ListenAddress): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+      server.off('error', reject);
+      const address = server.address();
+      if (address === null || typeof address === 'string') reject(new Error('the server listens on no port'));
+      else resolve(address.port);
+    });
+  });
+
+/** Ends the server with all its connections. */
+export const closed = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });

@@ -1,0 +1,67 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { CertificatePair } from '../http/followed-certificate.ts';
+import { closed, type ListenAddress, listening } from '../http/listening-server.ts';
+import { IngestError } from './ingest-error.ts';
+import type { ResultIngest } from './result-ingest.ts';
+
+export interface IngestAddress extends ListenAddress {
+  /** Undefined: plain HTTP. */
+  readonly tls: CertificatePair | undefined;
+}
+
+export interface IngestServer {
+  readonly port: number;
+  /** Uses another certificate for connections from now on. */
+  useCertificate(tls: CertificatePair): void;
+  /** Ends all connections. What was not answered is not acknowledged, and sent again. */
+  close(): Promise<void>;
+}
+
+const LIMITS = {
+  // One header holds a token of a few kilobytes.
+  maxHeaderSize: 16 * 1_024,
+  headersTimeout: 10_000,
+  // A mebibyte over a slow network; and how long a slow sender may hold one of the places.
+  requestTimeout: 60_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 5_000,
+} as const;
+/** Beyond that the kernel refuses connections, before they cost anything. */
+const MAX_CONNECTIONS = 1_024;
+
+/**
+ * Serves an ingest.
+ * @throws IngestError when the address cannot be listened on, or the certificate not used
+ */
+export async function startIngestServer(
+  { host, port, tls }: IngestAddress,
+  ingest: ResultIngest,
+): Promise<IngestServer> {
+  const listener: RequestListener = (request, response) => void ingest.handle(request, response);
+  const secure = tls === undefined ? undefined : tlsServer(tls, listener);
+  const server: Server = secure ?? createServer(LIMITS, listener);
+  server.on('checkContinue', (request, response) => {
+    void ingest.handle(request, response, () => response.writeContinue());
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  const listensOn = await listening(server, { host, port }).catch((cause: Error) => {
+    throw new IngestError(`pushed results cannot be taken: ${cause.message}`, { cause });
+  });
+  return {
+    port: listensOn,
+    useCertificate: (renewed) => secure?.setSecureContext(renewed),
+    close: () => closed(server),
+  };
+}
+
+function tlsServer(tls: CertificatePair, listener: RequestListener) {
+  try {
+    return createTlsServer({ ...LIMITS, ...tls }, listener);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new IngestError(`the certificate of the result ingest and its key cannot be used: ${why}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,260 @@
+/** The protocol of pushed results, with a real server, a real Postgres and a run of which one program may push. */
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { aRun } from '../../test/builders/run.ts';
+import { type PostgresServer, query, startPostgresServer } from '../../test/integration/postgres-server.ts';
+import { createTcpGate } from '../../test/integration/tcp-gate.ts';
+import type { ProgramStart } from '../core/pushed-result.ts';
+import type { RunDefinition } from '../core/run.ts';
+import { openPostgresResultStore } from '../results/postgres/open-postgres-result-store.ts';
+import type { ResultStore } from '../results/result-store.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { type IngestServer, startIngestServer } from './ingest-server.ts';
+import type { PushAuthentication } from './push-authentication.ts';
+import { ResultIngest } from './result-ingest.ts';
+
+const LIMIT_BYTES = 2_000_000;
+
+let postgres: PostgresServer;
+let connection: Awaited<ReturnType<PostgresServer['createDatabase']>>;
+let store: ResultStore;
+beforeAll(async () => {
+  postgres = await startPostgresServer();
+  connection = await postgres.createDatabase();
+  store = await openPostgresResultStore({ connection });
+});
+afterAll(async () => {
+  await store?.close();
+  await postgres?.stop();
+});
+
+let run: RunDefinition;
+let start: ProgramStart;
+let server: IngestServer;
+/** What is said of the token `ours`. */
+let authentication: PushAuthentication;
+let now: number;
+
+const serve = (target: Pick<ResultStore, 'pushResult'>): Promise<IngestServer> => {
+  const authenticate = async (token: string): Promise<PushAuthentication> =>
+    token === 'ours' ? authentication : { kind: 'Unauthenticated', message: 'nobody knows it' };
+  const logger = createLogger('silent');
+  const ingest = new ResultIngest({
+    authenticate,
+    store: target,
+    limitBytes: LIMIT_BYTES,
+    logger,
+    now: () => now,
+  });
+  return startIngestServer({ host: '127.0.0.1', port: 0, tls: undefined }, ingest);
+};
+
+beforeEach(async () => {
+  now = 0;
+  run = aRun({ uid: randomUUID(), variants: 1, spec: { results: { push: true } } });
+  await store.openRun(run);
+  const [trial] = run.trials;
+  start = { variantId: trial?.variant.id ?? '', repetition: 0, attempt: 1, startId: randomUUID() };
+  authentication = {
+    kind: 'Identified',
+    identity: { runUid: run.uid, namespace: undefined, start, hasEnded: false },
+  };
+  server = await serve(store);
+});
+afterEach(() => server.close());
+
+const urlOf = ({ port }: IngestServer): string => `http://127.0.0.1:${port}/v1/result`;
+
+interface Answered {
+  readonly status: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly headers: Headers;
+}
+
+async function send(init: RequestInit & { readonly url?: string } = {}): Promise<Answered> {
+  const { url = urlOf(server), headers = { authorization: 'Bearer ours' }, ...rest } = init;
+  const response = await fetch(url, { method: 'POST', body: '{"metrics":{"x":1}}', headers, ...rest });
+  const { reason, message } = (await response.json()) as Answered;
+  return { status: response.status, reason, message, headers: response.headers };
+}
+
+const pushed = async () =>
+  (
+    await query<{ metrics: unknown }>(
+      connection,
+      'select metrics from batchtest.pushed_results where run_uid = $1',
+      [run.uid],
+    )
+  ).map(({ metrics }) => metrics);
+
+describe('a push', () => {
+  it('is committed when it is acknowledged, and may be repeated', async () => {
+    expect(await send()).toMatchObject({ status: 200, reason: 'Stored' });
+    expect(await pushed()).toEqual([{ x: 1 }]);
+    expect(await send()).toMatchObject({ status: 200, reason: 'Stored' });
+    expect(await send({ body: '{"metrics":{"x":2}}' })).toMatchObject({
+      status: 409,
+      reason: 'OtherResultStored',
+      message: 'another result of this attempt is stored, which stands',
+    });
+    expect(await pushed()).toEqual([{ x: 1 }]);
+  });
+
+  it('of many at once, of the same program, is stored once', async () => {
+    const answers = await Promise.all(Array.from({ length: 5 }, () => send()));
+    expect(answers.some(({ status }) => status === 200)).toBe(true);
+    expect(answers.every(({ status }) => status === 200 || status === 429)).toBe(true);
+    expect(await pushed()).toEqual([{ x: 1 }]);
+  });
+
+  it.each<readonly [what: string, body: string, message: string]>([
+    ['is empty', ' ', 'the body is empty'],
+    ['is not JSON', '{"metrics":', 'the result is not valid JSON'],
+    ['is not an object', '[]', 'the result must be a JSON object, not a list'],
+    ['measures no number', '{"metrics":{"x":1e999}}', 'metric "x" is not a finite number'],
+    [
+      'is nested a hundred thousand deep',
+      `{"outputs":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`,
+      'nested more than 32',
+    ],
+  ])('that %s is refused with what is wrong, and a better one is taken', async (_, body, message) => {
+    expect(await send({ body })).toMatchObject({
+      status: 422,
+      reason: 'ResultUnusable',
+      message: expect.stringContaining(message),
+    });
+    expect(await pushed()).toEqual([]);
+    expect(await send()).toMatchObject({ status: 200 });
+  });
+
+  it('is refused when it is not sent as it should be', async () => {
+    expect(await send({ url: urlOf(server).replace('result', 'results') })).toMatchObject({ status: 404 });
+    expect(await send({ method: 'PUT' })).toMatchObject({ status: 405, reason: 'MethodNotAllowed' });
+    const headers = { authorization: 'Bearer ours', 'content-encoding': 'gzip' };
+    expect(await send({ headers })).toMatchObject({ status: 415, reason: 'EncodingNotSupported' });
+    for (const authorization of [undefined, 'Basic ours', 'Bearer', 'Bearer two words'])
+      expect(await send({ headers: authorization === undefined ? {} : { authorization } })).toMatchObject({
+        status: 401,
+        reason: 'TokenMissing',
+      });
+    expect(await pushed()).toEqual([]);
+  });
+
+  it('is refused to whom nobody knows, to whom it is not for, and after the end of the program', async () => {
+    expect(await send({ headers: { authorization: 'Bearer theirs' } })).toMatchObject({
+      status: 401,
+      reason: 'TokenNotValid',
+    });
+    const identified = authentication;
+    authentication = { kind: 'Forbidden', message: 'not a trial' };
+    expect(await send()).toMatchObject({ status: 403, reason: 'NotATrial', message: 'not a trial' });
+    authentication = { kind: 'Unavailable', message: 'cannot tell' };
+    const unavailable = await send();
+    expect(unavailable).toMatchObject({ status: 503, reason: 'NotNow' });
+    expect(unavailable.headers.get('retry-after')).toBe('5');
+    if (identified.kind !== 'Identified') throw new Error('unreachable');
+    authentication = { ...identified, identity: { ...identified.identity, hasEnded: true } };
+    expect(await send()).toMatchObject({ status: 409, reason: 'AttemptEnded' });
+    expect(await pushed()).toEqual([]);
+  });
+
+  it('that comes too often has to wait', async () => {
+    const statuses: number[] = [];
+    for (let count = 0; count < 11; count += 1) statuses.push((await send()).status);
+    expect(statuses).toEqual([...Array.from({ length: 10 }, () => 200), 429]);
+    const refused = await send();
+    expect(refused).toMatchObject({ status: 429, reason: 'TooManyPushes' });
+    now += Number(refused.headers.get('retry-after')) * 1_000;
+    expect(await send()).toMatchObject({ status: 200 });
+  });
+});
+
+describe('a result that is too large', () => {
+  const tooLarge = {
+    status: 413,
+    reason: 'ResultTooLarge',
+    message: `the result is longer than the limit of ${LIMIT_BYTES} bytes (--result-limit)`,
+  };
+  const ofLength = (bytes: number): string => `{"outputs":{"x":"${'x'.repeat(bytes - 20)}"}}`;
+
+  it('is told from one that is just not, to the byte', async () => {
+    expect(ofLength(LIMIT_BYTES)).toHaveLength(LIMIT_BYTES);
+    expect(await send({ body: ofLength(LIMIT_BYTES + 1) })).toMatchObject(tooLarge);
+    expect(await send({ body: ofLength(LIMIT_BYTES) })).toMatchObject({ status: 200 });
+  });
+
+  it('is refused as well when its length is not announced', async () => {
+    const chunk = new TextEncoder().encode('x'.repeat(100_000));
+    let sent = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        sent += 1;
+        if (sent > 30) controller.close();
+        else controller.enqueue(chunk);
+      },
+    });
+    const init: RequestInit & { readonly duplex: 'half' } = { body, duplex: 'half' };
+    expect(await send(init)).toMatchObject(tooLarge);
+    expect(await pushed()).toEqual([]);
+  });
+
+  it('is not even sent by a client that asks first, as curl does', async () => {
+    const post = () =>
+      promisify(execFile)('curl', [
+        ...['-sS', '--max-time', '30', '-H', 'Authorization: Bearer ours', '-H', 'Expect: 100-continue'],
+        ...['-w', ' %{http_code} %{size_upload}', '--data-binary', '@-', urlOf(server)],
+      ]);
+    const curl = async (bytes: number): Promise<string> => {
+      const running = post();
+      running.child.stdin?.end(ofLength(bytes));
+      return (await running).stdout;
+    };
+    expect(await curl(LIMIT_BYTES + 1)).toMatch(/ResultTooLarge.*\n 413 0$/s);
+    expect(await curl(LIMIT_BYTES)).toMatch(new RegExp(`Stored.*\\n 200 ${LIMIT_BYTES}$`, 's'));
+  });
+});
+
+it('stores nothing of a push that is not sent to its end', async () => {
+  const socket = connect(server.port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write(
+    'POST /v1/result HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ours\r\nContent-Length: 19\r\n\r\n{"metrics"',
+  );
+  // Another push of the same program is not let in while this one is being read.
+  await expect.poll(async () => (await send()).status, { timeout: 20_000 }).toBe(429);
+  socket.destroy();
+  now += 60_000;
+  await expect
+    .poll(async () => (await send({ body: '{"metrics":{"x":3}}' })).status, { timeout: 20_000 })
+    .not.toBe(429);
+  expect(await pushed()).toHaveLength(1);
+});
+
+it('asks to come again while the store is away, and then takes it', async () => {
+  const gate = await createTcpGate({ path: join(connection.host, `.s.PGSQL.${connection.port}`) });
+  await gate.open();
+  const { user, database } = connection;
+  const throughGate = await openPostgresResultStore({
+    connection: `postgres://${user}@127.0.0.1:${gate.port}/${database}`,
+  });
+  const shaky = await serve(throughGate);
+  try {
+    await gate.shut();
+    const refused = await send({ url: urlOf(shaky) });
+    expect(refused).toMatchObject({ status: 503, reason: 'ResultStoreUnavailable' });
+    expect(refused.message).not.toContain(String(gate.port));
+    expect(refused.headers.get('retry-after')).toBe('5');
+    await gate.open();
+    expect(await send({ url: urlOf(shaky) })).toMatchObject({ status: 200 });
+  } finally {
+    await shaky.close();
+    await throughGate.close();
+    await gate.shut();
+  }
+});

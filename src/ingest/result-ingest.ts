@@ -1,0 +1,201 @@
+/**
+ * Takes the results that programs push: one POST of the JSON that a result file would hold. The same in a cluster and for a local run, but for how a program shows who it is.
+ *
+ * A result is committed before it is acknowledged, so whoever got no answer sends it again; the same bytes again are acknowledged again. Nothing is kept here.
+ */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parseResult } from '../core/result-protocol.ts';
+import { type PushOutcome, type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { AuthenticatePush, PushIdentity } from './push-authentication.ts';
+import { PushRate } from './push-rate.ts';
+import { discardBody, readBody } from './request-body.ts';
+
+/** Where results are pushed to, below the server's address. */
+export const RESULT_PATH = '/v1/result';
+
+export interface ResultIngestOptions {
+  readonly authenticate: AuthenticatePush;
+  readonly store: Pick<ResultStore, 'pushResult'>;
+  /** Bytes that a result may have. */
+  readonly limitBytes: number;
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Bodies held in memory at once; who comes beyond that is asked to come again. */
+const CONCURRENT_PUSHES = 32;
+const BUSY_RETRY_SECONDS = 1;
+const UNAVAILABLE_RETRY_SECONDS = 5;
+
+/** What is answered. `reason` is one CamelCase word, `message` a sentence for a person. */
+interface Answer {
+  readonly status: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly retryAfterSeconds?: number;
+}
+
+const answer = (status: number, reason: string, message: string, retryAfterSeconds?: number): Answer => ({
+  ...{ status, reason, message },
+  ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+});
+
+const STORED = answer(200, 'Stored', 'the result is stored');
+
+export class ResultIngest {
+  readonly #options: ResultIngestOptions;
+  readonly #rate: PushRate;
+  #underWay = 0;
+  /** Programs of which a push is under way. */
+  readonly #pushing = new Set<string>();
+
+  constructor(options: ResultIngestOptions) {
+    this.#options = options;
+    this.#rate = new PushRate(options.now);
+  }
+
+  /**
+   * Answers one request, whatever it is. Never rejects.
+   * @param askForBody called when the body is wanted, of a sender who waits for that (Expect: 100-continue)
+   */
+  async handle(request: IncomingMessage, response: ServerResponse, askForBody?: () => void): Promise<void> {
+    let isAskedFor = askForBody === undefined;
+    const wantBody = (): void => {
+      if (!isAskedFor) askForBody?.();
+      isAskedFor = true;
+    };
+    const given = await this.#answerTo(request, wantBody).catch((error: unknown) => this.#explained(error));
+    if (isAskedFor && !request.complete) await discardBody(request);
+    if (response.destroyed) return;
+    const { status, reason, message, retryAfterSeconds } = given;
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+      ...(status === 405 ? { allow: 'POST' } : {}),
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      // What is left of a body that was not read would be taken for the next request.
+      ...(request.complete ? {} : { connection: 'close' }),
+    });
+    response.end(`${JSON.stringify({ reason, message })}\n`);
+  }
+
+  async #answerTo(request: IncomingMessage, wantBody: () => void): Promise<Answer> {
+    if (request.url !== RESULT_PATH)
+      return answer(404, 'NotFound', `there is only ${RESULT_PATH}, for a POST`);
+    if (request.method !== 'POST') return answer(405, 'MethodNotAllowed', 'a result is sent by POST');
+    if (![undefined, 'identity'].includes(request.headers['content-encoding']))
+      return answer(415, 'EncodingNotSupported', 'a result is sent as it is, without a Content-Encoding');
+    const token = bearerToken(request);
+    if (token === undefined)
+      return answer(
+        401,
+        'TokenMissing',
+        'a push needs the header Authorization: Bearer with what $BATCHTEST_TOKEN_FILE holds',
+      );
+    if (this.#underWay >= CONCURRENT_PUSHES)
+      return answer(503, 'Busy', 'many results are being pushed; send it again', BUSY_RETRY_SECONDS);
+    this.#underWay += 1;
+    try {
+      return await this.#authenticated(request, token, wantBody);
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  async #authenticated(request: IncomingMessage, token: string, wantBody: () => void): Promise<Answer> {
+    const authentication = await this.#options.authenticate(token);
+    switch (authentication.kind) {
+      case 'Unauthenticated':
+        return answer(401, 'TokenNotValid', authentication.message);
+      case 'Forbidden':
+        return answer(403, 'NotATrial', authentication.message);
+      case 'Unavailable':
+        return answer(503, 'NotNow', authentication.message, UNAVAILABLE_RETRY_SECONDS);
+      case 'Identified':
+        return this.#oneAtATime(request, authentication.identity, wantBody);
+    }
+  }
+
+  /** A program that sends slowly, or much at once, holds one place and no more. */
+  async #oneAtATime(request: IncomingMessage, identity: PushIdentity, wantBody: () => void): Promise<Answer> {
+    const { startId } = identity.start;
+    if (identity.hasEnded) return answer(409, 'AttemptEnded', 'the program has ended: its result is decided');
+    const waitMs = this.#pushing.has(startId) ? 1_000 : this.#rate.take(startId);
+    if (waitMs !== undefined)
+      return answer(
+        429,
+        'TooManyPushes',
+        'this program pushes too often: a result is one push',
+        Math.ceil(waitMs / 1_000),
+      );
+    this.#pushing.add(startId);
+    try {
+      return await this.#push(request, identity, wantBody);
+    } finally {
+      this.#pushing.delete(startId);
+    }
+  }
+
+  async #push(
+    request: IncomingMessage,
+    { runUid, namespace, start }: PushIdentity,
+    wantBody: () => void,
+  ): Promise<Answer> {
+    const { limitBytes, store, logger } = this.#options;
+    const body = await readBody(request, limitBytes, wantBody);
+    if (body === 'TooLarge')
+      return answer(
+        413,
+        'ResultTooLarge',
+        `the result is longer than the limit of ${limitBytes} bytes (--result-limit)`,
+      );
+    const text = body.toString();
+    if (text.trim() === '') return answer(422, 'ResultUnusable', 'the body is empty; it must be the result');
+    const parsed = parseResult(text);
+    if (!parsed.ok) return answer(422, 'ResultUnusable', parsed.problem);
+    const sha256 = createHash('sha256').update(body).digest('hex');
+    const outcome = await store.pushResult({ runUid, namespace, start, sha256, result: parsed.result });
+    logger.debug({ run: runUid, ...start, bytes: body.length, outcome: outcome.kind }, 'result pushed');
+    return answerOf(outcome);
+  }
+
+  #explained(error: unknown): Answer {
+    const { logger } = this.#options;
+    if (error instanceof ResultStoreUnavailableError) {
+      logger.warn({ reason: error.reason, message: error.message }, 'a pushed result could not be stored');
+      return answer(
+        503,
+        'ResultStoreUnavailable',
+        `the result is not stored (${error.reason}); send it again`,
+        UNAVAILABLE_RETRY_SECONDS,
+      );
+    }
+    // The program hung up; nobody reads an answer.
+    if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET')
+      return answer(400, 'Aborted', 'the request was not sent to its end');
+    logger.error({ err: error }, 'a push failed');
+    return answer(
+      500,
+      'InternalError',
+      'the result is not stored, by a defect; the log of the server says why',
+    );
+  }
+}
+
+function answerOf(outcome: PushOutcome): Answer {
+  switch (outcome.kind) {
+    case 'Stored':
+      return STORED;
+    case 'Refused':
+      return answer(outcome.reason === 'PushNotEnabled' ? 403 : 409, outcome.reason, outcome.message);
+  }
+}
+
+/** RFC 6750, section 2.1. */
+function bearerToken({ headers }: IncomingMessage): string | undefined {
+  const [, token] = /^Bearer +([A-Za-z0-9._~+/=-]{1,8192})\s*$/i.exec(headers.authorization ?? '') ?? [];
+  return token;
+}

@@ -1,0 +1,61 @@
+import { type CloudEvent, HTTP } from 'cloudevents';
+import { request } from 'undici';
+import { VERSION } from '../version.ts';
+import type { NotificationTarget } from './notification-target.ts';
+
+/** How long a receiver may take to answer. */
+const ANSWER_TIMEOUT_MS = 10_000;
+/** Of an answer, which is not looked at. */
+const BODY_LIMIT_BYTES = 65_536;
+
+/**
+ * Posts an event in structured mode of the HTTP protocol binding of CloudEvents. No redirect is followed: the administrator named where it goes.
+ * @param token goes along as bearer token; undefined: none does
+ * @returns undefined once it was taken (2xx), else why not, without credentials
+ */
+export async function post(
+  event: CloudEvent<unknown>,
+  { url, origin }: NotificationTarget,
+  token: string | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { headers, body } = HTTP.structured(event);
+  const authorization = token === undefined ? basicAuthorization(url) : `Bearer ${token}`;
+  const target = new URL(url);
+  target.username = '';
+  target.password = '';
+  try {
+    const answer = await request(target, {
+      method: 'POST',
+      headers: {
+        ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
+        'user-agent': `batchtest/${VERSION}`,
+        ...(authorization === undefined ? {} : { authorization }),
+      },
+      body: String(body),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+    });
+    await answer.body.dump({ limit: BODY_LIMIT_BYTES });
+    const { statusCode } = answer;
+    if (statusCode >= 200 && statusCode < 300) return undefined;
+    const redirect = statusCode >= 300 && statusCode < 400 ? ', and no redirect is followed' : '';
+    return `${origin} answered ${statusCode}${redirect}`;
+  } catch (error) {
+    signal.throwIfAborted();
+    return `${origin} ${whyNoAnswer(error)}`;
+  }
+}
+
+function basicAuthorization({ username, password }: URL): string | undefined {
+  if (username === '' && password === '') return undefined;
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return `Basic ${Buffer.from(credentials).toString('base64')}`;
+}
+
+/** Codes alone: the message of an error may repeat what was sent. */
+function whyNoAnswer(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return `did not answer within ${ANSWER_TIMEOUT_MS / 1_000} s`;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return `cannot be reached (${typeof code === 'string' ? code : 'unknown error'})`;
+}

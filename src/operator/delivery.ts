@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startDelivery } from '../outbox/delivery.ts';
+import type { DeliveryConfig } from '../outbox/delivery-config.ts';
+import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { aborted } from './aborted.ts';
+import type { LateResultStore } from './late-result-store.ts';
+
+const GAUGE_INTERVAL_MS = 15_000;
+/** How long what is under way may take to end when the operator stops. */
+const STOP_DEADLINE_MS = 10_000;
+
+/**
+ * Handles the outbox of the cluster's runs from when the store is open until this process no longer leads. Two operators may do that at once for a moment:
+ * each message is one's alone.
+ */
+export async function deliverWhileLeading(
+  late: Pick<LateResultStore, 'whenOpen'>,
+  { delivery, environment }: { readonly delivery: DeliveryConfig; readonly environment: Environment },
+  logger: Logger,
+  metrics: Metrics,
+  leading: AbortSignal,
+): Promise<void> {
+  const ended = aborted(leading);
+  const store = await Promise.race([late.whenOpen(), ended]);
+  if (store === undefined || leading.aborted) return;
+  const processor = await startDelivery({
+    store,
+    engine: 'kubernetes',
+    runUids: undefined,
+    config: delivery,
+    artifactStores: [],
+    environment,
+    logger,
+    listener: {
+      handled: (kind, outcome) => metrics.outbox.messageHandled(kind, outcome),
+      verified: (subject, state) => metrics.outbox.verified(subject, state),
+    },
+  });
+  const counting = countMessages(store, metrics, leading);
+  await ended;
+  await processor.stop(STOP_DEADLINE_MS);
+  await counting;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A store that is away leaves the numbers as they are. */
+async function countMessages(
+  store: Pick<ResultStore, 'outbox'>,
+  metrics: Metrics,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      metrics.outbox.outboxHolds(await store.outbox.counts('kubernetes'));
+    } catch (error) {
+      if (!(error instanceof ResultStoreUnavailableError)) throw error;
+    }
+    await sleep(GAUGE_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}

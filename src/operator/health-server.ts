@@ -1,0 +1,45 @@
+import { createServer } from 'node:http';
+import { closed, listening } from '../http/listening-server.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/** A check that answers undefined when all is well, or a sentence that says what is not. */
+export type HealthCheck = () => string | undefined;
+
+export interface HealthServer {
+  /** The port it listens on; the one that was asked for unless that was 0. */
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `/healthz` (restart me when this fails) and `/readyz` (do not count on me while this fails): 200 and `ok`, or 503 and the
+ * reason; and `/metrics` for Prometheus, unless that is served elsewhere. An outage of Postgres fails neither once the store was opened: it is waited out, and a restart would not end it.
+ */
+export async function startHealthServer(
+  address: { readonly host: string; readonly port: number },
+  checks: { readonly live: HealthCheck; readonly ready: HealthCheck },
+  metrics: Pick<Metrics, 'text' | 'contentType'> | undefined,
+): Promise<HealthServer> {
+  const server = createServer((request, response) => {
+    if (metrics !== undefined && request.url === '/metrics') {
+      metrics.text().then(
+        (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
+        () => response.writeHead(500, PLAIN).end('the metrics could not be read\n'),
+      );
+      return;
+    }
+    const check =
+      request.url === '/healthz' ? checks.live : request.url === '/readyz' ? checks.ready : undefined;
+    if (check === undefined) {
+      response
+        .writeHead(404, PLAIN)
+        .end(`not found; there are ${metrics === undefined ? '' : '/metrics, '}/healthz and /readyz\n`);
+      return;
+    }
+    const problem = check();
+    response.writeHead(problem === undefined ? 200 : 503, PLAIN).end(`${problem ?? 'ok'}\n`);
+  });
+  return { port: await listening(server, address), close: () => closed(server) };
+}
+
+const PLAIN = { 'content-type': 'text/plain; charset=utf-8' } as const;

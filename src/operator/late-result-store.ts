@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
+import type { Verification } from '../results/verification.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+const RETRY_MS = 2_000;
+
+/**
+ * A result store that may come up later than its user, who is told of it as of one that is away. An operator that gave up because Postgres is not there
+ * would only be restarted, and could not tell its users what they wait for.
+ */
+export class LateResultStore
+  implements
+    Pick<
+      ResultStore,
+      'openRun' | 'recordAttempt' | 'skipTrials' | 'pushResult' | 'readPushed' | 'finishRun' | 'pruneRuns'
+    >
+{
+  readonly #logger: Logger;
+  readonly #closing = new AbortController();
+  readonly #opening: Promise<void>;
+  readonly #firstTry: Promise<void>;
+  #endFirstTry: () => void = () => {};
+  #store: ResultStore | undefined;
+  #problem = new ResultStoreUnavailableError('Opening', 'the result store is being opened');
+
+  /**
+   * Opens it in the background, however long that takes.
+   * @param onDefect called when it can never be opened; what the reason is, {@link close} tells
+   */
+  constructor(open: () => Promise<ResultStore>, logger: Logger, onDefect: () => void) {
+    this.#logger = logger;
+    this.#firstTry = new Promise((resolve) => {
+      this.#endFirstTry = resolve;
+    });
+    this.#opening = this.#openPatiently(open).finally(() => this.#endFirstTry());
+    this.#opening.catch(onDefect);
+  }
+
+  get isOpen(): boolean {
+    return this.#store !== undefined;
+  }
+
+  openRun: ResultStore['openRun'] = async (run) => (await this.#opened()).openRun(run);
+  recordAttempt: ResultStore['recordAttempt'] = async (record) =>
+    (await this.#opened()).recordAttempt(record);
+  skipTrials: ResultStore['skipTrials'] = async (record) => (await this.#opened()).skipTrials(record);
+  pushResult: ResultStore['pushResult'] = async (push) => (await this.#opened()).pushResult(push);
+  readPushed: ResultStore['readPushed'] = async (...starts) => (await this.#opened()).readPushed(...starts);
+  finishRun: ResultStore['finishRun'] = async (...end) => (await this.#opened()).finishRun(...end);
+  pruneRuns: ResultStore['pruneRuns'] = async (selection) => (await this.#opened()).pruneRuns(selection);
+
+  readonly verification: Pick<Verification, 'counts'> = {
+    counts: async (runUid) => (await this.#opened()).verification.counts(runUid),
+  };
+
+  /** The store itself, however long it takes to be there; undefined when this is closed before. */
+  async whenOpen(): Promise<ResultStore | undefined> {
+    await this.#opening.catch(() => undefined);
+    return this.#store;
+  }
+
+  /** @throws what opening failed with, when that was a defect and no outage */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#opening;
+    await this.#store?.close();
+  }
+
+  async #opened(): Promise<ResultStore> {
+    // A store that is merely being opened is not away.
+    await this.#firstTry;
+    if (this.#store === undefined) throw this.#problem;
+    return this.#store;
+  }
+
+  async #openPatiently(open: () => Promise<ResultStore>): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      try {
+        this.#store = await open();
+        return;
+      } catch (error) {
+        if (!(error instanceof ResultStoreUnavailableError)) throw error;
+        this.#problem = error;
+        this.#endFirstTry();
+        this.#logger.warn({ reason: error.reason, message: error.message }, 'waiting for the result store');
+        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+}

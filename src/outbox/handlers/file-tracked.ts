@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import type { ArtifactStore } from '../../artifacts/artifact-store.ts';
+import { verdictOn } from '../../artifacts/artifact-verdict.ts';
+import type { Message } from '../../results/outbox.ts';
+import type { ArtifactToVerify, Verification, VerificationState } from '../../results/verification.ts';
+import {
+  DELIVERED,
+  eachByItself,
+  type Handled,
+  type MessageHandler,
+  notUnderstood,
+} from '../message-handler.ts';
+
+const payloadSchema = z.object({
+  variantId: z.string(),
+  repetition: z.int(),
+  attempt: z.int(),
+  position: z.int(),
+});
+
+export interface FileTrackedContext {
+  readonly verification: Pick<Verification, 'artifacts' | 'noteArtifacts'>;
+  /** The first one that holds a URI reads it. */
+  readonly stores: readonly ArtifactStore[];
+  readonly onVerdict: (state: Exclude<VerificationState, 'Pending'>, artifact: ArtifactToVerify) => void;
+}
+
+/** Reads artifacts back and compares them with what their results tell. */
+export function fileTracked({ verification, stores, onVerdict }: FileTrackedContext): MessageHandler {
+  const verify = async (message: Message, signal: AbortSignal): Promise<Handled> => {
+    const payload = payloadSchema.safeParse(message.payload);
+    if (!payload.success) return notUnderstood(message);
+    const reference = { runUid: message.runUid, ...payload.data };
+    const [artifact] = await verification.artifacts([reference]);
+    // Deleted with its run.
+    if (artifact === undefined) return DELIVERED;
+    const verdict = await verdictOn(artifact, stores, signal);
+    const { reason } = verdict;
+    if (verdict.kind === 'Read') {
+      await verification.noteArtifacts([{ ...reference, state: verdict.state, reason }]);
+      onVerdict(verdict.state, artifact);
+      return DELIVERED;
+    }
+    await verification.noteArtifacts([{ ...reference, state: 'Pending', reason }]);
+    const error = `artifact ${JSON.stringify(artifact.name)}: ${reason}`;
+    return { kind: verdict.mayComeRight ? 'Failed' : 'Refused', error };
+  };
+  return {
+    kind: 'FileTracked',
+    batch: 8,
+    deadlineMs: 30 * 60_000,
+    handle: (messages, signal) => eachByItself(messages, (message) => verify(message, signal)),
+  };
+}

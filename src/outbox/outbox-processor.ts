@@ -1,0 +1,213 @@
+/** Hands what was committed to its handlers; see docs/reference/artifacts.md. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EngineName } from '../core/run.ts';
+import type { Message, MessageKind, Outbox, Settlement } from '../results/outbox.ts';
+import { ResultStoreUnavailableError } from '../results/result-store.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { backOffMs, TRIES_LIMIT } from './back-off.ts';
+import { failedBy, type Handled, type MessageHandler } from './message-handler.ts';
+import { keepLease } from './message-lease.ts';
+
+export type DeliveryOutcome = 'Delivered' | 'Retried' | 'Dead';
+
+export interface OutboxProcessorOptions {
+  readonly outbox: Pick<Outbox, 'claim' | 'extend' | 'settle' | 'deleteDelivered'>;
+  readonly handlers: readonly MessageHandler[];
+  readonly engine: EngineName;
+  /** Undefined: those of every run of the engine. */
+  readonly runUids: readonly string[] | undefined;
+  readonly logger: Logger;
+  /** Called with each message that was handled; must not throw. */
+  readonly onHandled: (kind: MessageKind, outcome: DeliveryOutcome) => void;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** For how long a claimed message is kept from others when this process dies. Default 30,000. */
+  readonly leaseMs?: number;
+}
+
+export interface OutboxProcessor {
+  /** Resolves with true when everything that was due has been handled, with false when that took longer. What waits for a back-off is not waited for. */
+  drain(deadlineMs: number): Promise<boolean>;
+  /** Claims nothing more, and ends what is under way within the deadline. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+const LEASE_MS = 30_000;
+const POLL_MS = 1_000;
+/** A store that is away is asked less often. */
+const STORE_AWAY_MS = 5_000;
+const RETENTION_INTERVAL_MS = 60_000;
+/** How long delivered messages stay, for a person who wonders. */
+const DELIVERED_KEPT_MS = 60 * 60_000;
+
+/** Starts handling what is due, now and from now on, until it is stopped. Each kind has a loop of its own: a slow receiver holds up nothing else. */
+export function startOutboxProcessor(options: OutboxProcessorOptions): OutboxProcessor {
+  const claiming = new AbortController();
+  const handling = new AbortController();
+  const loops = options.handlers.map(
+    (handler) => new HandlerLoop(handler, options, claiming.signal, handling.signal),
+  );
+  const running = Promise.all([...loops.map((loop) => loop.run()), keepTidy(options, claiming.signal)]);
+  return {
+    drain: async (deadlineMs) => {
+      const drained = Promise.all(loops.map((loop) => loop.untilNothingDue())).then(() => true);
+      return Promise.race([drained, sleep(deadlineMs, false, { ref: false })]);
+    },
+    stop: async (deadlineMs) => {
+      claiming.abort();
+      for (const loop of loops) loop.wake();
+      const patience = setTimeout(() => handling.abort(), deadlineMs);
+      await running;
+      clearTimeout(patience);
+    },
+  };
+}
+
+class HandlerLoop {
+  readonly #handler: MessageHandler;
+  readonly #options: OutboxProcessorOptions;
+  readonly #claiming: AbortSignal;
+  readonly #handling: AbortSignal;
+  #wake: () => void = () => {};
+  /** Told when a claim that began after they asked finds nothing. */
+  #waiters: (() => void)[] = [];
+  #storeIsAway = false;
+
+  constructor(
+    handler: MessageHandler,
+    options: OutboxProcessorOptions,
+    claiming: AbortSignal,
+    handling: AbortSignal,
+  ) {
+    this.#handler = handler;
+    this.#options = options;
+    this.#claiming = claiming;
+    this.#handling = handling;
+  }
+
+  wake(): void {
+    this.#wake();
+  }
+
+  untilNothingDue(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.wake();
+    });
+  }
+
+  async run(): Promise<void> {
+    while (!this.#claiming.aborted) {
+      const waiters = this.#waiters;
+      const pause = await this.#pass();
+      if (pause === undefined) continue;
+      if (!this.#storeIsAway) {
+        this.#waiters = this.#waiters.filter((waiter) => !waiters.includes(waiter));
+        for (const resolve of waiters) resolve();
+      }
+      if ((this.#storeIsAway || this.#waiters.length === 0) && !this.#claiming.aborted)
+        await this.#paused(pause);
+    }
+  }
+
+  /** Claims and handles once. Gives how long to wait for more; undefined when there may be more at once. */
+  async #pass(): Promise<number | undefined> {
+    const { outbox, engine, runUids, logger } = this.#options;
+    const { kind, batch } = this.#handler;
+    try {
+      const messages = await outbox.claim({ engine, runUids, kinds: [kind] }, batch, this.#leaseMs);
+      this.#storeIsAway = false;
+      if (messages.length === 0) return POLL_MS;
+      await this.#handle(messages);
+      return undefined;
+    } catch (error) {
+      // What was claimed is due again when its lease has passed.
+      if (!(error instanceof ResultStoreUnavailableError))
+        logger.error({ kind, err: error }, 'the outbox could not be processed');
+      else if (!this.#storeIsAway)
+        logger.warn({ kind, reason: error.message }, 'the outbox waits for its store');
+      this.#storeIsAway = true;
+      return STORE_AWAY_MS;
+    }
+  }
+
+  get #leaseMs(): number {
+    return this.#options.leaseMs ?? LEASE_MS;
+  }
+
+  async #handle(messages: readonly Message[]): Promise<void> {
+    const { deadlineMs } = this.#handler;
+    const { outbox } = this.#options;
+    const lease = keepLease(outbox, messages, { leaseMs: this.#leaseMs, deadlineMs, ending: this.#handling });
+    try {
+      const handled = await this.#handler
+        .handle(messages, lease.signal)
+        .catch((error: unknown) => messages.map(() => failedBy(error)));
+      const outcomes = messages.map((message, index) => ({
+        message,
+        outcome: handled[index] ?? NOT_HANDLED,
+      }));
+      await outbox.settle(
+        outcomes.map(({ message, outcome }) => ({
+          message,
+          settlement: this.#settlementOf(message, outcome),
+        })),
+      );
+      for (const { message, outcome } of outcomes) this.#tell(message, outcome);
+    } finally {
+      await lease.end();
+    }
+  }
+
+  #settlementOf({ tries }: Message, handled: Handled): Settlement {
+    switch (handled.kind) {
+      case 'Delivered':
+        return handled;
+      case 'Refused':
+        return { kind: 'Dead', error: handled.error };
+      case 'Failed': {
+        const { error, done } = handled;
+        const parts = done === undefined ? {} : { done };
+        if (tries >= TRIES_LIMIT) return { kind: 'Dead', error, ...parts };
+        return { kind: 'Retry', error, retryAfterMs: backOffMs(tries, this.#options.random()), ...parts };
+      }
+    }
+  }
+
+  #tell({ id, kind, runUid: run, tries }: Message, outcome: Handled): void {
+    const isDead = outcome.kind === 'Refused' || (outcome.kind === 'Failed' && tries >= TRIES_LIMIT);
+    this.#options.onHandled(kind, outcome.kind === 'Delivered' ? 'Delivered' : isDead ? 'Dead' : 'Retried');
+    if (outcome.kind === 'Delivered') return;
+    const { logger } = this.#options;
+    const context = { id, kind, run, tries, reason: outcome.error };
+    if (outcome.kind === 'Failed' && outcome.cause !== undefined)
+      logger.error({ ...context, err: outcome.cause }, 'handling a message failed');
+    if (isDead) logger.warn(context, 'a message is dead: batchtest outbox tells of it');
+    else logger.info(context, 'a message is tried again later');
+  }
+
+  #paused(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+const NOT_HANDLED: Handled = { kind: 'Failed', error: 'its handler said nothing of it' };
+
+/** Delivered messages go after a while. */
+async function keepTidy({ outbox, logger }: OutboxProcessorOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await outbox.deleteDelivered(DELIVERED_KEPT_MS);
+    } catch (error) {
+      if (!(error instanceof ResultStoreUnavailableError))
+        logger.error({ err: error }, 'delivered messages could not be deleted');
+    }
+    await sleep(RETENTION_INTERVAL_MS, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}

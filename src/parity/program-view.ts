@@ -1,0 +1,121 @@
+/**
+ * What the test program of a trial sees in either engine, by the functions that the engines themselves use: the variables that are set for it
+ * and how it is called. What differs by nature is left out: the places of the result file, of shared data and of the one who
+ * takes pushed results, and what a process inherits or an image brings along.
+ */
+import type { V1Job } from '@kubernetes/client-node';
+import { ProgramEnvironment } from '../api/v1alpha1/constants.ts';
+import type { BatchTest } from '../api/v1alpha1/schema.ts';
+import { attemptName } from '../core/attempt.ts';
+import type { EngineName } from '../core/run.ts';
+import type { Trial } from '../core/trial.ts';
+import { sharedDataVariables } from '../engine/further-variables.ts';
+import { jobManifest } from '../engine/kubernetes/job-manifest.ts';
+import { localProgram, localRunProgram } from '../engine/local/local-program.ts';
+import { expandReferences, programOf } from '../engine/program-environment.ts';
+
+/** Stands for a value that only the cluster knows: of a Secret, a ConfigMap or the pod. */
+export const UNKNOWN = Symbol('unknown');
+export type KnownValue = string | typeof UNKNOWN;
+
+export interface ProgramView {
+  /** Undefined when nothing but the image says what it is; then the local engine has nothing to run. */
+  readonly command: readonly string[] | undefined;
+  readonly args: readonly string[];
+  readonly environment: ReadonlyMap<string, KnownValue>;
+}
+
+/** Where the result file is said to be for both, because nothing else should differ by it. */
+const RESULT_FILE = '/result';
+const FILES = { result: RESULT_FILE, artifacts: '/artifacts' };
+/** Stands for the UID of a run that there is none of. */
+export const NO_RUN_UID = '00000000-0000-0000-0000-000000000000';
+
+/** What the program of a trial sees. */
+export const programView = (engine: EngineName, manifest: BatchTest, trial: Trial): ProgramView =>
+  engine === 'local' ? localView(manifest, trial) : podView(manifest, trial);
+
+function localView(manifest: BatchTest, trial: Trial): ProgramView {
+  const { local } = manifest.spec;
+  const container = programOf(manifest);
+  const run = localRunProgram(manifest, '/', {});
+  const commandWords = (local?.command ?? container.command ?? []).length;
+  // Without a command there is still an environment and there are args: an empty word stands for it.
+  const commandLine = run.commandLine ?? ['', ...(local?.args ?? container.args ?? [])];
+  // At the pod's paths, so that args which refer to a place differ by nothing else.
+  const places = new Map((manifest.spec.sharedData ?? []).map(({ name, mountPath }) => [name, mountPath]));
+  const sharedData = sharedDataVariables(places);
+  const program = localProgram({ ...run, commandLine, sharedData }, trial, FILES, undefined);
+  const words = program === undefined ? [] : [program.command, ...program.args];
+  // There is none in a pod; a program whose arguments refer to it differs by these.
+  const { [ProgramEnvironment.artifactsDirectory]: _, ...environment } = program?.environment ?? {};
+  return {
+    command: commandWords === 0 ? undefined : words.slice(0, commandWords),
+    args: words.slice(Math.max(1, commandWords)),
+    environment: new Map(Object.entries(environment)),
+  };
+}
+
+/** As a kubelet reads the container: variables in their order, each of which may refer to those before it. */
+function podView(manifest: BatchTest, trial: Trial): ProgramView {
+  const { name } = programOf(manifest);
+  const job = trialJob(withResultFile(manifest), trial, 'default');
+  const container = job.spec?.template.spec?.containers.find((one) => one.name === name);
+  const known = new Map<string, string>();
+  const environment = new Map<string, KnownValue>();
+  for (const { name: variable, value = '', valueFrom } of container?.env ?? []) {
+    const isUnknown = valueFrom !== undefined || refersToUnknown(value, environment);
+    const expanded = expandReferences(value, known);
+    environment.set(variable, isUnknown ? UNKNOWN : expanded);
+    if (isUnknown) known.delete(variable);
+    else known.set(variable, expanded);
+  }
+  const words = (list: readonly string[]) => list.map((word) => expandReferences(word, known));
+  return {
+    command: container?.command === undefined ? undefined : words(container.command),
+    args: words(container?.args ?? []),
+    environment,
+  };
+}
+
+function refersToUnknown(value: string, environment: ReadonlyMap<string, KnownValue>): boolean {
+  for (const [name, known] of environment) if (known === UNKNOWN && value.includes(`$(${name})`)) return true;
+  return false;
+}
+
+/** The same BatchTest with its result file at {@link RESULT_FILE}. */
+function withResultFile(manifest: BatchTest): BatchTest {
+  const { template } = manifest.spec;
+  const program = programOf(manifest);
+  const containers = (template.spec?.containers ?? []).map((container) =>
+    container === program ? { ...container, terminationMessagePath: RESULT_FILE } : container,
+  );
+  return {
+    ...manifest,
+    spec: { ...manifest.spec, template: { ...template, spec: { ...template.spec, containers } } },
+  };
+}
+
+/** The Job of the first attempt of a trial, as the Kubernetes engine renders it, of a run that has no UID yet. */
+export function trialJob(manifest: BatchTest, trial: Trial, namespace: string): V1Job {
+  const { name } = manifest.metadata;
+  const run = {
+    uid: NO_RUN_UID,
+    name,
+    namespace,
+    workflowId: manifest.spec.workflowId ?? name,
+    engine: 'kubernetes' as const,
+    directory: undefined,
+    manifest,
+    variants: [trial.variant],
+    seed: 0,
+    trials: [trial],
+  };
+  return jobManifest({
+    run,
+    trial,
+    attempt: 1,
+    name: attemptName(run, trial, 1),
+    deadlineSeconds: manifest.spec.trialDeadlineSeconds,
+  });
+}

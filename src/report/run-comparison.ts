@@ -1,0 +1,160 @@
+import type { Verdict } from '../comparison/baseline-comparison.ts';
+import type { ComparisonRow, MetricSummary } from '../comparison/comparison-matrix.ts';
+import { holmAdjusted } from '../comparison/holm.ts';
+import { areEqualButForRounding } from '../comparison/rounding.ts';
+import { welchDifference, welchPValue } from '../comparison/welch.ts';
+import { summaryOf } from './comparison-columns.ts';
+import type { ReportedRun, RunReport } from './run-report.ts';
+
+/** One metric of one variant in both runs. */
+export interface ComparedMetric {
+  /** By the objective of the run; null for a metric that is not part of it. */
+  readonly goal: 'minimize' | 'maximize' | null;
+  /** Null when no trial of the variant reported the metric in this run. */
+  readonly run: ComparedValue | null;
+  readonly against: ComparedValue | null;
+  /** The mean of the run less that of the other; null when one is not known. */
+  readonly difference: number | null;
+  /** The difference in percent of the other run's mean, which it is null for where that is 0. */
+  readonly percent: number | null;
+  /** Of Welch's t-test, adjusted for all comparisons of the objective's metrics; null for other metrics and with too few values. */
+  readonly adjustedPValue: number | null;
+  /** By the goal and the run's confidence; null without a goal, or when one of the means is not known. */
+  readonly verdict: Verdict | null;
+}
+
+export type ComparedValue = Pick<MetricSummary, 'n' | 'mean' | 'stddev'>;
+
+/** A variant that both runs have, by its name. */
+export interface ComparedVariant {
+  readonly variant: string;
+  /** True when what the variant runs, which is its pod template and its parameters, differs between the runs. */
+  readonly changed: boolean;
+  readonly rank: { readonly run: number | null; readonly against: number | null };
+  /** Those of the objective first. */
+  readonly metrics: Readonly<Record<string, ComparedMetric>>;
+}
+
+/**
+ * One run against another, usually an earlier one; as JSON it is what `--compare … -o json` prints. Fields are added to it, never
+ * renamed or removed. Scores are left out: they say nothing across runs.
+ */
+export interface RunComparison {
+  readonly run: ReportedRun;
+  readonly against: ReportedRun;
+  /** That of the run. */
+  readonly objective: RunReport['objective'];
+  /** Of the verdicts; that of the run. */
+  readonly confidence: number;
+  /** In the order of the run's matrix, the best first. */
+  readonly variants: readonly ComparedVariant[];
+  /** Names of the variants that only one of the runs has. */
+  readonly onlyInRun: readonly string[];
+  readonly onlyInAgainst: readonly string[];
+}
+
+/**
+ * The comparison of two runs, variant by variant. Verdicts are those that variants get against a baseline: all of them together are wrong
+ * by chance with a probability of at most 1 − the run's confidence. Whether something else than chance and the variants differed between
+ * the runs (the machine, its load), they cannot tell.
+ */
+export function runComparison(report: RunReport, other: RunReport): RunComparison {
+  const others = new Map(other.matrix.map((row) => [row.variant, row]));
+  const names = new Set(report.matrix.map(({ variant }) => variant));
+  const pairs = report.matrix.flatMap((row) => {
+    const otherRow = others.get(row.variant);
+    return otherRow === undefined ? [] : [{ row, other: otherRow }];
+  });
+  const judged = judgements(pairs, report);
+  return {
+    run: report.run,
+    against: other.run,
+    objective: report.objective,
+    confidence: report.comparison.confidence,
+    variants: pairs.map((pair) => comparedVariant(pair, report.objective, judged)),
+    onlyInRun: report.matrix.flatMap(({ variant }) => (others.has(variant) ? [] : [variant])),
+    onlyInAgainst: other.matrix.flatMap(({ variant }) => (names.has(variant) ? [] : [variant])),
+  };
+}
+
+/** A variant in both runs. */
+interface VariantPair {
+  readonly row: ComparisonRow;
+  readonly other: ComparisonRow;
+}
+
+type Judgement = Pick<ComparedMetric, 'adjustedPValue' | 'verdict'>;
+
+/** By pair, then by metric of the objective. */
+type Judgements = ReadonlyMap<VariantPair, ReadonlyMap<string, Judgement>>;
+
+function judgements(pairs: readonly VariantPair[], { objective, comparison }: RunReport): Judgements {
+  const tests = pairs.flatMap((pair) =>
+    objective.flatMap(({ metric, goal }) => {
+      const run = summaryOf(pair.row, metric);
+      const against = summaryOf(pair.other, metric);
+      const test = run && against && welchDifference(run, against);
+      return test === undefined ? [] : [{ pair, metric, goal, test }];
+    }),
+  );
+  const adjusted = holmAdjusted(tests.map(({ test }) => welchPValue(test)));
+  const judged = new Map<VariantPair, Map<string, Judgement>>(pairs.map((pair) => [pair, new Map()]));
+  for (const [position, { pair, metric, goal, test }] of tests.entries()) {
+    const adjustedPValue = adjusted[position] ?? 1;
+    const isSignificant = test.difference !== 0 && adjustedPValue <= 1 - comparison.confidence;
+    const better = test.difference > 0 === (goal === 'maximize') ? 'Better' : 'Worse';
+    judged.get(pair)?.set(metric, { adjustedPValue, verdict: isSignificant ? better : 'NoDifference' });
+  }
+  return judged;
+}
+
+function comparedVariant(
+  pair: VariantPair,
+  objective: RunReport['objective'],
+  judged: Judgements,
+): ComparedVariant {
+  const { row, other } = pair;
+  const goals = new Map(objective.map(({ metric, goal }) => [metric, goal]));
+  const names = new Set([...goals.keys(), ...Object.keys(row.metrics), ...Object.keys(other.metrics)]);
+  return {
+    variant: row.variant,
+    changed: row.variantId !== other.variantId,
+    rank: { run: row.rank, against: other.rank },
+    metrics: Object.fromEntries(
+      [...names].map((name) => [
+        name,
+        comparedMetric(
+          summaryOf(row, name),
+          summaryOf(other, name),
+          goals.get(name) ?? null,
+          judged.get(pair)?.get(name),
+        ),
+      ]),
+    ),
+  };
+}
+
+function comparedMetric(
+  run: MetricSummary | undefined,
+  against: MetricSummary | undefined,
+  goal: ComparedMetric['goal'],
+  judgement: Judgement | undefined,
+): ComparedMetric {
+  const values = { goal, run: comparedValue(run), against: comparedValue(against) };
+  if (run === undefined || against === undefined)
+    return { ...values, difference: null, percent: null, adjustedPValue: null, verdict: null };
+  const difference = areEqualButForRounding(run.mean, against.mean) ? 0 : run.mean - against.mean;
+  return {
+    ...values,
+    difference: finiteOrNull(difference),
+    percent: finiteOrNull((difference / Math.abs(against.mean)) * 100),
+    adjustedPValue: judgement?.adjustedPValue ?? null,
+    verdict: judgement?.verdict ?? (goal === null ? null : 'TooFewSamples'),
+  };
+}
+
+const comparedValue = (summary: MetricSummary | undefined): ComparedValue | null =>
+  summary === undefined ? null : { n: summary.n, mean: summary.mean, stddev: summary.stddev };
+
+/** Division by a mean of 0 and differences of very large numbers have no finite result. */
+const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);

@@ -1,0 +1,45 @@
+import stringWidth from 'string-width';
+
+// Characters that reports are mostly made of, each one column wide: measuring them one by one would take most of a report's time.
+const NARROW = /^[\x20-\x7e±–…]*$/;
+
+/** Columns that the text takes on a terminal; an ideograph or an emoji takes two. */
+export function textWidth(text: string): number {
+  return NARROW.test(text) ? text.length : stringWidth(text);
+}
+
+/** The text cut at its end to at most `width` columns, with `…` where something is missing. */
+export function cutEnd(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  return width < 1 ? '' : `${head(graphemes(text), width - 1)}…`;
+}
+
+/** The text cut in its middle to at most `width` columns: names often differ at the end, and messages say the cause there. */
+export function cutMiddle(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  if (width < 1) return '';
+  const parts = graphemes(text);
+  const tail = head(parts.toReversed(), Math.floor((width - 1) / 2), (rest, part) => part + rest);
+  return `${head(parts, width - 1 - textWidth(tail))}…${tail}`;
+}
+
+function head(
+  parts: readonly string[],
+  width: number,
+  join = (rest: string, part: string): string => rest + part,
+): string {
+  let text = '';
+  let used = 0;
+  for (const part of parts) {
+    used += textWidth(part);
+    if (used > width) break;
+    text = join(text, part);
+  }
+  return text;
+}
+
+const segmenter = new Intl.Segmenter();
+
+/** The characters as a reader counts them: with their accents, emoji of several parts as one. */
+export const graphemes = (text: string): readonly string[] =>
+  [...segmenter.segment(text)].map(({ segment }) => segment);

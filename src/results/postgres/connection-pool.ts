@@ -1,0 +1,69 @@
+import pg from 'pg';
+
+/** A connection URL, whose `sslmode` has the meaning that libpq gives it, or what `pg` takes instead. */
+export type PostgresConnection =
+  | string
+  | Pick<pg.PoolConfig, 'host' | 'port' | 'user' | 'password' | 'database' | 'ssl'>;
+
+export interface PoolSettings {
+  readonly poolSize: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  readonly connectTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+  /** How much of that may be spent waiting for one lock; all of it when undefined. */
+  readonly lockTimeoutMs?: number;
+}
+
+/** How much longer a statement is waited for here than there: only a server that is gone without a word misses that. */
+const NETWORK_ALLOWANCE_MS = 5_000;
+
+/** A pool whose sessions behave the same on every server, whatever its defaults. Nothing is connected yet. */
+export function createPool(connection: PostgresConnection, settings: PoolSettings): pg.Pool {
+  const pool = new pg.Pool({
+    ...(typeof connection === 'string' ? { connectionString: withLibpqMeaning(connection) } : connection),
+    max: settings.poolSize,
+    application_name: settings.applicationName,
+    connectionTimeoutMillis: settings.connectTimeoutMs,
+    query_timeout: settings.statementTimeoutMs + NETWORK_ALLOWANCE_MS,
+    keepAlive: true,
+    types: { getTypeParser },
+    onConnect: async (client: pg.ClientBase) => {
+      await client.query(sessionSettings(settings));
+    },
+  });
+  // An idle connection that breaks is removed by the pool, and whoever asks next gets a new one or the reason why there is none.
+  // Without a listener, the event would end the process.
+  pool.on('error', () => undefined);
+  // One that is in use is no longer listened to by the pool, and who uses it hears of the break by its query, if at all.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
+}
+
+/** One round trip for each new connection. As statements, since poolers refuse most settings as startup parameters. */
+function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: PoolSettings): string {
+  return [
+    `set statement_timeout = ${statementTimeoutMs}`,
+    `set lock_timeout = ${lockTimeoutMs ?? 0}`,
+    `set idle_in_transaction_session_timeout = ${statementTimeoutMs}`,
+    // The functions rely on it: see migrations/0002-writes.ts.
+    `set default_transaction_isolation = 'read committed'`,
+    `set datestyle = 'ISO'`,
+    'set extra_float_digits = 1',
+    // Stored means durable, also on a server that is set up otherwise.
+    `select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`,
+  ].join('; ');
+}
+
+/**
+ * pg takes `prefer`, `require` and `verify-ca` for `verify-full` unless told to read them as every other Postgres client does; the
+ * owner of a URL wrote it for those.
+ */
+export const withLibpqMeaning = (url: string): string =>
+  /[?&]sslmode=(prefer|require|verify-ca)\b/.test(url) && !url.includes('uselibpqcompat=')
+    ? `${url}&uselibpqcompat=true`
+    : url;
+
+/** As pg's own, but int8 becomes a number: what is stored as one here counts trials or openings of a run. */
+const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: 'text' | 'binary') =>
+  oid === pg.types.builtins.INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format);

@@ -1,0 +1,425 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { aRun } from '../../../test/builders/run.ts';
+import {
+  type Connection,
+  type PostgresServer,
+  query,
+  startPostgresServer,
+} from '../../../test/integration/postgres-server.ts';
+import { aRecord } from '../result-store.testsuite.ts';
+import { type AttemptRecord, type ResultStore, ResultStoreUnavailableError } from '../result-store.ts';
+import { createPool } from './connection-pool.ts';
+import { migrate } from './migrations/migrate.ts';
+import { migrations } from './migrations/migrations.ts';
+import { openPostgresResultStore } from './open-postgres-result-store.ts';
+import { storeError } from './store-error.ts';
+
+const DEADLINE_MS = 20_000;
+
+let server: PostgresServer;
+let connection: Connection;
+let store: ResultStore;
+let record: AttemptRecord;
+
+beforeAll(async () => {
+  server = await startPostgresServer();
+});
+afterAll(() => server?.stop());
+
+beforeEach(async () => {
+  connection = await server.createDatabase();
+  store = await openPostgresResultStore({ connection });
+  const run = aRun({ uid: randomUUID() });
+  const { fence } = await store.openRun(run);
+  record = aRecord(run, fence, {});
+});
+afterEach(() => store?.close());
+
+describe('a connection that breaks', () => {
+  it('while a result is stored leaves nothing of it, and the same call again stores it once', async () => {
+    await onInsertOfAttempt('perform pg_sleep(60);');
+    const recording = reasonOf(store.recordAttempt(record));
+    const [sleeper] = await until(async () => {
+      const rows = await admin<{ pid: number }>(
+        `select pid from pg_stat_activity where datname = $1 and wait_event = 'PgSleep'`,
+        [connection.database],
+      );
+      return rows.length > 0 ? rows : undefined;
+    });
+    await admin('select pg_terminate_backend($1)', [sleeper?.pid]);
+    expect(await recording).toBe('ServerStopped');
+    expect(await storedRows()).toEqual({ attempts: 0, metrics: 0, outbox: 0 });
+
+    await onInsertOfAttempt('');
+    expect(await store.recordAttempt(record)).toEqual({ kind: 'Recorded' });
+    expect((await store.recordAttempt(record)).kind).toBe('AlreadyRecorded');
+    expect(await storedRows()).toEqual({ attempts: 1, metrics: 1, outbox: 1 });
+  });
+
+  it('without a word while something is read tells its reader, and does not end the process', async () => {
+    const network = await Network.start(connection);
+    const distant = await openPostgresResultStore({ connection: network.connection });
+    const adversary = new pg.Client(connection);
+    await adversary.connect();
+    try {
+      await adversary.query('begin');
+      await adversary.query('lock table batchtest.artifacts in access exclusive mode');
+      const reading = reasonOf(distant.verification.counts(record.runUid));
+      await until(async () => {
+        const waiting = await admin(
+          `select pid from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`,
+          [connection.database],
+        );
+        return waiting.length > 0 || undefined;
+      });
+      network.breakConnections();
+      expect(await reading).toBe('ConnectionLost');
+    } finally {
+      await adversary.end();
+      await distant.close();
+      await network.stop();
+    }
+  });
+
+  it('after the commit and before the answer is told from one before it by the same call again', async () => {
+    const network = await Network.start(connection);
+    const distant = await openPostgresResultStore({ connection: network.connection });
+    try {
+      await distant.ping();
+      network.keepsAnswers = true;
+      const recording = reasonOf(distant.recordAttempt(record));
+      await until(async () => (await storedRows()).attempts === 1 || undefined);
+      network.breakConnections();
+      expect(await recording).toBe('ConnectionLost');
+
+      network.keepsAnswers = false;
+      expect((await distant.recordAttempt(record)).kind).toBe('AlreadyRecorded');
+      expect(await storedRows()).toEqual({ attempts: 1, metrics: 1, outbox: 1 });
+    } finally {
+      await distant.close();
+      await network.stop();
+    }
+  });
+
+  it('while it is idle is replaced without a word', async () => {
+    await store.ping();
+    await terminateSessions();
+    await until(async () => {
+      const reason = await reasonOf(store.ping());
+      return reason === undefined ? true : undefined;
+    });
+    expect(await store.recordAttempt(record)).toEqual({ kind: 'Recorded' });
+  });
+});
+
+describe('a server that crashes', () => {
+  it('keeps what was stored, and the same store goes on with it', async () => {
+    await store.recordAttempt(record);
+    const victim = new pg.Client(connection);
+    victim.on('error', () => undefined);
+    await victim.connect();
+    const { rows } = await victim.query<{ pid: number }>('select pg_backend_pid() as pid');
+    // When a backend is killed, the server ends all connections at once and recovers from its log.
+    process.kill(rows[0]?.pid ?? Number.NaN, 'SIGKILL');
+
+    const reasons = new Set<string>();
+    await until(async () => {
+      const reason = await reasonOf(store.ping());
+      if (reason !== undefined) reasons.add(reason);
+      return reason === undefined && reasons.size > 0 ? true : undefined;
+    });
+    for (const reason of reasons)
+      expect(['ServerStopped', 'ServerStarting', 'ConnectionLost']).toContain(reason);
+    expect((await store.recordAttempt(record)).kind).toBe('AlreadyRecorded');
+    expect((await store.loadRun(record.runUid))?.trials.succeeded).toBe(1);
+  });
+});
+
+describe('a database that cannot be written to', () => {
+  it('is ReadOnly to a ping and to a result, and is used again once it can be', async () => {
+    await admin(`alter database ${connection.database} set default_transaction_read_only = on`);
+    await terminateSessions();
+    await until(async () => ((await reasonOf(store.ping())) === 'ReadOnly' ? true : undefined));
+    expect(await reasonOf(store.recordAttempt(record))).toBe('ReadOnly');
+    expect((await store.loadRun(record.runUid))?.state).toBe('Running');
+
+    await admin(`alter database ${connection.database} reset default_transaction_read_only`);
+    await terminateSessions();
+    await until(async () => ((await reasonOf(store.ping())) === undefined ? true : undefined));
+    expect(await store.recordAttempt(record)).toEqual({ kind: 'Recorded' });
+  });
+
+  it.each([
+    ['53100', 'DiskFull'],
+    ['53200', 'OutOfResources'],
+    ['58030', 'StorageFailed'],
+    ['57014', 'Timeout'],
+    ['42501', 'PermissionDenied'],
+    ['40P01', 'Contention'],
+  ])(
+    'whose error is %s is unavailable because of %s, and the result can be stored later',
+    async (code, reason) => {
+      await onInsertOfAttempt(`raise exception 'no room on db.internal' using errcode = '${code}';`);
+      const error = await errorOf(store.recordAttempt(record));
+      expect(error).toBeInstanceOf(ResultStoreUnavailableError);
+      expect(error).toMatchObject({ reason });
+      expect(error.message).toContain(code);
+      expect(error.message).not.toContain('db.internal');
+      expect(error.cause).toBeUndefined();
+
+      await onInsertOfAttempt('');
+      expect(await store.recordAttempt(record)).toEqual({ kind: 'Recorded' });
+    },
+  );
+
+  it('for a defect is no excuse: the error says what failed, and carries the cause', async () => {
+    await onInsertOfAttempt(`raise exception 'a defect';`);
+    const error = await errorOf(store.recordAttempt(record));
+    expect(error).not.toBeInstanceOf(ResultStoreUnavailableError);
+    expect(error.message).toContain(record.runUid);
+    expect(error.cause).toMatchObject({ message: 'a defect' });
+  });
+
+  it('for a serialization failure is asked again at once', async () => {
+    // A sequence counts on when its transaction is rolled back.
+    await query(connection, 'create sequence tries');
+    await onInsertOfAttempt(
+      `if nextval('tries') < 3 then raise exception 'again' using errcode = '40001'; end if;`,
+    );
+    const told: unknown[] = [];
+    const observed = await openPostgresResultStore({
+      connection,
+      observer: {
+        opened: (connections) => told.push(Object.keys(connections())),
+        contended: (sqlstate) => told.push(sqlstate),
+      },
+    });
+    try {
+      expect(await observed.recordAttempt(record)).toEqual({ kind: 'Recorded' });
+    } finally {
+      await observed.close();
+    }
+    expect(await storedRows()).toEqual({ attempts: 1, metrics: 1, outbox: 1 });
+    expect(told).toEqual([['busy', 'idle', 'waiting'], '40001', '40001']);
+  });
+
+  it('within the statement timeout is a Timeout', async () => {
+    const hasty = await openPostgresResultStore({ connection, statementTimeoutMs: 200 });
+    const holder = new pg.Client(connection);
+    await holder.connect();
+    try {
+      await holder.query('begin');
+      await holder.query('select from batchtest.trials for update');
+      expect(await reasonOf(hasty.recordAttempt(record))).toBe('Timeout');
+      await holder.query('rollback');
+      expect(await hasty.recordAttempt(record)).toEqual({ kind: 'Recorded' });
+    } finally {
+      await holder.end();
+      await hasty.close();
+    }
+  });
+});
+
+describe('opening a store', () => {
+  const refusals: readonly (readonly [string, (connection: Connection) => Connection | string, string])[] = [
+    ['where nothing listens', (at) => ({ ...at, host: join(at.host, 'secret-host') }), 'ConnectionRefused'],
+    [
+      'where nothing listens on TCP',
+      () => 'postgres://secret-user:secret@127.0.0.1:1/secret',
+      'ConnectionRefused',
+    ],
+    [
+      'in a database that does not exist',
+      (at) => ({ ...at, database: 'secret_database' }),
+      'DatabaseMissing',
+    ],
+    ['as a user who does not exist', (at) => ({ ...at, user: 'secret_user' }), 'AccessDenied'],
+    [
+      'as a user who has too many connections',
+      (at) => ({ ...at, user: 'secret_crowd' }),
+      'TooManyConnections',
+    ],
+    [
+      'as a user who may not create the schema',
+      (at) => ({ ...at, user: 'secret_guest' }),
+      'PermissionDenied',
+    ],
+    ['with TLS where there is none', (at) => `${urlOf(at)}&sslmode=require`, 'TlsFailed'],
+  ];
+
+  it.each(refusals)('%s says why it is unavailable, without names', async (_, connectionOf, reason) => {
+    const empty = await server.createDatabase();
+    for (const role of ['secret_crowd connection limit 0', 'secret_guest'])
+      await admin(`create role ${role} login`).catch(() => undefined);
+    const error = await errorOf(openPostgresResultStore({ connection: connectionOf(empty) }));
+    expect(error).toBeInstanceOf(ResultStoreUnavailableError);
+    expect(error).toMatchObject({ reason });
+    expect(error.message).not.toContain('secret');
+    expect(error.message).not.toContain('127.0.0.1');
+    expect(error.cause).toBeUndefined();
+  });
+
+  it('works by a URL', async () => {
+    const opened = await openPostgresResultStore({ connection: urlOf(connection) });
+    expect((await opened.loadRun(record.runUid))?.uid).toBe(record.runUid);
+    await opened.close();
+  });
+
+  it('many times at once in an empty database creates one schema', async () => {
+    const empty = await server.createDatabase();
+    const stores = await Promise.all(
+      Array.from({ length: 6 }, () => openPostgresResultStore({ connection: empty, poolSize: 1 })),
+    );
+    for (const opened of stores) {
+      await opened.ping();
+      await opened.close();
+    }
+    const applied = await query<{ name: string }>(
+      empty,
+      'select name from batchtest.kysely_migration order by name',
+    );
+    expect(applied.map(({ name }) => name)).toEqual(Object.keys(migrations));
+  });
+
+  it('waits no longer than the lock timeout for another process that migrates', async () => {
+    const empty = await server.createDatabase();
+    const pool = createPool(empty, {
+      poolSize: 1,
+      applicationName: 'test',
+      connectTimeoutMs: 5_000,
+      statementTimeoutMs: 10_000,
+      lockTimeoutMs: 100,
+    });
+    const holder = new pg.Client(empty);
+    await holder.connect();
+    try {
+      await holder.query('begin');
+      await holder.query(`select pg_advisory_xact_lock(hashtextextended('batchtest/migrations', 0))`);
+      const error = await errorOf(migrate(pool));
+      expect(storeError(error, 'open the result store')).toMatchObject({ reason: 'LockTimeout' });
+      await holder.query('rollback');
+      await migrate(pool);
+    } finally {
+      await holder.end();
+      await pool.end();
+    }
+  });
+});
+
+const admin = <Row extends pg.QueryResultRow>(
+  text: string,
+  values?: readonly unknown[],
+): Promise<readonly Row[]> => query<Row>({ ...connection, database: 'postgres' }, text, values);
+
+const terminateSessions = (): Promise<unknown> =>
+  admin('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [connection.database]);
+
+/** Makes the server do something whenever an attempt is inserted. */
+const onInsertOfAttempt = (statements: string): Promise<unknown> =>
+  query(
+    connection,
+    `create or replace function public.on_attempt() returns trigger language plpgsql as $$ begin ${statements} return new; end $$;
+     create or replace trigger on_attempt before insert on batchtest.attempts for each row execute function public.on_attempt()`,
+  );
+
+async function storedRows(): Promise<Readonly<Record<string, number>>> {
+  const [counts] = await query<Record<string, number>>(
+    connection,
+    `select (select count(*)::int from batchtest.attempts) as attempts,
+       (select count(*)::int from batchtest.metrics) as metrics,
+       (select count(*)::int from batchtest.outbox) as outbox`,
+  );
+  return counts ?? {};
+}
+
+async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (rejection: unknown) => rejection,
+  );
+  if (error instanceof Error) return error;
+  throw new Error('expected a rejection');
+}
+
+/** Why the store is unavailable; undefined when it is not. Any other error is rethrown. */
+async function reasonOf(promise: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await promise;
+    return undefined;
+  } catch (error) {
+    if (error instanceof ResultStoreUnavailableError) return error.reason;
+    throw error;
+  }
+}
+
+/** Asks until there is an answer. */
+async function until<Answer>(look: () => Promise<Answer | undefined>): Promise<Answer> {
+  const deadline = Date.now() + DEADLINE_MS;
+  while (Date.now() < deadline) {
+    const answer = await look();
+    if (answer !== undefined) return answer;
+    await sleep(10);
+  }
+  throw new Error(`did not come true within ${DEADLINE_MS} ms`);
+}
+
+const urlOf = ({ host, user, database }: Connection): string =>
+  `postgres://${user}@/${database}?host=${encodeURIComponent(host)}`;
+
+/** A network between a store and its server that can swallow answers and break. */
+class Network {
+  keepsAnswers = false;
+  readonly connection: Connection;
+  readonly #listener: Server;
+  readonly #directory: string;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(directory: string, target: Connection) {
+    this.#directory = directory;
+    this.connection = { ...target, host: directory };
+    this.#listener = createServer((client) => {
+      const upstream = connect(socketOf(target));
+      for (const socket of [client, upstream]) {
+        this.#sockets.add(socket);
+        socket.on('error', () => undefined);
+        socket.on('close', () => {
+          this.#sockets.delete(socket);
+          client.destroy();
+          upstream.destroy();
+        });
+      }
+      client.on('data', (data) => upstream.write(data));
+      upstream.on('data', (data) => {
+        if (!this.keepsAnswers) client.write(data);
+      });
+    });
+  }
+
+  static async start(target: Connection): Promise<Network> {
+    const directory = await mkdtemp(join(tmpdir(), 'batchtest-network-'));
+    const network = new Network(directory, target);
+    network.#listener.listen(socketOf(network.connection));
+    await once(network.#listener, 'listening');
+    return network;
+  }
+
+  breakConnections(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async stop(): Promise<void> {
+    this.breakConnections();
+    this.#listener.close();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+const socketOf = ({ host, port }: Connection): string => join(host, `.s.PGSQL.${port}`);

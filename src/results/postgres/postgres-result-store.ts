@@ -1,0 +1,231 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import type pg from 'pg';
+import { metricsAgainstPreviousRun } from '../../comparison/previous-run.ts';
+import type { RunEnd } from '../../core/plan.ts';
+import type { ProgramStart, PushedResult } from '../../core/pushed-result.ts';
+import type { RunDefinition } from '../../core/run.ts';
+import type { StoredComparison } from '../../core/run-ledger.ts';
+import type { Outbox } from '../outbox.ts';
+import {
+  type AttemptRecord,
+  type OpenedRun,
+  type PrunedRun,
+  type PruneSelection,
+  type PushOutcome,
+  type RecordOutcome,
+  type ResultPush,
+  type ResultStore,
+  ResultStoreUnavailableError,
+  type RunHold,
+  type RunSummary,
+  type SkipOutcome,
+  type SkipRecord,
+  type StoredRun,
+} from '../result-store.ts';
+import type { Verification } from '../verification.ts';
+import { holdRun } from './hold-run.ts';
+import { loadRun } from './load-run.ts';
+import { openRun, untriedTrials } from './open-run.ts';
+import { PostgresOutbox } from './postgres-outbox.ts';
+import { PostgresVerification } from './postgres-verification.ts';
+import { choosePreviousRun, readPreviousRun } from './previous-run.ts';
+import { pushResult, readPushed } from './pushed-results.ts';
+import { recordAttempt } from './record-attempt.ts';
+import { findRun, listRuns } from './run-summaries.ts';
+import { readStoppedVariants, skipTrials } from './skip-trials.ts';
+import { storableText } from './storable-text.ts';
+import type { StoreObserver } from './store-observer.ts';
+import { readTrials } from './stored-trials.ts';
+import { SCHEMA, type Tables } from './tables.ts';
+import { whileContended } from './while-contended.ts';
+
+/**
+ * Results in the schema `batchtest` of a Postgres database. Each write is one call of an SQL function and thereby one transaction: it
+ * is committed, or nothing of it is there. When the answer to a write is lost, repeating it tells: see migrations/0002-writes.ts.
+ */
+export class PostgresResultStore implements ResultStore {
+  readonly outbox: Outbox;
+  readonly verification: Verification;
+  readonly #pool: pg.Pool;
+  readonly #db: Kysely<Tables>;
+  readonly #onClosed: () => Promise<void>;
+  readonly #observer: StoreObserver | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** @param pool of a database whose schema is up to date; the store ends it when it is closed. */
+  constructor(pool: pg.Pool, onClosed: () => Promise<void> = async () => {}, observer?: StoreObserver) {
+    this.#pool = pool;
+    this.#onClosed = onClosed;
+    this.#observer = observer;
+    observer?.opened(() => ({
+      busy: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }));
+    this.#db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }).withSchema(SCHEMA);
+    this.outbox = new PostgresOutbox(pool, this.#db);
+    this.verification = new PostgresVerification(pool, this.#db);
+  }
+
+  openRun(run: RunDefinition): Promise<OpenedRun> {
+    return this.#whileContended(`open run ${run.uid}`, async () => {
+      const { created, ...opened } = await openRun(this.#pool, run);
+      // Read after the commit: from then on, nobody with an older fence writes.
+      const areUntried = created && run.manifest.spec.reusePolicy === 'Never';
+      const trials = areUntried ? untriedTrials(run) : await readTrials(this.#db, run.uid);
+      return { ...opened, trials, ...(await this.#comparisonOf(run, created)) };
+    });
+  }
+
+  /** Nothing is read of a run that has nothing of the kind. */
+  async #comparisonOf(run: RunDefinition, created: boolean): Promise<StoredComparison> {
+    const { comparison } = run.manifest.spec;
+    const metrics = metricsAgainstPreviousRun(comparison);
+    if (metrics.length > 0) await choosePreviousRun(this.#pool, run.uid, metrics);
+    const mayBeStopped = !created && comparison.earlyStopping !== undefined;
+    return {
+      previousRun: metrics.length > 0 ? await readPreviousRun(this.#db, run.uid) : undefined,
+      stoppedVariants: mayBeStopped ? await readStoppedVariants(this.#db, run.uid) : new Map(),
+    };
+  }
+
+  recordAttempt(record: AttemptRecord): Promise<RecordOutcome> {
+    const { runUid, variantId, repetition, attempt } = record;
+    const doing = `record attempt ${attempt} of trial ${variantId}/${repetition} of run ${runUid}`;
+    return this.#whileContended(doing, async () => {
+      const { verdict, refusal } = await recordAttempt(this.#pool, record);
+      switch (verdict) {
+        case 'Recorded':
+        case 'Fenced':
+        case 'PushedMeanwhile':
+          return { kind: verdict };
+        case 'Refused':
+          return { kind: 'Refused', reason: refusal ?? '' };
+        case 'AlreadyRecorded': {
+          const [trial] = await readTrials(this.#db, runUid, record);
+          if (trial === undefined) throw new Error('the trial is gone');
+          return { kind: 'AlreadyRecorded', trial };
+        }
+      }
+    });
+  }
+
+  skipTrials(record: SkipRecord): Promise<SkipOutcome> {
+    return this.#whileContended(`skip trials of run ${record.runUid}`, () => skipTrials(this.#pool, record));
+  }
+
+  pushResult(push: ResultPush): Promise<PushOutcome> {
+    const { variantId, repetition, attempt } = push.start;
+    const doing = `store what attempt ${attempt} of trial ${variantId}/${repetition} of run ${push.runUid} pushed`;
+    return this.#whileContended(doing, () => pushResult(this.#pool, push));
+  }
+
+  readPushed(
+    runUid: string,
+    starts: readonly ProgramStart[],
+  ): Promise<readonly (PushedResult | undefined)[]> {
+    return this.#whileContended(`read pushed results of run ${runUid}`, () =>
+      readPushed(this.#pool, runUid, starts),
+    );
+  }
+
+  finishRun(
+    runUid: string,
+    fence: number,
+    end: RunEnd,
+    gate?: 'Passed' | 'Failed',
+  ): Promise<'Finished' | 'AlreadyFinished' | 'Fenced'> {
+    return this.#whileContended(`finish run ${runUid}`, async () => {
+      const { rows } = await this.#pool.query<{
+        verdict: 'Finished' | 'AlreadyFinished' | 'Fenced' | 'NoSuchRun';
+      }>('select verdict from batchtest.end_run($1, $2, $3, $4, $5, $6)', [
+        runUid,
+        fence,
+        end.state,
+        end.reason,
+        storableText(end.message),
+        gate ?? null,
+      ]);
+      const verdict = rows[0]?.verdict;
+      if (verdict === undefined || verdict === 'NoSuchRun') throw new Error('the store has no such run');
+      return verdict;
+    });
+  }
+
+  findRun(reference: string): Promise<RunSummary | undefined> {
+    return this.#whileContended(`find run ${reference}`, () => findRun(this.#db, reference));
+  }
+
+  listRuns(options: {
+    readonly limit: number;
+    readonly workflowId?: string;
+  }): Promise<readonly RunSummary[]> {
+    return this.#whileContended('list runs', () => listRuns(this.#db, options));
+  }
+
+  loadRun(uid: string): Promise<StoredRun | undefined> {
+    return this.#whileContended(`load run ${uid}`, () => loadRun(this.#db, uid));
+  }
+
+  holdRun(runUid: string): Promise<RunHold | undefined> {
+    return this.#whileContended(`hold run ${runUid}`, () => holdRun(this.#pool, runUid));
+  }
+
+  requestCancel(runUid: string): Promise<'Requested' | 'AlreadyFinished' | 'NoSuchRun'> {
+    return this.#whileContended(`request the cancellation of run ${runUid}`, async () => {
+      const { rows } = await this.#pool.query<{ verdict: 'Requested' | 'AlreadyFinished' | 'NoSuchRun' }>(
+        'select verdict from batchtest.request_cancel($1)',
+        [runUid],
+      );
+      return rows[0]?.verdict ?? 'NoSuchRun';
+    });
+  }
+
+  isCancelRequested(runUid: string): Promise<boolean> {
+    return this.#whileContended(`read whether run ${runUid} is to be cancelled`, async () => {
+      const run = await this.#db
+        .selectFrom('runs')
+        .select('cancel_requested')
+        .where('uid', '=', runUid)
+        .executeTakeFirst();
+      return run?.cancel_requested ?? false;
+    });
+  }
+
+  pruneRuns({ endedBefore, workflowId, keep, dryRun }: PruneSelection): Promise<readonly PrunedRun[]> {
+    return this.#whileContended('prune runs', async () => {
+      const { rows } = await this.#pool.query<{
+        uid: string;
+        name: string;
+        engine: PrunedRun['engine'];
+        finished_at: Date;
+      }>('select uid, name, engine, finished_at from batchtest.prune_runs($1, $2, $3, $4)', [
+        endedBefore.toISOString(),
+        workflowId === undefined ? null : storableText(workflowId),
+        keep,
+        dryRun,
+      ]);
+      return rows.map(({ finished_at: finishedAt, ...run }) => ({ ...run, finishedAt }));
+    });
+  }
+
+  async ping(): Promise<void> {
+    await this.#whileContended('reach the result store', async () => {
+      const { rows } = await this.#pool.query<{ writable: boolean }>(
+        `select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as writable`,
+      );
+      if (rows[0]?.writable !== true)
+        throw new ResultStoreUnavailableError('ReadOnly', 'the database is read-only');
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#pool.end().then(this.#onClosed);
+    return this.#closed;
+  }
+
+  /** Runs the query; again when other writers kept it from committing. What it rejects with, storeError has judged. */
+  #whileContended<Answer>(doing: string, query: () => Promise<Answer>): Promise<Answer> {
+    return whileContended(doing, query, (code) => this.#observer?.contended(code));
+  }
+}

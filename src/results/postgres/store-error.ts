@@ -1,0 +1,111 @@
+import { ResultStoreUnavailableError } from '../result-store.ts';
+
+interface Unavailability {
+  readonly reason: string;
+  readonly message: string;
+}
+
+const because = (reason: string, message: string): Unavailability => ({ reason, message });
+
+const CONNECTION_REFUSED = because('ConnectionRefused', 'nothing accepts connections there');
+const CONNECTION_LOST = because('ConnectionLost', 'the connection was lost');
+const UNREACHABLE = because('Unreachable', 'the database server cannot be reached');
+const TIMEOUT = because('Timeout', 'the database did not answer in time');
+const LOCK_TIMEOUT = because('LockTimeout', 'another process held a lock for too long');
+const CONTENTION = because('Contention', 'other writers kept this one from committing');
+const ACCESS_DENIED = because('AccessDenied', 'the database refuses this user or its password');
+const DATABASE_MISSING = because('DatabaseMissing', 'there is no such database');
+const TLS_FAILED = because('TlsFailed', 'no TLS connection that satisfies the sslmode of the database URL');
+
+/** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html), or by class where the code is not listed. */
+const BY_SQLSTATE: Readonly<Record<string, Unavailability>> = {
+  '08': CONNECTION_LOST,
+  '25006': because('ReadOnly', 'the database is read-only'),
+  '25P03': TIMEOUT,
+  '28': ACCESS_DENIED,
+  '3D000': DATABASE_MISSING,
+  '40001': CONTENTION,
+  '40P01': CONTENTION,
+  '42501': because('PermissionDenied', 'the database user lacks a privilege'),
+  '53': because('OutOfResources', 'the database server is out of resources'),
+  '53100': because('DiskFull', 'the disk of the database server is full'),
+  '53300': because('TooManyConnections', 'the database server takes no more connections'),
+  '55P03': LOCK_TIMEOUT,
+  '57014': TIMEOUT,
+  '57P01': because('ServerStopped', 'the database server closed the connection'),
+  '57P02': because('ServerStopped', 'the database server crashed and recovers'),
+  '57P03': because('ServerStarting', 'the database server is starting or stopping'),
+  '57P04': DATABASE_MISSING,
+  '57P05': CONNECTION_LOST,
+  '58030': because('StorageFailed', 'the database server cannot read or write its files'),
+};
+
+const BY_SYSTEM_ERROR: Readonly<Record<string, Unavailability>> = {
+  ECONNREFUSED: CONNECTION_REFUSED,
+  // The socket file of a server that does not run.
+  ENOENT: CONNECTION_REFUSED,
+  ECONNRESET: CONNECTION_LOST,
+  ECONNABORTED: CONNECTION_LOST,
+  EPIPE: CONNECTION_LOST,
+  ETIMEDOUT: UNREACHABLE,
+  EHOSTUNREACH: UNREACHABLE,
+  ENETUNREACH: UNREACHABLE,
+  EHOSTDOWN: UNREACHABLE,
+  EADDRNOTAVAIL: UNREACHABLE,
+  ENOTFOUND: because('HostNotFound', 'the name of the database server cannot be resolved'),
+  EAI_AGAIN: because('HostNotFound', 'the name of the database server cannot be resolved now'),
+  EMFILE: because('OutOfResources', 'this process has too many open files'),
+};
+
+/** The errors that pg throws without a code, by how their message begins. */
+const BY_CLIENT_MESSAGE: readonly (readonly [string, Unavailability])[] = [
+  ['Connection terminated due to connection timeout', UNREACHABLE],
+  ['Connection terminated', CONNECTION_LOST],
+  ['Client has encountered a connection error', CONNECTION_LOST],
+  ['Client was closed', CONNECTION_LOST],
+  ['timeout expired', UNREACHABLE],
+  ['timeout exceeded when trying to connect', because('PoolExhausted', 'no connection became free in time')],
+  ['Query read timeout', TIMEOUT],
+  ['The server does not support SSL connections', TLS_FAILED],
+  ['There was an error establishing an SSL connection', TLS_FAILED],
+];
+
+const TLS_ERROR = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO)/;
+
+/**
+ * The one place that tells "not now" from a defect. An error of the first kind becomes a ResultStoreUnavailableError, whose message
+ * carries the code but not the text of the original, nor the original as its cause: those name hosts and users. Every other error
+ * is wrapped with what was being done.
+ * @param doing what failed, such as `open run 1234`
+ */
+export function storeError(error: unknown, doing: string): Error {
+  if (error instanceof ResultStoreUnavailableError) return error;
+  const unavailability = unavailabilityOf(error);
+  if (unavailability === undefined) return new Error(`${doing}: ${messageOf(error)}`, { cause: error });
+  const code = codeOf(error);
+  return new ResultStoreUnavailableError(
+    unavailability.reason,
+    `${doing}: ${unavailability.message}${code === undefined ? '' : ` (${code})`}`,
+  );
+}
+
+/** True for an error that the same statement may not meet again: a serialization failure or a deadlock; nothing was written. */
+export function isContention(error: unknown): boolean {
+  return unavailabilityOf(error) === CONTENTION;
+}
+
+function unavailabilityOf(error: unknown): Unavailability | undefined {
+  const code = codeOf(error);
+  if (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && BY_SYSTEM_ERROR[code] === undefined)
+    return BY_SQLSTATE[code] ?? BY_SQLSTATE[code.slice(0, 2)];
+  if (code !== undefined && TLS_ERROR.test(code)) return TLS_FAILED;
+  if (code !== undefined) return BY_SYSTEM_ERROR[code];
+  const message = messageOf(error);
+  return BY_CLIENT_MESSAGE.find(([beginning]) => message.startsWith(beginning))?.[1];
+}
+
+/** The code of an error: an SQLSTATE, or that of a system error; undefined when it has none. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,124 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { BatchTestManifest } from '../api/v1alpha1/schema.ts';
+import { InvalidBatchTestError } from '../core/errors.ts';
+import { createRunner } from './create-runner.ts';
+import { RunNotResumableError, UnsupportedLocallyError } from './errors.ts';
+import { presets } from './presets.ts';
+
+const TOKEN = { name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'registry', key: 'token' } } };
+
+const aManifest = (spec: Partial<BatchTestManifest['spec']> = {}): BatchTestManifest => ({
+  apiVersion: 'batchtest.dev/v1alpha1',
+  kind: 'BatchTest',
+  metadata: { name: 'refused' },
+  spec: {
+    variants: [{ name: 'only' }],
+    template: {
+      spec: { containers: [{ name: 'test', image: 'none', command: ['true'], env: [TOKEN] }] },
+    },
+    objective: { metrics: [{ name: 'm', goal: 'maximize' }] },
+    ...spec,
+  },
+});
+
+/** What a local runner answers to a manifest that it refuses, having opened no store and started nothing. */
+async function refusalOf(manifest: BatchTestManifest): Promise<unknown> {
+  const parent = mkdtempSync(join(tmpdir(), 'batchtest-refused-'));
+  onTestFinished(() => rmSync(parent, { recursive: true, force: true }));
+  const dataDirectory = join(parent, 'data');
+  const runner = createRunner({
+    engine: 'local',
+    store: { kind: 'embedded', dataDirectory },
+    dataDirectory,
+    manifestDirectory: parent,
+    removeDataDirectory: false,
+  });
+  const answer = await runner.run(manifest).catch((error: unknown) => error);
+  await runner.shutdown();
+  expect(existsSync(dataDirectory)).toBe(false);
+  return answer;
+}
+
+describe('a local runner', () => {
+  it('refuses a program that is to read what only a cluster has, and says what to do', async () => {
+    const error = await refusalOf(aManifest());
+    expect(error).toBeInstanceOf(UnsupportedLocallyError);
+    expect(error).toMatchObject({
+      message:
+        'spec.template.spec.containers[0].env[0].valueFrom cannot be read locally: give TOKEN a value in spec.local.env',
+    });
+  });
+
+  it('refuses variants that are the same', async () => {
+    const variants = [{ name: 'one' }, { name: 'other' }];
+    const error = await refusalOf(aManifest({ variants, local: { env: { TOKEN: 'x' } } }));
+    expect(error).toBeInstanceOf(InvalidBatchTestError);
+    expect(error).toMatchObject({ message: expect.stringContaining('spec.variants[1]') });
+  });
+});
+
+describe('a runner that is asked to resume', () => {
+  const MEASURES = `require('node:fs').writeFileSync(process.env.BATCHTEST_RESULT_FILE, '{"metrics":{"m":1}}')`;
+  const measuring = (spec: Partial<BatchTestManifest['spec']> = {}) =>
+    aManifest({ local: { env: { TOKEN: 'x' }, command: [process.execPath, '-e', MEASURES] }, ...spec });
+
+  it('refuses a run that is unknown, and one that is over, whatever is asked of it', async () => {
+    const runner = createRunner(presets.testing());
+    onTestFinished(() => runner.shutdown());
+    const refusal = (resume: string, manifest = measuring()) =>
+      runner.run(manifest, { resume }).catch((error: unknown) => error);
+    const unknown = await refusal('00000000-0000-4000-8000-000000000000');
+    expect(unknown).toBeInstanceOf(RunNotResumableError);
+    expect(unknown).toMatchObject({ message: expect.stringContaining('there is no run 00000000-') });
+
+    const { uid, end } = await runner.run(measuring());
+    expect(end.state).toBe('Complete');
+    const over = await refusal(uid);
+    expect(over).toBeInstanceOf(RunNotResumableError);
+    expect(over).toMatchObject({
+      message: `run ${uid} is over (Complete); batchtest rerun starts it anew`,
+    });
+  });
+
+  it('refuses a run that it has under way itself', async () => {
+    const runner = createRunner(presets.testing());
+    onTestFinished(() => runner.shutdown());
+    const cancel = new AbortController();
+    let uid: string | undefined;
+    let hasStarted: () => void = () => {};
+    const started = new Promise<void>((resolve) => {
+      hasStarted = resolve;
+    });
+    const manifest = measuring({
+      local: { env: { TOKEN: 'x' }, command: [process.execPath, '-e', 'setInterval(() => {}, 1000)'] },
+    });
+    const running = runner.run(manifest, {
+      signal: cancel.signal,
+      onProgress: (status) => {
+        uid = status.runUid;
+        if ((status.trials?.running ?? 0) > 0) hasStarted();
+      },
+    });
+    await started;
+    const refused = await runner.run(manifest, { resume: String(uid) }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(RunNotResumableError);
+    expect(refused).toMatchObject({ message: `run ${uid} is being run by another process` });
+    cancel.abort();
+    expect((await running).end.reason).toBe('CancelRequested');
+  });
+
+  it('refuses it when it is that of a cluster, whose operator goes on by itself', async () => {
+    const runner = createRunner({
+      engine: 'kubernetes',
+      store: { kind: 'database', url: 'postgres://nobody@127.0.0.1:1/none' },
+      kubeconfig: undefined,
+      namespace: undefined,
+    });
+    const answer = await runner.run(measuring(), { resume: 'any' }).catch((error: unknown) => error);
+    await runner.shutdown();
+    expect(answer).toBeInstanceOf(RunNotResumableError);
+  });
+});

@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConditionType } from '../api/v1alpha1/constants.ts';
+import type { BatchTest, BatchTestManifest } from '../api/v1alpha1/schema.ts';
+import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
+import { validManifest } from '../api/v1alpha1/valid-manifest.ts';
+import { startController } from '../controller/controller.ts';
+import { changedComparison } from '../core/same-comparison.ts';
+import { finishedCondition } from '../core/status.ts';
+import { expandVariants } from '../core/variants.ts';
+import { createLocalEngine } from '../engine/local/local-engine.ts';
+import { STRAYS_END_WITHIN_MS } from '../engine/local/program-launcher.ts';
+import { unsupportedLocally } from '../engine/local/unsupported-locally.ts';
+import { checkDeliveryConfig } from '../outbox/delivery-config.ts';
+import { type DryRun, dryRun } from '../parity/dry-run.ts';
+import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { cancelLocalRun } from './cancel-local-run.ts';
+import { NoSuchRunError, RunNotResumableError, UnsupportedLocallyError } from './errors.ts';
+import { startLocalDelivery } from './local-delivery.ts';
+import { startLocalIngest } from './local-ingest.ts';
+import { OpenedOnce } from './opened-once.ts';
+import type { Environment } from './presets.ts';
+import { openResultStore } from './result-store.ts';
+import { runResult } from './run-result.ts';
+import type { BatchTestRunner, RunOptions, RunResult } from './runner.ts';
+import type { LocalRunnerConfig } from './runner-config.ts';
+import type { RunnerMetrics } from './runner-metrics.ts';
+import { RunsUnderWay } from './runs-under-way.ts';
+import { refuseMissingData, SharedDataState, toldOf } from './shared-data.ts';
+import { SingleRunSource } from './single-run-source.ts';
+import { StoredResults } from './stored-results.ts';
+import { straysAfter } from './stray-programs.ts';
+
+/** How often a status is reported at most. */
+const STATUS_INTERVAL_MS = 100;
+/** How long a run waits for its result store before it is given up. */
+const STORE_PATIENCE_MS = 60_000;
+const CANCEL_POLL_MS = 1_000;
+/** How long the report of a run waits for its artifacts to be read back and for its notifications. */
+const DRAIN_MS = 30_000;
+/** How long what is under way then may take to end. */
+const DELIVERY_STOP_MS = 5_000;
+const NOT_ALL_DELIVERED =
+  'not everything was verified or notified: the next local run tries again, and batchtest outbox list tells what';
+/** How long a resumed run waits for programs that its killed process left, where they can be seen. */
+const STRAYS_PATIENCE_MS = 30_000;
+
+/** Runs BatchTests as child processes of this one. */
+export class LocalRunner implements BatchTestRunner {
+  readonly results: StoredResults;
+  readonly #config: LocalRunnerConfig;
+  readonly #environment: Environment;
+  readonly #logger: Logger;
+  readonly #metrics: RunnerMetrics | undefined;
+  readonly #store: OpenedOnce<ResultStore>;
+  readonly #runs = new RunsUnderWay();
+
+  constructor(config: LocalRunnerConfig, environment: Environment, logger: Logger, metrics?: RunnerMetrics) {
+    this.#config = config;
+    this.#environment = environment;
+    this.#logger = logger;
+    this.#metrics = metrics;
+    this.#store = new OpenedOnce(
+      () => openResultStore(config.store, metrics?.store.observer),
+      (store) => store.close(),
+    );
+    this.results = new StoredResults(() => this.#store.get());
+  }
+
+  async dryRun(batchTest: BatchTestManifest): Promise<DryRun> {
+    return dryRun(validManifest(batchTest));
+  }
+
+  async run(batchTest: BatchTestManifest, options: RunOptions = {}): Promise<RunResult> {
+    const manifest = validManifest(batchTest);
+    if (this.#config.delivery !== undefined) checkDeliveryConfig(this.#config.delivery);
+    expandVariants(manifest.spec);
+    refuseUnsupported(manifest);
+    refuseMissingData(manifest, this.#config.manifestDirectory);
+    return this.#runs.track(options.signal, (cancel) => this.#run(manifest, cancel, options));
+  }
+
+  async cancel(run: string): Promise<string> {
+    const stored = await this.results.load(run);
+    if (stored === undefined)
+      throw new NoSuchRunError(`no stored run has the UID or name ${JSON.stringify(run)}`);
+    const { uid, name, engine, state } = stored;
+    if (state !== 'Running') throw new NoSuchRunError(`run ${uid} (${name}) is over: ${state}`);
+    if (engine !== 'local') throw new NoSuchRunError(`run ${uid} (${name}) is that of a cluster`);
+    return cancelLocalRun(await this.#store.get(), stored);
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#runs.end();
+    await this.#store.close();
+    if (this.#config.removeDataDirectory)
+      // An embedded server that was let go of writes its last files while it stops.
+      await rm(this.#config.dataDirectory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+
+  async #run(manifest: BatchTest, cancel: AbortSignal, options: RunOptions): Promise<RunResult> {
+    const store = await this.#store.get();
+    const uid = options.resume ?? randomUUID();
+    const hold = await store.holdRun(uid);
+    if (hold === undefined) {
+      // Whoever had the run may just have ended it.
+      await refuseUnlessResumable(store, uid, manifest);
+      throw new RunNotResumableError(`run ${uid} is being run by another process`);
+    }
+    try {
+      if (options.resume !== undefined) {
+        await refuseUnlessResumable(store, uid, manifest);
+        await this.#straysEnded(uid);
+      }
+      return await this.#runHeld(uid, manifest, store, cancel, options);
+    } finally {
+      await hold.release();
+    }
+  }
+
+  /** The programs that the killed process left have been ended by its launcher, which a busy machine makes slow. */
+  async #straysEnded(uid: string): Promise<void> {
+    await sleep(STRAYS_END_WITHIN_MS);
+    const strays = await straysAfter(resolve(this.#config.dataDirectory, 'runs', uid), STRAYS_PATIENCE_MS);
+    if (strays.length > 0)
+      throw new RunNotResumableError(
+        `run ${uid} cannot go on while programs run that its killed process left: end them (process ${strays.join(', ')})`,
+      );
+  }
+
+  async #runHeld(
+    uid: string,
+    manifest: BatchTest,
+    store: ResultStore,
+    cancel: AbortSignal,
+    { onProgress, onNotice, resume }: RunOptions,
+  ): Promise<RunResult> {
+    const { manifestDirectory } = this.#config;
+    const runsDirectory = resolve(this.#config.dataDirectory, 'runs');
+    const data = await toldOf(
+      () => SharedDataState.read(manifest, manifestDirectory, join(runsDirectory, uid), cancel),
+      'before the first trial',
+      onNotice,
+    );
+    const ingest = manifest.spec.results.push
+      ? await startLocalIngest(store, this.#config.resultLimitBytes, this.#logger)
+      : undefined;
+    const delivery = await startLocalDelivery({
+      uid,
+      runsDirectory,
+      store,
+      config: this.#config.delivery,
+      environment: this.#environment,
+      logger: this.#logger,
+    }).catch(async (error: unknown) => {
+      await ingest?.close();
+      throw error;
+    });
+    const engine = createLocalEngine({
+      runsDirectory,
+      manifestDirectory,
+      environment: this.#environment,
+      instanceId: randomUUID(),
+      ...(ingest === undefined ? {} : { push: ingest }),
+      now: Date.now,
+    });
+    const outcome = new Outcome();
+    const source = new SingleRunSource({
+      uid,
+      manifest,
+      directory: manifestDirectory,
+      // The clock of spec.activeDeadlineSeconds begins anew, as for a run that was suspended.
+      status: resume === undefined ? undefined : { startTime: new Date().toISOString() },
+      onStatus: (status) => {
+        onProgress?.(status);
+        outcome.observe(status);
+      },
+    });
+    const asking = setInterval(() => void cancelIfAsked(store, uid, source), CANCEL_POLL_MS);
+    const onAbort = () => source.requestCancel();
+    cancel.addEventListener('abort', onAbort);
+    if (cancel.aborted) source.requestCancel();
+    const metrics = this.#metrics;
+    const controller = startController({
+      source,
+      engine,
+      store: metrics?.store.measured(store) ?? store,
+      ...(metrics === undefined ? {} : { onEvent: metrics.runs.observe, queueObserver: metrics.queue }),
+      logger: this.#logger,
+      now: Date.now,
+      random: Math.random,
+      statusIntervalMs: STATUS_INTERVAL_MS,
+      // Nothing that could be deleted stands for a local run.
+      deletionPatienceMs: Number.POSITIVE_INFINITY,
+      changedDataOf: () => toldOf(() => data.changed(), 'after the last trial', onNotice),
+      concurrency: 1,
+    });
+    const unfollow =
+      metrics === undefined
+        ? []
+        : [
+            metrics.runs.follow(() => controller.runs()),
+            metrics.queue.follow(() => controller.queue()),
+            metrics.objects.follow(() => [{ namespace: undefined, status: source.get(uid)?.status }]),
+          ];
+    try {
+      await outcome.finished;
+      await delivery.drain(DRAIN_MS);
+      if ((await store.outbox.runsWithPending('local')).includes(uid)) onNotice?.(NOT_ALL_DELIVERED);
+      const stored = await store.loadRun(uid);
+      if (stored === undefined) throw new Error(`run ${uid} is over and not in the result store`);
+      return runResult(stored);
+    } finally {
+      clearInterval(asking);
+      cancel.removeEventListener('abort', onAbort);
+      await controller.stop(STORE_PATIENCE_MS);
+      for (const stop of unfollow) stop();
+      await delivery.stop(DELIVERY_STOP_MS);
+      await engine.close();
+      await ingest?.close();
+    }
+  }
+}
+
+/** Another process may ask for the end of the run: `batchtest cancel`. */
+async function cancelIfAsked(store: ResultStore, uid: string, source: SingleRunSource): Promise<void> {
+  // A store that is away is told of by the run itself.
+  if (await store.isCancelRequested(uid).catch(() => false)) source.requestCancel();
+}
+
+/** @throws RunNotResumableError */
+async function refuseUnlessResumable(store: ResultStore, uid: string, manifest: BatchTest): Promise<void> {
+  const stored = await store.loadRun(uid);
+  if (stored === undefined) throw new RunNotResumableError(`there is no run ${uid} to be resumed`);
+  if (stored.engine !== 'local')
+    throw new RunNotResumableError(
+      `run ${uid} is that of a cluster, whose operator goes on with it by itself`,
+    );
+  if (stored.state !== 'Running')
+    throw new RunNotResumableError(`run ${uid} is over (${stored.state}); batchtest rerun starts it anew`);
+  // An earlier version may have stored it, without fields that have a default since.
+  const changed = changedComparison(validManifest(stored.manifest), manifest);
+  if (changed.length > 0)
+    throw new RunNotResumableError(
+      `run ${uid} cannot go on with another ${changed.join(', ')}: run the changed BatchTest anew, without --resume`,
+    );
+}
+
+/** A program that would lack what it is told to read is not started. */
+function refuseUnsupported(manifest: BatchTest): void {
+  const errors = unsupportedLocally(manifest).filter(({ severity }) => severity === 'error');
+  if (errors.length > 0)
+    throw new UnsupportedLocallyError(errors.map(({ field, problem }) => `${field} ${problem}`).join('\n'));
+}
+
+/** Waits for the end of a run, or for the point at which there is no use in waiting. */
+class Outcome {
+  readonly finished: Promise<void>;
+  #resolve: () => void = () => {};
+  #reject: (error: Error) => void = () => {};
+  #patience: NodeJS.Timeout | undefined;
+
+  constructor() {
+    this.finished = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  observe(status: BatchTestStatus): void {
+    const store = status.conditions?.find(({ type }) => type === ConditionType.ResultStoreAvailable);
+    if (store?.status === 'False')
+      this.#patience ??= setTimeout(
+        () => this.#reject(new ResultStoreUnavailableError(store.reason, store.message)),
+        STORE_PATIENCE_MS,
+      );
+    else {
+      clearTimeout(this.#patience);
+      this.#patience = undefined;
+    }
+    if (finishedCondition(status) !== undefined) this.#resolve();
+  }
+}

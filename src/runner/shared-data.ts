@@ -1,0 +1,129 @@
+import { readFileSync, statSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { BatchTest } from '../api/v1alpha1/schema.ts';
+import { sharedDataPaths } from '../engine/local/shared-data-paths.ts';
+import { RunNotResumableError, SharedDataError } from './errors.ts';
+import { treeDigest } from './tree-digest.ts';
+
+/** Digests by name, as they are kept beside the output of a run, for when it is resumed. */
+const digestsSchema = z.record(z.string(), z.string());
+const FILE = 'shared-data.json';
+
+/** @throws SharedDataError when data that a manifest names is not there */
+export function refuseMissingData(manifest: BatchTest, manifestDirectory: string): void {
+  const paths = sharedDataPaths(manifest, manifestDirectory);
+  const missing = (manifest.spec.sharedData ?? []).flatMap(({ name, local }, index) => {
+    const path = paths.get(name);
+    return path === undefined || statSync(path, { throwIfNoEntry: false }) !== undefined
+      ? []
+      : [
+          `spec.sharedData[${index}].local ${JSON.stringify(local)} is not there: expected a folder or a file at ${path}`,
+        ];
+  });
+  if (missing.length > 0) throw new SharedDataError(missing.join('\n'));
+}
+
+/** What the trials of a local run read, as it was when the run began. */
+export class SharedDataState {
+  readonly #paths: ReadonlyMap<string, string>;
+  readonly #digests: ReadonlyMap<string, string>;
+
+  private constructor(paths: ReadonlyMap<string, string>, digests: ReadonlyMap<string, string>) {
+    this.#paths = paths;
+    this.#digests = digests;
+  }
+
+  /**
+   * Reads all of it, before any trial does.
+   * @param runDirectory where the run's output is
+   * @param cancel stops the reading; what was not read is not looked at again
+   * @throws SharedDataError when something cannot be read; RunNotResumableError when it is not what the run began with
+   */
+  static async read(
+    manifest: BatchTest,
+    manifestDirectory: string,
+    runDirectory: string,
+    cancel: AbortSignal,
+  ): Promise<SharedDataState> {
+    const paths = sharedDataPaths(manifest, manifestDirectory);
+    const digests = new Map<string, string>();
+    for (const [name, path] of paths) {
+      const digest = await treeDigest(path, cancel).catch((error: unknown) => {
+        if (cancel.aborted) return undefined;
+        throw new SharedDataError(`spec.sharedData: ${name} cannot be read: ${reasonOf(error)}`, {
+          cause: error,
+        });
+      });
+      if (digest !== undefined) digests.set(name, digest);
+    }
+    if (!cancel.aborted && digests.size > 0) await sameAsBefore(runDirectory, digests);
+    return new SharedDataState(paths, digests);
+  }
+
+  /** Reads it again: what has changed, as a sentence; undefined when nothing has. */
+  async changed(): Promise<string | undefined> {
+    const changed: string[] = [];
+    for (const [name, before] of this.#digests) {
+      const path = this.#paths.get(name) ?? '';
+      const now = await treeDigest(path, NEVER).catch(reasonOf);
+      if (now !== before) changed.push(/^[0-9a-f]{64}$/.test(now) ? `${name} (${path})` : `${name} (${now})`);
+    }
+    return changed.length === 0
+      ? undefined
+      : `shared data has changed while the run was under way: ${changed.join(', ')}`;
+  }
+}
+
+/** Reading takes as long as the disk needs; a person who waits for more than a moment is told what for. */
+const NOTICE_AFTER_MS = 2_000;
+
+/** Does something that reads all data, and tells of it when that takes long. */
+export async function toldOf<T>(
+  reading: () => Promise<T>,
+  when: string,
+  onNotice: (notice: string) => void = () => {},
+): Promise<T> {
+  const notice = `reading the shared data ${when}, to tell whether it changes under the trials`;
+  const timer = setTimeout(() => onNotice(notice), NOTICE_AFTER_MS);
+  try {
+    return await reading();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+/** A resumed run goes on with the data that it began with, or not at all. */
+async function sameAsBefore(runDirectory: string, digests: ReadonlyMap<string, string>): Promise<void> {
+  const file = join(runDirectory, FILE);
+  const before = readDigests(file);
+  if (before === undefined) {
+    await mkdir(runDirectory, { recursive: true });
+    await writeFile(file, `${JSON.stringify(Object.fromEntries(digests))}\n`);
+    return;
+  }
+  const changed = [...digests].filter(([name, digest]) => before[name] !== digest).map(([name]) => name);
+  if (changed.length > 0)
+    throw new RunNotResumableError(
+      `the run cannot go on: its shared data has changed since it began (${changed.join(', ')}); run the BatchTest anew, without --resume`,
+    );
+}
+
+function readDigests(file: string): Readonly<Record<string, string>> | undefined {
+  try {
+    return digestsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw new RunNotResumableError(
+      `${file} does not tell what the run's shared data was: ${reasonOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

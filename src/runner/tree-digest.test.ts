@@ -1,0 +1,127 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NotDataError, treeDigest } from './tree-digest.ts';
+
+const NEVER = new AbortController().signal;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'batchtest-tree-'));
+  mkdirSync(join(folder, 'data/sub'), { recursive: true });
+  writeFileSync(join(folder, 'data/a'), 'one');
+  writeFileSync(join(folder, 'data/sub/b'), 'two');
+  writeFileSync(join(folder, 'outside'), 'three');
+  symlinkSync('../outside', join(folder, 'data/link'));
+  symlinkSync('nowhere', join(folder, 'data/dangling'));
+  symlinkSync('..', join(folder, 'data/sub/up'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const at = (path: string): string => join(folder, path);
+const digest = (path = 'data') => treeDigest(at(path), NEVER);
+
+describe('the digest of a folder', () => {
+  it.each<readonly [change: string, make: () => void]>([
+    ['a content', () => writeFileSync(at('data/sub/b'), 'twO')],
+    ['a file more', () => writeFileSync(at('data/sub/c'), '')],
+    ['a file less', () => unlinkSync(at('data/a'))],
+    ['a folder more', () => mkdirSync(at('data/empty'))],
+    ['another name', () => renameSync(at('data/a'), at('data/z'))],
+    ['another place', () => renameSync(at('data/a'), at('data/sub/a'))],
+    ['what a link leads to', () => writeFileSync(at('outside'), 'four')],
+    [
+      'where a link leads that leads nowhere',
+      () => {
+        unlinkSync(at('data/dangling'));
+        symlinkSync('elsewhere', at('data/dangling'));
+      },
+    ],
+    [
+      'a folder in the place of a file',
+      () => {
+        unlinkSync(at('data/a'));
+        mkdirSync(at('data/a'));
+      },
+    ],
+  ])('changes with %s', async (_, make) => {
+    const before = await digest();
+    make();
+    expect(await digest()).not.toBe(before);
+  });
+
+  it('does not change with times, permissions or where the folder is', async () => {
+    const before = await digest();
+    expect(await digest()).toBe(before);
+    utimesSync(at('data/a'), 1, 1);
+    chmodSync(at('data/a'), 0o600);
+    mkdirSync(at('moved'));
+    renameSync(at('outside'), at('moved/outside'));
+    renameSync(at('data'), at('moved/data'));
+    expect(await digest('moved/data')).toBe(before);
+  });
+
+  it('tells a tree from one whose names and contents only look alike in a row', async () => {
+    mkdirSync(at('one'));
+    writeFileSync(at('one/a'), 'b');
+    mkdirSync(at('two'));
+    writeFileSync(at('two/ab'), '');
+    expect(await digest('one')).not.toBe(await digest('two'));
+  });
+});
+
+it('is that of the content for a single file, through a link as well', async () => {
+  symlinkSync('data', at('through'));
+  expect(await digest('through')).toBe(await digest());
+  writeFileSync(at('same'), 'one');
+  expect(await digest('same')).toBe(await digest('data/a'));
+});
+
+it('refuses what is no data instead of waiting for it', async () => {
+  execFileSync('/bin/sh', ['-c', 'mkfifo "$1"', 'sh', at('data/fifo')]);
+  await expect(digest()).rejects.toThrow(
+    new NotDataError(`${at('data/fifo')} is neither a file nor a folder`),
+  );
+  await expect(treeDigest('/dev/zero', NEVER)).rejects.toThrow(NotDataError);
+});
+
+it('stops when it is told to', async () => {
+  const stop = new AbortController();
+  stop.abort(new Error('enough'));
+  await expect(treeDigest(at('data'), stop.signal)).rejects.toThrow('enough');
+});
+
+it('holds little of a large file in memory', async () => {
+  const file = at('large');
+  writeFileSync(file, '');
+  truncateSync(file, 300 * 1_024 * 1_024);
+  const script = `
+    import { treeDigest } from ${JSON.stringify(join(import.meta.dirname, 'tree-digest.ts'))};
+    await treeDigest(${JSON.stringify(file)}, new AbortController().signal);
+    console.log(process.resourceUsage().maxRSS);`;
+  const kibibytes = (path: string) =>
+    Number(
+      execFileSync(
+        process.execPath,
+        ['--import', 'tsx', '--input-type=module', '-e', script.replace(file, path)],
+        {
+          encoding: 'utf8',
+          cwd: join(import.meta.dirname, '../..'),
+        },
+      ),
+    );
+  expect(kibibytes(file) - kibibytes(at('data/a'))).toBeLessThan(150 * 1_024);
+});

@@ -1,0 +1,64 @@
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The data holds what cannot be read as data: a device, a socket, a FIFO. */
+export class NotDataError extends Error {
+  override readonly name = 'NotDataError';
+}
+
+/**
+ * SHA-256 of a file, or of a folder with all that is in it: names, contents, and where links lead. Links are followed, since programs follow them; one that leads
+ * nowhere, or back into a folder that it is in, counts by its target alone. Neither times nor permissions count. Contents are streamed: what is held is the names of one
+ * folder at a time and its parents'.
+ * @throws NotDataError; what Node throws when something cannot be read; the signal's reason
+ */
+export async function treeDigest(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  await addEntry(hash, path, [], signal);
+  return hash.digest('hex');
+}
+
+/** @param parents real paths of the folders that this entry is in */
+async function addEntry(
+  hash: Hash,
+  path: string,
+  parents: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const status = await stat(path).catch((error: unknown) => ofDanglingLink(path, error));
+  if (typeof status === 'string') return note(hash, 'link', status);
+  if (status.isFile()) {
+    note(hash, 'file', await fileDigest(path, signal));
+    return;
+  }
+  if (!status.isDirectory()) throw new NotDataError(`${path} is neither a file nor a folder`);
+  const real = await realpath(path);
+  if (parents.includes(real)) return note(hash, 'link', await readlink(path));
+  const names = (await readdir(path)).sort();
+  note(hash, 'folder', String(names.length));
+  for (const name of names) {
+    note(hash, 'name', name);
+    await addEntry(hash, join(path, name), [...parents, real], signal);
+  }
+}
+
+/** Each part with its length before it, so that no two trees give the same text. */
+function note(hash: Hash, kind: 'file' | 'folder' | 'link' | 'name', text: string): void {
+  hash.update(`${kind} ${Buffer.byteLength(text)} ${text}\n`);
+}
+
+async function fileDigest(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { signal })) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+/** Where a link leads that leads nowhere, or in a circle. */
+async function ofDanglingLink(path: string, error: unknown): Promise<string> {
+  return readlink(path).catch(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,160 @@
+import type { AttemptKey, AttemptState, ObservedAttempt, Termination } from '../../src/core/attempt.ts';
+import type { RunDefinition } from '../../src/core/run.ts';
+import type { AttemptRequest, Engine, StartOutcome } from '../../src/engine/engine.ts';
+
+/** What goes wrong with one call of `startAttempt`. */
+export type StartFault =
+  /** The request never arrived. */
+  | 'NotSent'
+  /** It started, but the answer was lost; nothing shows the attempt until it is asked for again or revealed. */
+  | 'AnswerLost'
+  | 'Postponed'
+  | 'Refused';
+
+/** What goes wrong with the removal of one attempt. */
+export type RemoveFault = 'NotSent' | 'AnswerLost';
+
+export interface ModelAttempt extends AttemptKey {
+  readonly runUid: string;
+  readonly name: string;
+  state: AttemptState;
+  /** True while the engine has not heard of it. */
+  hidden: boolean;
+  /** True when somebody else removed it after its end was seen: only the engine's memory still has it. */
+  onlyRemembered: boolean;
+}
+
+/**
+ * An engine in memory that keeps the promises of engine.ts. Nothing in it happens by itself: its test decides when an attempt
+ * begins, ends or is gone.
+ */
+export class ModelEngine implements Pick<Engine, 'observe' | 'startAttempt' | 'removeAttempts'> {
+  /** By name. */
+  readonly attempts = new Map<string, ModelAttempt>();
+  /** Used up one a call, first in, first out. */
+  readonly startFaults: StartFault[] = [];
+  readonly removeFaults: RemoveFault[] = [];
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  observe(runUid: string): readonly ObservedAttempt[] {
+    return this.attemptsOf(runUid)
+      .filter(({ hidden }) => !hidden)
+      .map(({ name, variantId, repetition, attempt, state }) => ({
+        name,
+        variantId,
+        repetition,
+        attempt,
+        state,
+      }));
+  }
+
+  async startAttempt({ run, trial, attempt, name }: AttemptRequest): Promise<StartOutcome> {
+    const fault = this.startFaults.shift();
+    if (fault === 'NotSent') throw new Error(`start ${name}: connection refused`);
+    if (fault === 'Postponed')
+      return { kind: 'Postponed', reason: 'QuotaExceeded', message: 'pods=3', retryAfterMs: 1_000 };
+    const existing = this.attempts.get(name);
+    if (fault === 'Refused' && existing === undefined)
+      return { kind: 'Refused', reason: 'PodRefused', message: 'not allowed' };
+    if (existing === undefined)
+      this.attempts.set(name, {
+        runUid: run.uid,
+        name,
+        variantId: trial.variant.id,
+        repetition: trial.repetition,
+        attempt,
+        state: { kind: 'Waiting', since: this.#now() },
+        hidden: fault === 'AnswerLost',
+        onlyRemembered: false,
+      });
+    else existing.hidden = false;
+    if (fault === 'AnswerLost') throw new Error(`start ${name}: connection reset`);
+    return { kind: existing === undefined ? 'Started' : 'AlreadyStarted' };
+  }
+
+  async removeAttempts(run: RunDefinition, names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.removeAttempt(run, name)));
+  }
+
+  /** One of them: each may meet a fault of its own. */
+  async removeAttempt(_run: RunDefinition, name: string): Promise<void> {
+    const fault = this.removeFaults.shift();
+    if (fault === 'NotSent') throw new Error(`remove ${name}: connection refused`);
+    const attempt = this.attempts.get(name);
+    if (attempt?.state.kind === 'Ended') this.attempts.delete(name);
+    else if (attempt !== undefined) {
+      attempt.state = { kind: 'Stopping' };
+      attempt.hidden = false;
+    }
+    if (fault === 'AnswerLost') throw new Error(`remove ${name}: connection reset`);
+  }
+
+  attemptsOf(runUid: string): readonly ModelAttempt[] {
+    return [...this.attempts.values()].filter((attempt) => attempt.runUid === runUid);
+  }
+
+  /** The program starts to run. */
+  begin(attempt: ModelAttempt): void {
+    if (attempt.state.kind === 'Waiting') attempt.state = { kind: 'Running', since: this.#now() };
+  }
+
+  /** The program ends, or never gets to its end; an attempt that is being stopped is gone with it. */
+  end(attempt: ModelAttempt, termination: Termination): void {
+    if (attempt.state.kind === 'Stopping') this.attempts.delete(attempt.name);
+    else if (attempt.state.kind !== 'Ended')
+      attempt.state = {
+        kind: 'Ended',
+        at: this.#now(),
+        termination: {
+          ...termination,
+          ...(attempt.state.kind === 'Running' ? { startedAt: attempt.state.since } : {}),
+        },
+      };
+  }
+
+  /** Somebody else asks for its removal: a live attempt is stopped, and one whose end was seen is remembered. */
+  deleteByOthers(attempt: ModelAttempt): void {
+    if (attempt.state.kind === 'Ended') attempt.onlyRemembered = true;
+    else attempt.state = { kind: 'Stopping' };
+  }
+
+  /** Somebody else removes it at once, without a grace period, and the engine sees only that it is gone. */
+  vanish(attempt: ModelAttempt): void {
+    if (attempt.state.kind === 'Ended') attempt.onlyRemembered = true;
+    else this.attempts.delete(attempt.name);
+  }
+
+  /** What was being stopped is gone. */
+  finishStopping(attempt: ModelAttempt): void {
+    if (attempt.state.kind === 'Stopping') this.attempts.delete(attempt.name);
+  }
+
+  /** A new process looks at the world: it sees all that is there, and remembers nothing that is not. */
+  restart(): void {
+    for (const attempt of this.attempts.values()) {
+      attempt.hidden = false;
+      if (attempt.onlyRemembered) this.attempts.delete(attempt.name);
+    }
+  }
+}
+
+/** The program ended with this exit code and left this in its result file. */
+export const exited = (exitCode: number, message = ''): Termination => ({
+  kind: 'Exited',
+  exitCode,
+  message,
+});
+
+/** The program ended well and reported `p95_ms`. */
+export const exitedWell = (p95 = 1): Termination => exited(0, JSON.stringify({ metrics: { p95_ms: p95 } }));
+
+/** The program did not get to its own end. */
+export const lost = (reason = 'NodeLost'): Termination => ({
+  kind: 'Lost',
+  reason,
+  message: 'the node is gone',
+});

@@ -1,0 +1,133 @@
+import type { ActiveRun } from '../../src/controller/active-run.ts';
+import { applyPlan, LedgerOutdatedError, type PlanTargets } from '../../src/controller/apply-plan.ts';
+import { endWithoutStore } from '../../src/controller/end-without-store.ts';
+import { InvariantWatch } from '../../src/controller/invariant-watch.ts';
+import { postponedAgain } from '../../src/controller/postponement.ts';
+import { controlsOf } from '../../src/controller/run-controls.ts';
+import { RunPace } from '../../src/controller/run-pace.ts';
+import type { Plan } from '../../src/core/plan.ts';
+import { reconcile } from '../../src/core/reconcile.ts';
+import type { RunDefinition } from '../../src/core/run.ts';
+import { RunLedger } from '../../src/core/run-ledger.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { type ResultStore, ResultStoreUnavailableError } from '../../src/results/result-store.ts';
+
+/** What an operator reaches the world by. */
+export interface World {
+  readonly engine: PlanTargets['engine'] & Pick<Engine, 'observe'>;
+  readonly store: PlanTargets['store'] & Pick<ResultStore, 'openRun'>;
+  readonly now: () => number;
+}
+
+/** What the user of the run wants now. */
+export type Wanted = Parameters<typeof controlsOf>[0];
+
+/** How a step ended. */
+export type StepEnd =
+  /** There was nothing more to do. `requeueAt` as in Plan, or when what was postponed is to be tried again. */
+  | { readonly kind: 'Settled'; readonly requeueAt: number | undefined }
+  /** Something could not be done; the step is to be repeated. */
+  | { readonly kind: 'Interrupted'; readonly error: unknown };
+
+/** More rounds than the faults that a test injects can cause; beyond that the operator turns in circles. */
+const MAX_ROUNDS = 200;
+
+/** What the controller does with one run on one event, with the real `reconcile`, `applyPlan` and `RunLedger`. */
+export class ModelOperator {
+  /** Undefined until the store could be opened. */
+  run: ActiveRun | undefined;
+  /** Since when the run may run, as its status tells; a new operator goes on from there. */
+  activeSince: number | undefined;
+  readonly #definition: RunDefinition;
+  readonly #world: World;
+  readonly #onPlan: (plan: Plan) => void;
+
+  constructor(
+    definition: RunDefinition,
+    world: World,
+    { activeSince, onPlan }: { activeSince: number | undefined; onPlan?: (plan: Plan) => void },
+  ) {
+    this.#definition = definition;
+    this.#world = world;
+    this.activeSince = activeSince;
+    this.#onPlan = onPlan ?? (() => {});
+  }
+
+  /** Decides and applies until there is nothing more to decide. */
+  async step(wanted: Wanted): Promise<StepEnd> {
+    try {
+      const run = this.run ?? (await this.#open());
+      this.activeSince = wanted.manifest.spec.suspend ? undefined : (this.activeSince ?? this.#world.now());
+      run.activeSince = this.activeSince;
+      return { kind: 'Settled', requeueAt: await this.#decide(run, wanted) };
+    } catch (error) {
+      if (error instanceof LedgerOutdatedError) this.run = undefined;
+      return { kind: 'Interrupted', error };
+    }
+  }
+
+  async #decide(run: ActiveRun, wanted: Wanted): Promise<number | undefined> {
+    try {
+      const requeueAt = await this.#decideAndApply(run, wanted);
+      run.storeProblem = undefined;
+      return requeueAt;
+    } catch (error) {
+      if (error instanceof ResultStoreUnavailableError) {
+        run.storeProblem = { reason: error.reason, message: error.message };
+        await endWithoutStore(
+          run,
+          controlsOf(wanted, run, this.#world.now()),
+          this.#world.engine,
+          this.#world.now(),
+        );
+      }
+      throw error;
+    }
+  }
+
+  async #decideAndApply(run: ActiveRun, wanted: Wanted): Promise<number | undefined> {
+    const { engine, now } = this.#world;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const observed = engine.observe(run.uid);
+      run.ledger.noteObserved(observed);
+      const controls = controlsOf(wanted, run, now());
+      const plan = reconcile(run.ledger, observed, controls, now());
+      run.waiting = plan.waiting;
+      this.#onPlan(plan);
+      if (plan.actions.length === 0) return earliest(plan.requeueAt, nextTry(run, now()));
+      const applied = await applyPlan(plan, run, controls, { ...this.#world, onEvent: () => {} });
+      run.postponement = applied.postponed
+        ? postponedAgain(run.postponement, applied.postponed, now())
+        : applied.freedOrStarted
+          ? undefined
+          : run.postponement;
+      if (applied.postponed !== undefined) run.waiting = run.postponement?.explanation;
+      if (applied.postponed !== undefined || !applied.decideAgain)
+        return earliest(plan.requeueAt, nextTry(run, now()));
+    }
+    throw new Error(`run ${run.uid} is not settled after ${MAX_ROUNDS} rounds`);
+  }
+
+  async #open(): Promise<ActiveRun> {
+    const opened = await this.#world.store.openRun(this.#definition);
+    const { fence, trials, end } = opened;
+    this.run = {
+      uid: this.#definition.uid,
+      ledger: new RunLedger(this.#definition, trials, end, opened),
+      fence,
+      activeSince: this.activeSince,
+      waiting: undefined,
+      postponement: undefined,
+      watch: new InvariantWatch(),
+      pace: new RunPace(this.#world.now()),
+      storeProblem: undefined,
+    };
+    return this.run;
+  }
+}
+
+const nextTry = ({ postponement }: ActiveRun, now: number): number | undefined =>
+  postponement === undefined || postponement.until <= now ? undefined : postponement.until;
+
+const earliest = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined ? b : b === undefined ? a : Math.min(a, b);

@@ -1,0 +1,28 @@
+/** More than one operator at once. leadership.long.test.ts has what takes the duration of a Lease. */
+import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
+import { type OperatorSite, openOperatorSite } from '../integration/operator-world.ts';
+import { aFaultyWay } from './faulty-way.ts';
+import { differencesOf, playOnWay } from './played-run.ts';
+
+let site: OperatorSite;
+beforeAll(async () => {
+  site = await openOperatorSite(inject('controlPlane'));
+}, 120_000);
+afterAll(() => site?.close());
+
+it('F13: two operators that both believe to be alone start nothing twice and store nothing twice', async () => {
+  const alone = await site.aWorld('alone');
+  const onlyWay = await aFaultyWay(alone, { onTestFinished });
+  await onlyWay.startOperator();
+  const reference = await playOnWay(alone, onlyWay);
+  expect(reference.violations).toEqual([]);
+
+  const world = await site.aWorld('two');
+  const ways = [
+    await aFaultyWay(world, { onTestFinished }),
+    await aFaultyWay(world, { onTestFinished }),
+  ] as const;
+  await Promise.all(ways.map((way) => way.startOperator()));
+  expect(differencesOf(await playOnWay(world, ways[0]), reference)).toEqual([]);
+  for (const way of ways) expect(way.store.writes).toContain('open_run');
+});

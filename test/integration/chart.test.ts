@@ -1,0 +1,301 @@
+/**
+ * The Helm chart on a real API server of its own, because a chart's CRD and ClusterRoles belong to the whole cluster. KWOK plays the pods, so that a
+ * rollout completes; no image runs.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { ApiRequestError } from '../tools/cluster-client.ts';
+import { type ControlPlane, startControlPlane } from '../tools/control-plane.ts';
+import { resolveHelm } from '../tools/helm-binary.ts';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const chart = join(repository, 'charts', 'batchtest');
+const DATABASE = ['--set', 'database.existingSecret.name=batchtest-database'];
+const PROFILES: Readonly<Record<string, readonly string[]>> = {
+  development: ['-f', join(chart, 'values-development.yaml')],
+  production: ['-f', join(chart, 'values-production.yaml')],
+  'pushed results': [
+    ...DATABASE,
+    '--set',
+    'resultIngest.enabled=true,resultIngest.tls.secretName=ingest-tls,networkPolicy.enabled=true',
+  ],
+  'metrics for some, artifacts and notifications': [
+    ...DATABASE,
+    '--set',
+    'metrics.secure.enabled=true,metrics.secure.tlsSecretName=metrics-tls,metrics.serviceMonitor.enabled=true',
+    '--set',
+    'artifactStores={s3://bucket/prefix},notifications.urls={https://hooks.example},notifications.tokenSecret.name=hooks',
+  ],
+  'some namespaces': [...DATABASE, '--set', 'watch.clusterWide=false,watch.namespaces={team-a,team-b}'],
+};
+
+let cluster: ControlPlane;
+let helmPath: string;
+let home: string;
+beforeAll(async () => {
+  const report = (line: string) => process.stderr.write(`${line}\n`);
+  home = await mkdtemp(join(tmpdir(), 'batchtest-helm-'));
+  helmPath = await resolveHelm({ environment: process.env, report });
+  cluster = await startControlPlane();
+  for (const name of ['team-a', 'team-b'])
+    await cluster.request('POST', '/api/v1/namespaces', { metadata: { name } });
+}, 900_000);
+afterAll(async () => {
+  await cluster?.stop();
+  await rm(home, { recursive: true, force: true });
+}, 60_000);
+
+/** Standard output of Helm, which sees nothing of this user's own configuration. */
+async function helm(...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(helmPath, [...args], {
+    maxBuffer: 64 * 1024 * 1024,
+    env: {
+      PATH: process.env.PATH,
+      HOME: home,
+      HELM_CACHE_HOME: join(home, 'cache'),
+      HELM_CONFIG_HOME: join(home, 'config'),
+      HELM_DATA_HOME: join(home, 'data'),
+      KUBECONFIG: cluster.kubeconfigPath,
+    },
+  });
+  return stdout;
+}
+
+const failureOf = (running: Promise<unknown>): Promise<string> =>
+  running.then(
+    () => {
+      throw new Error('it did not fail');
+    },
+    (error: { readonly stderr?: string }) => error.stderr ?? String(error),
+  );
+
+interface KubernetesObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+async function rendered(...args: readonly string[]): Promise<readonly KubernetesObject[]> {
+  const text = await helm(
+    'template',
+    'batchtest',
+    chart,
+    '-n',
+    'batchtest',
+    '--kube-version',
+    '1.34.0',
+    ...args,
+  );
+  return parseAllDocuments(text).flatMap((document) => document.toJS() ?? []);
+}
+
+/** The collection that an object belongs to, as the API server's discovery says. */
+async function collectionOf({ apiVersion, kind, metadata }: KubernetesObject): Promise<string> {
+  const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const { resources } = await cluster.request<{
+    resources: readonly { readonly name: string; readonly kind: string; readonly namespaced: boolean }[];
+  }>('GET', group);
+  const resource = resources.find((candidate) => candidate.kind === kind && !candidate.name.includes('/'));
+  if (resource === undefined) throw new Error(`the API server knows no ${kind} of ${apiVersion}`);
+  return `${group}${resource.namespaced ? `/namespaces/${metadata.namespace}` : ''}/${resource.name}`;
+}
+
+const nameOf = ({ kind, metadata }: KubernetesObject): string => `${kind} ${metadata.name}`;
+
+describe.each(Object.entries(PROFILES))('with the values of %s, the chart', (profile, values) => {
+  it('passes helm lint', async () => {
+    expect(await helm('lint', '--strict', chart, ...values)).toContain('0 chart(s) failed');
+  });
+
+  it('renders what the API server takes', async () => {
+    const namespace = await cluster.createNamespace('rendered');
+    const objects = await rendered(...values);
+    expect(objects.map(({ kind }) => kind)).toContain('Deployment');
+    // Their CRDs are the Prometheus operator's, and not here; what is in them is looked at below.
+    const own = objects.filter(({ apiVersion }) => !apiVersion.startsWith('monitoring.coreos.com/'));
+    for (const object of own) {
+      const here =
+        object.metadata.namespace === 'batchtest'
+          ? { ...object, metadata: { ...object.metadata, namespace } }
+          : object;
+      // Strict, as kubectl asks for it: an unknown or repeated field is an error.
+      const query = '?dryRun=All&fieldValidation=Strict';
+      const answer = await cluster.request<KubernetesObject>(
+        'POST',
+        `${await collectionOf(here)}${query}`,
+        here,
+      );
+      expect(nameOf(answer), profile).toBe(nameOf(object));
+    }
+  });
+});
+
+it('is what the install manifest was rendered from', async () => {
+  const objects = await rendered(...DATABASE);
+  const committed = parseAllDocuments(await readFile(join(repository, 'deploy', 'install.yaml'), 'utf8'));
+  expect(
+    committed.flatMap((document) => document.toJS() ?? []),
+    'deploy/install.yaml is out of date: run the command in its first lines',
+  ).toEqual(objects);
+});
+
+describe('the chart', () => {
+  it('asks where results are to be stored', async () => {
+    expect(await failureOf(rendered())).toContain(
+      'where are results to be stored? Set database.existingSecret.name',
+    );
+    expect(await failureOf(rendered(...DATABASE, '--set', 'database.embedded.enabled=true'))).toContain(
+      'not both',
+    );
+  });
+
+  it('refuses values that it does not have', async () => {
+    expect(await failureOf(rendered(...DATABASE, '--set', 'operator.replica=3'))).toContain('replica');
+    expect(await failureOf(rendered(...DATABASE, '--set', 'operator.logLevel=loud'))).toContain('logLevel');
+  });
+
+  it('describes every value in its schema, and has a default for each in values.yaml', async () => {
+    const [values] = parseAllDocuments(await readFile(join(chart, 'values.yaml'), 'utf8'));
+    const schema = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8'));
+    expect(pathsOfSchema(schema).filter((path) => path !== 'global')).toEqual(pathsOfValues(values?.toJS()));
+  });
+
+  it('grants rights in the namespaces that are watched, and nowhere else', async () => {
+    const objects = await rendered(...(PROFILES['some namespaces'] ?? []));
+    expect(objects.filter(({ kind }) => kind === 'ClusterRoleBinding')).toEqual([]);
+    const roles = objects.filter(({ kind }) => kind === 'Role');
+    expect(roles.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).sort()).toEqual([
+      'batchtest/batchtest-leader',
+      'team-a/batchtest',
+      'team-b/batchtest',
+    ]);
+  });
+
+  it('brings the alerts and dashboards of the repository, and has Prometheus keep the label namespace', async () => {
+    const objects = await rendered(...(PROFILES.production ?? []));
+    const one = (kind: string, name = 'batchtest') =>
+      objects.find((object) => object.kind === kind && object.metadata.name === name);
+    const alerts = parseAllDocuments(
+      await readFile(join(repository, 'alerts', 'batchtest.rules.yaml'), 'utf8'),
+    );
+    expect(one('PrometheusRule')).toMatchObject({ spec: alerts[0]?.toJS() });
+    expect(one('ServiceMonitor')).toMatchObject({
+      spec: { endpoints: [{ port: 'metrics', scheme: 'http', honorLabels: true }] },
+    });
+    const dashboard = await readFile(join(repository, 'dashboards', 'batchtest-results.json'), 'utf8');
+    expect(one('ConfigMap', 'batchtest-dashboard-results')).toMatchObject({
+      metadata: { labels: { grafana_dashboard: '1' } },
+      data: { 'batchtest-results.json': dashboard },
+    });
+  });
+
+  it('is installed, upgraded and uninstalled, and leaves BatchTests alone', async () => {
+    const namespace = 'batchtest';
+    const release = ['bt', chart, '-n', namespace, '--wait', '--timeout', '120s'];
+    const profile = PROFILES.development ?? [];
+    await helm('install', ...release, '--create-namespace', ...profile);
+    const secret = `/api/v1/namespaces/${namespace}/secrets/bt-batchtest-postgres`;
+    const first = await cluster.request<{ data: Record<string, string> }>('GET', secret);
+
+    const batchTests = `/apis/batchtest.dev/v1alpha1/namespaces/team-a/batchtests`;
+    await cluster.request('POST', batchTests, {
+      apiVersion: 'batchtest.dev/v1alpha1',
+      kind: 'BatchTest',
+      metadata: { name: 'mine' },
+      spec: {
+        variants: [{ name: 'a', parameters: { A: '1' } }],
+        objective: { metrics: [{ name: 'm', goal: 'minimize' }] },
+        template: { spec: { containers: [{ name: 'test', image: 'none' }] } },
+      },
+    });
+
+    await helm('upgrade', ...release, ...profile, '--set', 'operator.replicas=2,operator.logLevel=debug');
+    const deployment = await cluster.request<{
+      spec: { template: { spec: { containers: readonly { args: readonly string[] }[] } } };
+    }>('GET', `/apis/apps/v1/namespaces/${namespace}/deployments/bt-batchtest`);
+    const readyReplicas = async () =>
+      (
+        await cluster.request<{ status: { readyReplicas?: number } }>(
+          'GET',
+          `/apis/apps/v1/namespaces/${namespace}/deployments/bt-batchtest`,
+        )
+      ).status.readyReplicas;
+    // Helm waits for as many as may not be missing.
+    await expect.poll(readyReplicas, { timeout: 60_000 }).toBe(2);
+    expect(deployment.spec.template.spec.containers[0]?.args).toContain('--log-level=debug');
+    // The database was initialised with it.
+    expect((await cluster.request<{ data: unknown }>('GET', secret)).data).toEqual(first.data);
+
+    await helm('uninstall', 'bt', '-n', namespace, '--wait');
+    await expect(
+      cluster.request('GET', `/apis/apps/v1/namespaces/${namespace}/deployments/bt-batchtest`),
+    ).rejects.toThrow(ApiRequestError);
+    expect(await cluster.request('GET', `${batchTests}/mine`)).toMatchObject({ metadata: { name: 'mine' } });
+
+    // And again, over the CRD that was kept.
+    await helm('install', ...release, ...profile);
+    expect(await cluster.request('GET', `${batchTests}/mine`)).toMatchObject({ metadata: { name: 'mine' } });
+    await helm('uninstall', 'bt', '-n', namespace, '--wait');
+  }, 300_000);
+
+  it('upgrades the CRD', async () => {
+    const older = await mkdtemp(join(tmpdir(), 'batchtest-older-'));
+    onTestFinished(() => rm(older, { recursive: true, force: true }));
+    await promisify(execFile)('cp', ['-r', chart, older]);
+    const file = join(older, 'batchtest', 'files', 'batchtest.dev_batchtests.yaml');
+    const crd = await readFile(file, 'utf8');
+    await writeFile(file, crd.replace(/^( *)- bt$/m, '$1- bt\n$1- older'));
+    const release = ['-n', 'crd', '--wait', '--timeout', '120s', ...(PROFILES.development ?? [])];
+    const shortNames = async () =>
+      (
+        await cluster.request<{ spec: { names: { shortNames: readonly string[] } } }>(
+          'GET',
+          '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/batchtests.batchtest.dev',
+        )
+      ).spec.names.shortNames;
+    // The CRD that another release has kept belongs to it by name and namespace.
+    await cluster
+      .request('DELETE', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/batchtests.batchtest.dev')
+      .catch((error: unknown) => {
+        if (!(error instanceof ApiRequestError) || error.statusCode !== 404) throw error;
+      });
+    const isGone = () =>
+      shortNames().then(
+        () => false,
+        (error: unknown) => error instanceof ApiRequestError && error.statusCode === 404,
+      );
+    await expect.poll(isGone, { timeout: 60_000 }).toBe(true);
+    await helm('install', 'crd', join(older, 'batchtest'), '--create-namespace', ...release);
+    expect(await shortNames()).toEqual(['bt', 'older']);
+    await helm('upgrade', 'crd', chart, ...release);
+    expect(await shortNames()).toEqual(['bt']);
+  }, 300_000);
+});
+
+/** Paths of all values that are no groups, sorted. Lists and maps of the user's own are values. */
+function pathsOfValues(value: unknown, path: readonly string[] = []): readonly string[] {
+  const isGroup =
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
+  if (!isGroup || ['requests', 'limits'].includes(path.at(-1) ?? '')) return [path.join('.')];
+  return Object.entries(value)
+    .flatMap(([name, inner]) => pathsOfValues(inner, [...path, name]))
+    .sort();
+}
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
+
+function pathsOfSchema({ properties }: Schema, path: readonly string[] = []): readonly string[] {
+  if (properties === undefined) return [path.join('.')];
+  return Object.entries(properties)
+    .filter(([name]) => name !== 'claims')
+    .flatMap(([name, inner]) => pathsOfSchema(inner, [...path, name]))
+    .sort();
+}

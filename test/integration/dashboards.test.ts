@@ -1,0 +1,204 @@
+/** Each query of the dashboards, asked of a real Prometheus and a real Postgres after real runs. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
+import { type PrometheusServer, startPrometheus } from '../tools/prometheus-server.ts';
+import { withPlay } from './kubernetes-world.ts';
+import {
+  aBatchTest,
+  ENDS_SOON,
+  measured,
+  type OperatorSite,
+  type OperatorWorld,
+  openOperatorSite,
+} from './operator-world.ts';
+import { type Connection, query } from './postgres-server.ts';
+
+let site: OperatorSite;
+beforeAll(async () => {
+  site = await openOperatorSite(inject('controlPlane'));
+});
+afterAll(() => site?.close());
+
+const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+interface Panel {
+  readonly title?: string;
+  readonly type: string;
+  readonly datasource?: { readonly type: string; readonly uid: string };
+  readonly targets?: readonly {
+    readonly expr?: string;
+    readonly rawSql?: string;
+    readonly format?: string;
+  }[];
+}
+
+interface Dashboard {
+  readonly panels: readonly Panel[];
+  readonly templating: {
+    readonly list: readonly { readonly name: string; readonly type: string; readonly query: string }[];
+  };
+  readonly annotations: { readonly list: readonly { readonly expr: string }[] };
+}
+
+const dashboard = (name: string): Dashboard =>
+  JSON.parse(readFileSync(file(`dashboards/${name}.json`), 'utf8'));
+
+/** Runs of every kind that the panels tell of, of which one is still waiting for a node at the end. */
+async function playRuns(world: OperatorWorld): Promise<{ readonly uid: string; readonly workflow: string }> {
+  const workflow = "it's the nightly one";
+  const spec = { workflowId: workflow };
+  const container = { name: 'test', image: 'test:1' };
+  const nowhere = withPlay(
+    { spec: { containers: [container], nodeSelector: { place: 'nowhere' } } },
+    ENDS_SOON,
+  );
+  await world.create(
+    aBatchTest({ name: 'waiting', variants: 2, parallelism: 1, pod: ENDS_SOON, spec: { template: nowhere } }),
+  );
+  const failing = await world.create(
+    aBatchTest({
+      name: 'failing',
+      variants: 2,
+      parallelism: 1,
+      pod: { ...ENDS_SOON, exitCode: 3 },
+      spec: {
+        ...spec,
+        retryPolicy: { limit: 1, outcomes: ['TestFailed'], backoffSeconds: 0, maxBackoffSeconds: 1 },
+      },
+    }),
+  );
+  const cancelled = await world.create(
+    aBatchTest({ name: 'cancelled', variants: 2, parallelism: 1, pod: { runMs: 600_000 } }),
+  );
+  const good = await world.create(
+    aBatchTest({
+      name: 'good',
+      variants: ['lru', "o'hara"],
+      repetitions: 6,
+      parallelism: 2,
+      pod: { runMs: 1_000, message: measured(2) },
+      spec,
+    }),
+  );
+  await world.cluster.request('PATCH', world.path('cancelled'), { spec: { cancel: true } });
+  await Promise.all([
+    world.untilCondition(failing, 'Failed'),
+    world.untilCondition(cancelled, 'Cancelled'),
+    world.untilCondition(good, 'Complete'),
+  ]);
+  return { uid: good, workflow };
+}
+
+const asPrometheusSeesIt = (expr: string): string =>
+  expr
+    .replaceAll('$__rate_interval', '30s')
+    .replaceAll('$__interval', '30s')
+    .replaceAll(/\$(namespace|instance)/g, '.*');
+
+const asPostgresSeesIt = (sql: string, variables: Readonly<Record<string, string>>): string =>
+  sql
+    .replaceAll(
+      /\$\{(\w+):sqlstring\}/g,
+      (_, name: string) => `'${(variables[name] ?? '').replaceAll("'", "''")}'`,
+    )
+    .replaceAll(
+      /\$__timeFilter\(([^)]*)\)/g,
+      "$1 between now() - interval '1 day' and now() + interval '1 day'",
+    );
+
+async function hasData(prometheus: PrometheusServer, expr: string): Promise<boolean> {
+  const series = await prometheus.range(asPrometheusSeesIt(expr));
+  return series.some(({ values }) => values.some(([, value]) => Number.isFinite(Number(value))));
+}
+
+it('have data in every panel after runs that went well, failed, waited and were cancelled', async () => {
+  const world = await site.aWorld('dashboards');
+  const operator = await world.startOperator({ elects: true, options: ['--metrics-port', '0'] });
+  const { metricsPort } = await operator.untilLogged(
+    'it has started',
+    ({ msg }) => msg === 'operator started',
+  );
+  const prometheus = await startPrometheus(`127.0.0.1:${metricsPort}`, file('alerts/batchtest.rules.yaml'));
+  onTestFinished(() => prometheus.stop());
+  const { uid, workflow } = await playRuns(world);
+
+  const { panels, templating, annotations } = dashboard('batchtest-operator');
+  const expressions = panels.flatMap(({ title, targets = [] }) =>
+    targets.map(({ expr = '' }) => ({ title, expr })),
+  );
+  expect(expressions.length).toBeGreaterThan(40);
+  const withoutData = async () => {
+    const answers = await Promise.all(
+      expressions.map(async (one) => ((await hasData(prometheus, one.expr)) ? [] : [one])),
+    );
+    return answers.flat();
+  };
+  await expect.poll(withoutData, { timeout: 60_000, interval: 2_000 }).toEqual([]);
+  for (const { expr } of annotations.list) await prometheus.range(asPrometheusSeesIt(expr));
+  for (const { type, query: text } of templating.list) {
+    if (type !== 'query') continue;
+    const [, metric = '', label = ''] = /^label_values\((\w+), (\w+)\)$/.exec(text) ?? [];
+    expect(await prometheus.labelValues(label, metric), text).not.toEqual([]);
+  }
+  expect(await prometheus.labelValues('namespace', 'batchtest_attempts_total')).toEqual([world.namespace]);
+  // Pending at the most: nothing of this lasts for ten minutes.
+  const alerts = await prometheus.alerts();
+  expect(
+    alerts.filter((name) => name !== 'BatchTestPodsNotStarting' && name !== 'BatchTestSlotsIdle'),
+  ).toEqual([]);
+
+  await checkResults(world, { run: uid, workflow, metric: 'x' });
+}, 180_000);
+
+/** A user with no other rights than those that docs/reference/dashboards.md tells to give. */
+async function aReader({ connection }: OperatorWorld): Promise<Connection> {
+  const page = readFileSync(file('docs/reference/dashboards.md'), 'utf8');
+  const [, grants = ''] = /```sql\n([\s\S]*?)```/.exec(page) ?? [];
+  await query(connection, grants.replace('OWNER', connection.user));
+  const role = { ...connection, options: '-c role=grafana' };
+  await expect(query(role, 'delete from batchtest.runs')).rejects.toThrow('permission denied');
+  return role;
+}
+
+async function checkResults(
+  world: OperatorWorld,
+  variables: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { panels, templating } = dashboard('batchtest-results');
+  const connection = await aReader(world);
+  const [failed] = await query<{ readonly uid: string }>(
+    world.connection,
+    `select uid from batchtest.runs where name = 'failing'`,
+  );
+  const statements = panels.flatMap(({ title = '', targets = [] }) =>
+    targets.map(({ rawSql = '', format }) => ({ title, rawSql, format })),
+  );
+  expect(statements.length).toBeGreaterThan(7);
+  for (const { title, rawSql, format } of statements) {
+    // A run that went well has no failures to tell of.
+    const chosen = title.startsWith('Fail') ? { ...variables, run: failed?.uid ?? '' } : variables;
+    const rows = await query<Record<string, unknown>>(connection, asPostgresSeesIt(rawSql, chosen));
+    expect(rows, title).not.toEqual([]);
+    if (format !== 'time_series') continue;
+    expect(rows[0]?.time, title).toBeInstanceOf(Date);
+    expect(typeof rows[0]?.metric, title).toBe('string');
+    expect(typeof rows[0]?.value, title).toBe('number');
+  }
+  for (const { name, type, query: text } of templating.list) {
+    if (type !== 'query') continue;
+    const rows = await query<Record<string, unknown>>(connection, asPostgresSeesIt(text, variables));
+    expect(rows.flatMap(Object.values), name).toContain(variables[name]);
+  }
+}
+
+it('name a data source that is chosen in the dashboard, in every panel', () => {
+  for (const [name, type] of [
+    ['batchtest-operator', 'prometheus'],
+    ['batchtest-results', 'grafana-postgresql-datasource'],
+  ] as const) {
+    const { panels } = dashboard(name);
+    for (const panel of panels.filter(({ type: kind }) => kind !== 'row'))
+      expect(panel.datasource, panel.title).toEqual({ type, uid: `\${datasource}` });
+  }
+});

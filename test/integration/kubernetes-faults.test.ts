@@ -1,0 +1,492 @@
+/** What the Kubernetes engine does when the cluster, the network or other people do not do what is expected of them. */
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import type { ObservedAttempt } from '../../src/core/attempt.ts';
+import type { RunDefinition } from '../../src/core/run.ts';
+import { requestFor, shown, untilAnnounced } from '../../src/engine/engine.testsuite.ts';
+import { jobManifest } from '../../src/engine/kubernetes/job-manifest.ts';
+import {
+  type KubernetesEngine,
+  openKubernetesEngine,
+} from '../../src/engine/kubernetes/kubernetes-engine.ts';
+import { type FaultyProxy, FORWARD, openFaultyProxy } from './faulty-proxy.ts';
+import { isLivePod, type KubernetesWorld, openWorld } from './kubernetes-world.ts';
+
+const DEADLINE_MS = 20_000;
+const RUNS_ON = { runMs: 600_000 };
+const ENDS_SOON = { runMs: 20, message: '{"metrics":{"x":1}}' };
+
+let world: KubernetesWorld;
+beforeAll(async () => {
+  world = await openWorld(inject('controlPlane'), 'engine-faults');
+});
+afterAll(() => world?.close());
+
+async function anEngine(proxy?: FaultyProxy): Promise<KubernetesEngine> {
+  const engine = await openKubernetesEngine({
+    client: world.client(proxy?.access),
+    namespaces: [world.namespace],
+  });
+  onTestFinished(() => engine.close());
+  return engine;
+}
+
+async function aProxy(): Promise<FaultyProxy> {
+  const proxy = await openFaultyProxy(inject('controlPlane'));
+  onTestFinished(() => proxy.close());
+  return proxy;
+}
+
+const until = <T>(engine: KubernetesEngine, run: RunDefinition, what: string, look: () => T | undefined) =>
+  untilAnnounced(engine, run, what, look, DEADLINE_MS);
+
+const untilState = (
+  engine: KubernetesEngine,
+  run: RunDefinition,
+  kind: ObservedAttempt['state']['kind'],
+): Promise<ObservedAttempt> =>
+  until(engine, run, `the attempt is ${kind}`, () => {
+    const attempt = shown(engine, run);
+    return attempt?.state.kind === kind ? attempt : undefined;
+  });
+
+const untilGone = (engine: KubernetesEngine, run: RunDefinition) =>
+  until(engine, run, 'nothing is shown', () => (engine.observe(run.uid).length === 0 ? true : undefined));
+
+const jobs = (): string => `/apis/batch/v1/namespaces/${world.namespace}/jobs`;
+const pods = (): string => `/api/v1/namespaces/${world.namespace}/pods`;
+const isCreation = ({ method, url }: { method: string; url: string }): boolean =>
+  method === 'POST' && url.endsWith('/jobs');
+
+describe('starting', () => {
+  it('adopts an attempt whose creation was carried out though its answer was lost: one Job, one pod', async () => {
+    const proxy = await aProxy();
+    const engine = await anEngine(proxy);
+    const run = await world.aRun(1, RUNS_ON);
+    proxy.onRequest((request) => (isCreation(request) ? { kind: 'LoseAnswer' } : FORWARD));
+    await expect(engine.startAttempt(requestFor(run))).rejects.toThrow('no answer');
+    proxy.onRequest(() => FORWARD);
+    expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
+    await untilState(engine, run, 'Running');
+    expect(await world.jobsOf(run)).toHaveLength(1);
+    expect(await world.podsOf(run)).toHaveLength(1);
+    await engine.removeAttempts(run, [requestFor(run).name]);
+    await untilGone(engine, run);
+  });
+
+  it('adopts it as well when no watch has shown it yet', async () => {
+    const proxy = await aProxy();
+    const engine = await anEngine(proxy);
+    const run = await world.aRun(1, RUNS_ON);
+    proxy.freezeWatches();
+    proxy.onRequest((request) => (isCreation(request) ? { kind: 'LoseAnswer' } : FORWARD));
+    await expect(engine.startAttempt(requestFor(run))).rejects.toThrow('no answer');
+    expect(engine.observe(run.uid)).toEqual([]);
+    proxy.onRequest(() => FORWARD);
+    expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
+    expect(shown(engine, run)?.state.kind).toBe('Waiting');
+    proxy.thawWatches();
+    await untilState(engine, run, 'Running');
+  });
+
+  it('shows what it started, and starts it no second time, while its watches show nothing', async () => {
+    const proxy = await aProxy();
+    const engine = await anEngine(proxy);
+    const run = await world.aRun(1, RUNS_ON);
+    proxy.freezeWatches();
+    expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'Started' });
+    expect(shown(engine, run)?.state.kind).toBe('Waiting');
+    expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
+    expect(await world.jobsOf(run)).toHaveLength(1);
+  });
+
+  it('lets go of an attempt that was taken away before any watch had shown it', async () => {
+    const proxy = await aProxy();
+    const engine = await anEngine(proxy);
+    const run = await world.aRun(1, RUNS_ON);
+    proxy.freezeWatches();
+    await engine.startAttempt(requestFor(run));
+    await world.cluster.request('DELETE', `${jobs()}/${requestFor(run).name}`, {
+      propagationPolicy: 'Background',
+    });
+    await untilGone(engine, run);
+  });
+
+  it('refuses a name that a Job of somebody else has, and leaves that Job alone', async () => {
+    const engine = await anEngine();
+    const [run, other] = [await world.aRun(1, RUNS_ON), await world.aRun(1, RUNS_ON)];
+    const request = requestFor(run);
+    const foreign = { ...jobManifest({ ...requestFor(other), name: request.name }) };
+    await world.cluster.request('POST', jobs(), foreign);
+    expect(await engine.startAttempt(request)).toMatchObject({ kind: 'Refused', reason: 'NameTaken' });
+    expect(engine.observe(run.uid)).toEqual([]);
+    await engine.removeAttempts(run, [request.name]);
+    expect(await world.jobsOf(other)).toHaveLength(1);
+  });
+
+  it('does not believe a Job that carries a run’s UID and is not owned by its object', async () => {
+    const engine = await anEngine();
+    const run = await world.aRun(1, RUNS_ON);
+    const forged = jobManifest(requestFor(run));
+    const { ownerReferences: _, ...metadata } = forged.metadata ?? {};
+    await world.cluster.request('POST', jobs(), { ...forged, metadata });
+    expect(await engine.startAttempt(requestFor(run))).toMatchObject({
+      kind: 'Refused',
+      reason: 'NameTaken',
+    });
+    expect(engine.observe(run.uid).filter(({ state }) => state.kind === 'Ended')).toEqual([]);
+  });
+
+  it('waits for a quota instead of failing', async () => {
+    const engine = await anEngine();
+    const run = await world.aRun(1, ENDS_SOON);
+    const quotas = `/api/v1/namespaces/${world.namespace}/resourcequotas`;
+    await world.cluster.request('POST', quotas, {
+      metadata: { name: 'no-jobs' },
+      spec: { hard: { 'count/jobs.batch': '0' } },
+    });
+    onTestFinished(async () => {
+      await world.cluster.request('DELETE', `${quotas}/no-jobs`);
+    });
+    // A quota holds from the moment on at which its controller has counted; a start before that would succeed, and stay.
+    await expect
+      .poll(() => world.cluster.request<{ status?: unknown }>('GET', `${quotas}/no-jobs`), {
+        timeout: DEADLINE_MS,
+      })
+      .toMatchObject({ status: { hard: { 'count/jobs.batch': '0' } } });
+    await expect
+      .poll(() => engine.startAttempt(requestFor(run)), { timeout: DEADLINE_MS })
+      .toMatchObject({
+        kind: 'Postponed',
+        reason: 'QuotaExceeded',
+        message: expect.stringContaining('no-jobs'),
+      });
+    expect(engine.observe(run.uid)).toEqual([]);
+  });
+
+  it.each([
+    [429, { 'retry-after': '7' }, 'TooManyRequests', 7_000],
+    [500, {}, 'ServerUnavailable', 2_000],
+    [503, {}, 'ServerUnavailable', 2_000],
+  ])('postpones after HTTP %i', async (status, headers, reason, retryAfterMs) => {
+    const proxy = await aProxy();
+    const engine = await anEngine(proxy);
+    const run = await world.aRun(1, ENDS_SOON);
+    proxy.onRequest((request) => (isCreation(request) ? { kind: 'Answer', status, headers } : FORWARD));
+    expect(await engine.startAttempt(requestFor(run))).toMatchObject({
+      kind: 'Postponed',
+      reason,
+      retryAfterMs,
+    });
+    expect(proxy.requests.filter(isCreation)).toHaveLength(1);
+    expect(engine.observe(run.uid)).toEqual([]);
+  });
+
+  it('refuses what a policy of the cluster denies', async () => {
+    const engine = await anEngine();
+    const run = await world.aRun(1, ENDS_SOON);
+    const policies = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
+    const bindings = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings';
+    const name = `deny-${run.name}`;
+    await world.cluster.request('POST', policies, {
+      metadata: { name },
+      spec: {
+        matchConstraints: {
+          resourceRules: [
+            { apiGroups: ['batch'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['jobs'] },
+          ],
+        },
+        validations: [{ expression: `!object.metadata.name.startsWith('${run.name}')`, message: 'not here' }],
+      },
+    });
+    await world.cluster.request('POST', bindings, {
+      metadata: { name },
+      spec: { policyName: name, validationActions: ['Deny'] },
+    });
+    onTestFinished(async () => {
+      await world.cluster.request('DELETE', `${bindings}/${name}`);
+      await world.cluster.request('DELETE', `${policies}/${name}`);
+    });
+    // A policy takes effect a moment after it was made. A dry run starts nothing, so it can be tried until then.
+    await expect
+      .poll(
+        () =>
+          world.cluster.request('POST', `${jobs()}?dryRun=All`, jobManifest(requestFor(run))).then(
+            () => 'allowed',
+            () => 'denied',
+          ),
+        { timeout: DEADLINE_MS },
+      )
+      .toBe('denied');
+    expect(await engine.startAttempt(requestFor(run))).toMatchObject({
+      kind: 'Refused',
+      reason: 'AdmissionDenied',
+      message: expect.stringContaining('not here'),
+    });
+  });
+
+  it('waits for rights that it was not granted', async () => {
+    const engine = await anEngine();
+    const proxy = await aProxy();
+    const restricted = await anEngine(proxy);
+    const run = await world.aRun(1, ENDS_SOON);
+    proxy.onRequest((request) =>
+      isCreation(request)
+        ? {
+            kind: 'Answer',
+            status: 403,
+            body: JSON.stringify({
+              kind: 'Status',
+              reason: 'Forbidden',
+              message:
+                'jobs.batch is forbidden: User "system:serviceaccount:x:y" cannot create resource "jobs" in API group "batch"',
+            }),
+          }
+        : FORWARD,
+    );
+    expect(await restricted.startAttempt(requestFor(run))).toMatchObject({
+      kind: 'Postponed',
+      reason: 'Forbidden',
+    });
+    expect(engine.observe(run.uid)).toEqual([]);
+  });
+
+  it('does not fail the trials of a namespace that is being deleted', async () => {
+    const doomed = await openWorld(inject('controlPlane'), 'doomed');
+    const engine = await openKubernetesEngine({ client: doomed.client(), namespaces: [doomed.namespace] });
+    onTestFinished(async () => {
+      await engine.close();
+      await doomed.close();
+    });
+    const run = await doomed.aRun(1, ENDS_SOON);
+    await doomed.cluster.request('DELETE', `/api/v1/namespaces/${doomed.namespace}`);
+    expect(await engine.startAttempt(requestFor(run))).toMatchObject({
+      kind: 'Postponed',
+      reason: 'NamespaceTerminating',
+    });
+  });
+});
+
+describe('pods', () => {
+  it('are accepted by a namespace that enforces the restricted Pod Security Standard', async () => {
+    const restricted = await openWorld(inject('controlPlane'), 'restricted');
+    await restricted.cluster.request('PATCH', `/api/v1/namespaces/${restricted.namespace}`, {
+      metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+    });
+    const engine = await openKubernetesEngine({
+      client: restricted.client(),
+      namespaces: [restricted.namespace],
+    });
+    onTestFinished(async () => {
+      await engine.close();
+      await restricted.close();
+    });
+    const run = await restricted.aRun(1, ENDS_SOON, {
+      spec: {
+        initContainers: [{ name: 'prepare', image: 'bench:1' }],
+        containers: [
+          { name: 'test', image: 'bench:1' },
+          { name: 'database', image: 'bench:1' },
+        ],
+      },
+    });
+    await engine.startAttempt(requestFor(run));
+    const { state } = await untilState(engine, run, 'Ended');
+    expect(state).toMatchObject({ termination: { kind: 'Exited', exitCode: 0, message: ENDS_SOON.message } });
+    const [pod] = await restricted.podsOf(run);
+    expect(pod?.spec).toMatchObject({ automountServiceAccountToken: false, restartPolicy: 'Never' });
+  });
+
+  it('that cannot be scheduled are shown as waiting, with the scheduler’s words', async () => {
+    const engine = await anEngine();
+    const run = await world.aRun(1, ENDS_SOON, {
+      spec: {
+        nodeSelector: { 'example.com/gpu': 'yes' },
+        containers: [{ name: 'test', image: 'bench:1' }],
+      },
+    });
+    await engine.startAttempt(requestFor(run));
+    const waiting = await until(engine, run, 'it waits for a node', () => {
+      const state = shown(engine, run)?.state;
+      return state?.kind === 'Waiting' && state.reason === 'Unschedulable' ? state : undefined;
+    });
+    expect(waiting.message).toContain('node');
+    await engine.removeAttempts(run, [requestFor(run).name]);
+    await untilGone(engine, run);
+  });
+
+  it('deleted by somebody else do not count as a verdict of their program', async () => {
+    const engine = await anEngine();
+    const run = await world.aRun(1, RUNS_ON);
+    await engine.startAttempt(requestFor(run));
+    await untilState(engine, run, 'Running');
+    const [pod] = await world.podsOf(run);
+    const path = `${pods()}/${pod?.metadata.name}`;
+    await world.cluster.request('DELETE', path);
+    await untilState(engine, run, 'Stopping');
+    // What a kubelet writes once it has ended the program.
+    await world.cluster.request('PATCH', `${path}/status`, {
+      status: {
+        phase: 'Failed',
+        containerStatuses: [
+          {
+            name: 'test',
+            image: 'bench:1',
+            imageID: '',
+            ready: false,
+            restartCount: 0,
+            state: {
+              terminated: {
+                exitCode: 143,
+                reason: 'Error',
+                finishedAt: new Date(Date.now() + 60_000).toISOString(),
+              },
+            },
+          },
+        ],
+      },
+    });
+    const { state } = await untilState(engine, run, 'Ended');
+    expect(state).toMatchObject({ termination: { kind: 'Lost', reason: 'PodDeleted' } });
+    // The Job is over with its pod, and makes no other.
+    await expect
+      .poll(async () => (await world.podsOf(run)).filter(isLivePod), { timeout: DEADLINE_MS })
+      .toEqual([]);
+  });
+
+  it('that were evicted are lost, not failed', async () => {
+    const engine = await anEngine();
+    const run = await world.aRun(1, RUNS_ON);
+    await engine.startAttempt(requestFor(run));
+    await untilState(engine, run, 'Running');
+    const [pod] = await world.podsOf(run);
+    await world.cluster.request('PATCH', `${pods()}/${pod?.metadata.name}/status`, {
+      status: { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' },
+    });
+    const { state } = await untilState(engine, run, 'Ended');
+    expect(state).toMatchObject({
+      termination: { kind: 'Lost', reason: 'Evicted', message: 'The node was low on resource: memory.' },
+    });
+  });
+
+  it('made by nobody we know are not believed, whatever their labels say', async () => {
+    const engine = await anEngine();
+    const run = await world.aRun(1, RUNS_ON);
+    const { metadata, spec } = jobManifest(requestFor(run)).spec?.template ?? {};
+    await world.cluster.request('POST', pods(), {
+      metadata: {
+        ...metadata,
+        name: `forged-${run.name}`,
+        annotations: {
+          ...metadata?.annotations,
+          'kwok.test/run': '10ms',
+          'kwok.test/message': '{"metrics":{"x":0}}',
+        },
+        ownerReferences: [
+          { apiVersion: 'batch/v1', kind: 'Job', name: requestFor(run).name, uid: run.uid, controller: true },
+        ],
+      },
+      spec,
+    });
+    await engine.startAttempt(requestFor(run));
+    await untilState(engine, run, 'Running');
+    expect(engine.observe(run.uid)).toHaveLength(1);
+  });
+});
+
+describe('Jobs', () => {
+  it('whose results were seen lose nothing when they are deleted while the watches are cut', async () => {
+    const proxy = await aProxy();
+    const engine = await anEngine(proxy);
+    const run = await world.aRun(1, ENDS_SOON);
+    await engine.startAttempt(requestFor(run));
+    const ended = await untilState(engine, run, 'Ended');
+    proxy.cutWatches('Reset');
+    await world.cluster.request('DELETE', `${jobs()}/${requestFor(run).name}`, {
+      propagationPolicy: 'Background',
+    });
+    await expect.poll(() => world.podsOf(run), { timeout: DEADLINE_MS }).toEqual([]);
+    const second = await world.aRun(1, ENDS_SOON);
+    await engine.startAttempt(requestFor(second));
+    await untilState(engine, second, 'Ended');
+    expect(shown(engine, run)).toMatchObject({ state: ended.state });
+    await engine.removeAttempts(run, [requestFor(run).name]);
+    expect(engine.observe(run.uid)).toEqual([]);
+  });
+
+  it('that are over keep their result though the watch of pods is behind for longer than usual', async () => {
+    const proxy = await aProxy();
+    // Shown nothing of pods from the start on: neither by a list nor by a watch of the view.
+    const isView = ({ url }: { url: string }) => url.startsWith(`${pods()}?`) && !url.includes('job-name');
+    const engine = await anEngine(proxy);
+    proxy.onRequest((request) => (isView(request) ? { kind: 'Answer', status: 500 } : FORWARD));
+    proxy.cutWatches('Reset');
+    const run = await world.aRun(1, ENDS_SOON);
+    await engine.startAttempt(requestFor(run));
+    const { state } = await untilState(engine, run, 'Ended');
+    expect(state).toMatchObject({
+      termination: { kind: 'Exited', exitCode: 0, message: ENDS_SOON.message },
+    });
+    proxy.onRequest(() => FORWARD);
+  });
+
+  it('that cannot be deleted now are shown again, so that their deletion is asked for again', async () => {
+    const proxy = await aProxy();
+    const engine = await anEngine(proxy);
+    const run = await world.aRun(1, ENDS_SOON);
+    await engine.startAttempt(requestFor(run));
+    await untilState(engine, run, 'Ended');
+    proxy.onRequest(({ method }) => (method === 'DELETE' ? { kind: 'Answer', status: 500 } : FORWARD));
+    await expect(engine.removeAttempts(run, [requestFor(run).name])).rejects.toMatchObject({ status: 500 });
+    expect(shown(engine, run)?.state.kind).toBe('Ended');
+    proxy.onRequest(() => FORWARD);
+    await engine.removeAttempts(run, [requestFor(run).name]);
+    expect(engine.observe(run.uid)).toEqual([]);
+    await expect.poll(() => world.jobsOf(run), { timeout: DEADLINE_MS }).toEqual([]);
+  });
+
+  it('that are suspended, as by a queue, wait', async () => {
+    const engine = await anEngine();
+    const run = await world.aRun(1, RUNS_ON);
+    const manifest = jobManifest(requestFor(run));
+    await world.cluster.request('POST', jobs(), { ...manifest, spec: { ...manifest.spec, suspend: true } });
+    const { state } = await untilState(engine, run, 'Waiting');
+    expect(state).toMatchObject({ reason: 'Suspended' });
+  });
+});
+
+it('goes on through an outage of the API server, and tells what happened meanwhile', async () => {
+  const proxy = await aProxy();
+  const engine = await anEngine(proxy);
+  const run = await world.aRun(3, { ...ENDS_SOON, runMs: 1_500 });
+  await Promise.all(run.trials.map((_, index) => engine.startAttempt(requestFor(run, index))));
+  proxy.onRequest(() => ({ kind: 'Answer', status: 503 }));
+  proxy.cutWatches('Reset');
+  await expect
+    .poll(async () => (await world.podsOf(run)).filter(isLivePod).length, { timeout: DEADLINE_MS })
+    .toBe(0);
+  expect(engine.observe(run.uid).some(({ state }) => state.kind === 'Ended')).toBe(false);
+  expect(engine.health().every(({ lastProblem }) => lastProblem !== undefined)).toBe(true);
+  proxy.onRequest(() => FORWARD);
+  await until(engine, run, 'all ends are seen', () =>
+    engine.observe(run.uid).filter(({ state }) => state.kind === 'Ended').length === 3 ? true : undefined,
+  );
+});
+
+it('says what was in the way when the cluster cannot be seen', async () => {
+  const proxy = await aProxy();
+  proxy.onRequest(() => ({
+    kind: 'Answer',
+    status: 403,
+    body: '{"kind":"Status","message":"jobs is forbidden"}',
+  }));
+  await expect(
+    openKubernetesEngine({
+      client: world.client(proxy.access),
+      namespaces: [world.namespace],
+      syncTimeoutMs: 500,
+    }),
+  ).rejects.toMatchObject({
+    message: expect.stringContaining('within 500 ms'),
+    cause: expect.objectContaining({ statement: 'jobs is forbidden' }),
+  });
+});

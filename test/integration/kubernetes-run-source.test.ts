@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
+import { API_VERSION } from '../../src/api/v1alpha1/constants.ts';
+import type { BatchTestStatus } from '../../src/api/v1alpha1/status.ts';
+import { EventRecorder } from '../../src/engine/kubernetes/events.ts';
+import { KubernetesRunSource } from '../../src/engine/kubernetes/kubernetes-run-source.ts';
+import { type KubernetesWorld, openWorld } from './kubernetes-world.ts';
+
+const DEADLINE_MS = 20_000;
+let world: KubernetesWorld;
+beforeAll(async () => {
+  world = await openWorld(inject('controlPlane'), 'run-source');
+});
+afterAll(() => world?.close());
+
+async function aSource() {
+  const source = new KubernetesRunSource({ client: world.client(), namespaces: [world.namespace] });
+  onTestFinished(() => source.close());
+  const announced: string[] = [];
+  source.onChange((key) => announced.push(key));
+  await source.start(DEADLINE_MS);
+  return { source, announced };
+}
+
+const collection = (): string => `/apis/${API_VERSION}/namespaces/${world.namespace}/batchtests`;
+const eventually = (look: () => unknown, expected: unknown) =>
+  expect.poll(look, { timeout: DEADLINE_MS, interval: 20 }).toEqual(expected);
+const count = { total: 1, pending: 1, running: 0, succeeded: 0, failed: 0, cancelled: 0 };
+
+it('knows the runs of its namespace by key and by UID', async () => {
+  const run = await world.aRun(1, { runMs: 0 });
+  const { source } = await aSource();
+  const key = `${world.namespace}/${run.name}`;
+  expect(source.keyOf(run.uid)).toBe(key);
+  expect(source.get(key)).toMatchObject({
+    kind: 'Runnable',
+    uid: run.uid,
+    generation: 1,
+    cancel: undefined,
+    manifest: { metadata: { name: run.name, namespace: world.namespace }, spec: run.manifest.spec },
+  });
+  expect(source.get(`${world.namespace}/no-such`)).toBeUndefined();
+});
+
+it('announces what its user changes, and not what is written as status', async () => {
+  const { source, announced } = await aSource();
+  announced.length = 0;
+  const run = await world.aRun(1, { runMs: 0 });
+  const key = `${world.namespace}/${run.name}`;
+  await eventually(() => announced, [key]);
+  await source.writeStatus(key, run.uid, { runUid: run.uid, trials: count });
+  await eventually(() => source.get(key)?.status, { runUid: run.uid, trials: count });
+  await world.cluster.request('PATCH', `${collection()}/${run.name}`, { spec: { parallelism: 7 } });
+  await eventually(() => announced, [key, key]);
+  expect(source.get(key)).toMatchObject({ generation: 2, manifest: { spec: { parallelism: 7 } } });
+  await world.cluster.request('DELETE', `${collection()}/${run.name}`);
+  await eventually(() => source.get(key), undefined);
+  expect(source.keyOf(run.uid)).toBeUndefined();
+});
+
+it('says that a run is to be ended while its object waits to be deleted', async () => {
+  const { source } = await aSource();
+  const run = await world.aRun(1, { runMs: 0 });
+  const key = `${world.namespace}/${run.name}`;
+  const path = `${collection()}/${run.name}`;
+  await world.cluster.request('PATCH', path, { metadata: { finalizers: ['example.com/keep'] } });
+  await world.cluster.request('DELETE', path);
+  await expect.poll(() => source.get(key), { timeout: DEADLINE_MS }).toMatchObject({ cancel: 'Deleted' });
+  await world.cluster.request('PATCH', path, { metadata: { finalizers: null } });
+  await eventually(() => source.get(key), undefined);
+});
+
+it('writes a status that replaces the whole of the one before', async () => {
+  const { source } = await aSource();
+  const run = await world.aRun(1, { runMs: 0 });
+  const key = `${world.namespace}/${run.name}`;
+  const first: BatchTestStatus = { runUid: run.uid, best: { name: 'lru', score: '1.0000' }, trials: count };
+  const second: BatchTestStatus = { runUid: run.uid, trials: count };
+  await source.writeStatus(key, run.uid, first);
+  await eventually(() => source.get(key)?.status, first);
+  await source.writeStatus(key, run.uid, second);
+  await eventually(() => source.get(key)?.status, second);
+});
+
+it('leaves the status of another run under the same name alone', async () => {
+  const { source } = await aSource();
+  const run = await world.aRun(1, { runMs: 0 });
+  const key = `${world.namespace}/${run.name}`;
+  await source.writeStatus(key, '00000000-0000-4000-8000-000000000000', { trials: count });
+  const object = await world.cluster.request<{ status?: unknown }>('GET', `${collection()}/${run.name}`);
+  expect(object.status).toBeUndefined();
+  await source.writeStatus(`${world.namespace}/gone`, run.uid, { trials: count });
+});
+
+it('does not pass over a status that the API server refuses', async () => {
+  const { source } = await aSource();
+  const run = await world.aRun(1, { runMs: 0 });
+  const status: BatchTestStatus = { trials: { ...count, total: -1 } };
+  await expect(source.writeStatus(`${world.namespace}/${run.name}`, run.uid, status)).rejects.toMatchObject({
+    status: 422,
+  });
+});
+
+it('records an event once, however often it is told', async () => {
+  const run = await world.aRun(1, { runMs: 0 });
+  const recorder = new EventRecorder(world.client(), 'operator-0');
+  const subject = { namespace: world.namespace, name: run.name, uid: run.uid };
+  const event = {
+    reason: 'Started',
+    type: 'Normal',
+    action: 'StartTrials',
+    note: 'é'.repeat(2_000),
+  } as const;
+  await recorder.record(subject, event);
+  await recorder.record(subject, event);
+  const { items } = await world.cluster.request<{ items: { note: string; regarding: unknown }[] }>(
+    'GET',
+    `/apis/events.k8s.io/v1/namespaces/${world.namespace}/events?fieldSelector=${encodeURIComponent('reason=Started')}`,
+  );
+  expect(items).toMatchObject([{ regarding: { kind: 'BatchTest', uid: run.uid } }]);
+});

@@ -1,0 +1,133 @@
+/** What the operator does while its result store, or the API server, is away. */
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import {
+  aBatchTest,
+  ENDS_SOON,
+  type OperatorSite,
+  type OperatorWorld,
+  openOperatorSite,
+} from './operator-world.ts';
+import { aGateToTheCluster, aGateToTheStore } from './outage-gates.ts';
+import {
+  conditionOf,
+  creationsAboveParallelism,
+  jobCreations,
+  lastOf,
+  liveTrials,
+  present,
+} from './watch-recorder.ts';
+
+let site: OperatorSite;
+beforeAll(async () => {
+  site = await openOperatorSite(inject('controlPlane'));
+});
+afterAll(() => site?.close());
+
+it('keeps what has ended while the result store is away, starts nothing, and stores everything once it is back', async () => {
+  const world = await site.aWorld('store-away');
+  const store = await aGateToTheStore(world);
+  await store.gate.open();
+  const operator = await world.startOperator({ databaseUrl: store.url });
+  const uid = await world.create(aBatchTest({ variants: 6, repetitions: 3, parallelism: 3, pod: ENDS_SOON }));
+  await world.recorder.until('4 trials succeeded', (changes) =>
+    (lastOf(changes, uid)?.status?.trials?.succeeded ?? 0) >= 4 ? true : undefined,
+  );
+  await store.gate.shut();
+
+  const told = await world.untilCondition(uid, 'ResultStoreAvailable', 'False');
+  expect(conditionOf(told, 'ResultStoreAvailable')?.reason).toMatch(/^Connection(Refused|Lost)$/);
+  expect(conditionOf(told, 'Progressing')).toMatchObject({ status: 'True', reason: 'WaitingForResultStore' });
+  await world.recorder.until('every pod that ran has ended', (changes) =>
+    liveTrials(changes, uid).at(-1)?.live === 0 ? true : undefined,
+  );
+  const jobs = { created: creations(world, uid), left: present(world.recorder.changes(), uid, 'Job').length };
+  await world.recorder.untilQuietFor(1_500);
+  const away = world.recorder.changes();
+  expect({ created: creations(world, uid), left: present(away, uid, 'Job').length }).toEqual(jobs);
+  expect(present(away, uid, 'Pod')).toHaveLength(jobs.left);
+  const { succeeded } = (await world.storedRun(uid)) ?? {};
+  expect(lastOf(away, uid)?.status?.trials?.succeeded).toBeLessThanOrEqual(succeeded ?? 0);
+  expect(succeeded).toBeLessThan(jobs.created);
+  expect(await operator.health('/readyz')).toEqual({ status: 200, text: 'ok' });
+  expect(await operator.health('/healthz')).toEqual({ status: 200, text: 'ok' });
+
+  await store.gate.open();
+  const object = await world.untilCondition(uid, 'Complete');
+  expect(conditionOf(object, 'ResultStoreAvailable')?.status).toBe('True');
+  const attempts = await world.storedAttempts(uid);
+  expect(attempts.map(({ attempt, outcome }) => `${attempt} ${outcome}`)).toEqual(
+    Array(18).fill('1 Succeeded'),
+  );
+  expect([...jobCreations(world.recorder.changes(), uid).values()]).toEqual(Array(18).fill(1));
+  expect(creationsAboveParallelism(world.recorder.changes(), uid)).toEqual([]);
+});
+
+it('is alive and not ready until the result store answers, and runs what was created meanwhile', async () => {
+  const world = await site.aWorld('store-late');
+  const store = await aGateToTheStore(world);
+  const operator = await world.startOperator({ databaseUrl: store.url });
+  const uid = await world.create(aBatchTest({ parallelism: 1, pod: ENDS_SOON }));
+  await operator.untilLogged('it waits', ({ msg }) => msg === 'waiting for the result store');
+  // It looks at the cluster meanwhile.
+  await expect
+    .poll(() => operator.health('/readyz'), { timeout: 20_000 })
+    .toEqual({ status: 503, text: 'waiting for the result store' });
+  expect((await operator.health('/healthz')).status).toBe(200);
+  expect((await operator.health('/nothing')).status).toBe(404);
+  expect((await operator.health('/metrics')).status).toBe(200);
+  await store.gate.open();
+  await operator.untilReady();
+  await world.untilCondition(uid, 'Complete');
+});
+
+it('is not ready before it has seen the whole cluster', async () => {
+  const world = await site.aWorld('cluster-late');
+  const cluster = await aGateToTheCluster(world);
+  const operator = await world.startOperator({ kubeconfigPath: cluster.kubeconfigPath });
+  await operator.untilLogged('it tries', ({ msg }) => msg === 'a list or watch failed and is tried again');
+  expect(await operator.health('/readyz')).toEqual({
+    status: 503,
+    text: 'waiting for a complete view of the cluster',
+  });
+  expect((await operator.health('/healthz')).status).toBe(200);
+  await cluster.gate.open();
+  await operator.untilReady();
+});
+
+it('stops when it is asked to, also while it waits for the cluster or for the result store', async () => {
+  const world = await site.aWorld('stopped-early');
+  const [store, cluster] = [await aGateToTheStore(world), await aGateToTheCluster(world)];
+  const withoutStore = await world.startOperator({ databaseUrl: store.url });
+  const withoutCluster = await world.startOperator({ kubeconfigPath: cluster.kubeconfigPath });
+  await withoutStore.untilLogged('it waits', ({ msg }) => msg === 'waiting for the result store');
+  await withoutCluster.untilLogged(
+    'it tries',
+    ({ msg }) => msg === 'a list or watch failed and is tried again',
+  );
+  expect(await Promise.all([withoutStore.terminate(), withoutCluster.terminate()])).toEqual([0, 0]);
+});
+
+it('goes on after the API server was away, with every trial run once', async () => {
+  const world = await site.aWorld('cluster-away');
+  const cluster = await aGateToTheCluster(world);
+  await cluster.gate.open();
+  await world.startOperator({ kubeconfigPath: cluster.kubeconfigPath });
+  const uid = await world.create(aBatchTest({ variants: 4, repetitions: 3, parallelism: 3, pod: ENDS_SOON }));
+  await world.recorder.until('4 Jobs were created', () => (creations(world, uid) >= 4 ? true : undefined));
+  await cluster.gate.shut();
+  await world.recorder.until('nothing runs any more', (changes) =>
+    liveTrials(changes, uid).at(-1)?.live === 0 ? true : undefined,
+  );
+  await cluster.gate.open();
+  await world.untilCondition(uid, 'Complete');
+  const attempts = await world.storedAttempts(uid);
+  expect(attempts.map(({ attempt, outcome }) => `${attempt} ${outcome}`)).toEqual(
+    Array(12).fill('1 Succeeded'),
+  );
+  const changes = world.recorder.changes();
+  expect([...jobCreations(changes, uid).values()]).toEqual(Array(12).fill(1));
+  expect(creationsAboveParallelism(changes, uid)).toEqual([]);
+});
+
+const creations = (world: OperatorWorld, uid: string): number =>
+  jobCreations(world.recorder.changes(), uid).size;

@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import { createConnection, createServer, type NetConnectOpts, type Socket } from 'node:net';
+import { freeLoopbackPorts } from '../tools/loopback-port.ts';
+
+/** A way to a server that can be shut: then its connections break and new ones are refused, as if nothing listened. */
+export interface TcpGate {
+  /** On 127.0.0.1; the same for as long as the gate is there. */
+  readonly port: number;
+  shut(): Promise<void>;
+  open(): Promise<void>;
+}
+
+/** A gate before a server (a TCP port, or a Unix socket), which is shut until it is opened. */
+export async function createTcpGate(target: NetConnectOpts): Promise<TcpGate> {
+  const [port = 0] = await freeLoopbackPorts(1);
+  const sockets = new Set<Socket>();
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    // What a broken connection means is for its two ends to tell.
+    socket.on('error', () => undefined);
+  };
+  const server = createServer((inward) => {
+    const onward = createConnection(target);
+    keep(inward);
+    keep(onward);
+    inward.pipe(onward).pipe(inward);
+    inward.once('close', () => onward.destroy());
+    onward.once('close', () => inward.destroy());
+  });
+  return {
+    port,
+    async open() {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+    },
+    async shut() {
+      if (!server.listening) return;
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}

