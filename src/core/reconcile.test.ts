@@ -572,6 +572,27 @@ describe('a start', () => {
     `);
   });
 
+  it('is none while another that got no answer may wait and must not', async () => {
+    const t = new Transcript({ variants: 3, parallelism: 2 });
+    t.nextStart('NotSent');
+    t.nextStart('AnswerLost');
+    await t.decide();
+    t.edits({ maxPending: 1 });
+    await t.decide();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  next start: NotSent
+        next start: AnswerLost
+      1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable)
+        Error: start checkout-cache-a-0c65e0e5bf: connection refused
+        maxPending 1
+      2 RemoveAttempt b/0 (StartUnanswered)
+      3 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        looked at again at 3600 s"
+    `);
+  });
+
   it('that is refused is recorded as a failure of the infrastructure', async () => {
     const t = new Transcript({ variants: 2, parallelism: 1 });
     t.nextStart('Refused');

@@ -62,10 +62,10 @@ export function reconcile(
 
   const freeSlots =
     halt === undefined && ledger.ending === undefined ? Math.max(0, controls.parallelism - live) : 0;
-  const abandoned = startsToAbandon(ledger, freeSlots);
-  // What may be running unseen counts as running until it is gone for certain.
-  const room = Math.min(freeSlots, pendingRoom(situation), controls.startBudget);
-  const started = abandoned.length > 0 ? [] : starts(situation, room);
+  const room = Math.min(freeSlots, pendingRoom(situation));
+  const abandoned = startsToAbandon(ledger, room);
+  // What may be there unseen counts until it is gone for certain.
+  const started = abandoned.length > 0 ? [] : starts(situation, Math.min(room, controls.startBudget));
   const actions: readonly Action[] = [...started, ...removals, ...abandoned];
   const waiting = waitingOf(ledger, own, controls, started.length);
   return { actions, waiting, requeueAt: nextCheckAt(situation) };
@@ -242,13 +242,13 @@ function removalOf({ ledger, controls }: Situation, attempt: ObservedAttempt): r
   }
 }
 
-/** Starts that got no answer and for which there is no slot any more. */
-function startsToAbandon(ledger: ReadonlyRunLedger, freeSlots: number): readonly RemoveAttempt[] {
+/** Starts that got no answer and for which there is no room any more: each may have started, and asking again might start another. */
+function startsToAbandon(ledger: ReadonlyRunLedger, room: number): readonly RemoveAttempt[] {
   const unanswered = [...ledger.unansweredStarts];
   const isUnwanted = (index: number): boolean => ledger.isGivenUp(index) || ledger.isStopped(index);
   const due = unanswered.filter((index) => !isUnwanted(index));
   const unwanted = unanswered.filter(isUnwanted);
-  return [...unwanted, ...due.slice(freeSlots)].flatMap((index) => {
+  return [...unwanted, ...due.slice(room)].flatMap((index) => {
     const next = nextAttempt(ledger, index);
     return next === undefined
       ? []
