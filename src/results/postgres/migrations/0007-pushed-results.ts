@@ -93,7 +93,7 @@ create function batchtest.record_pushed_attempt(
   p_run_uid text, p_fence bigint, p_variant_id text, p_repetition integer, p_attempt integer, p_trial_phase text,
   p_counts boolean, p_fails_variant boolean, p_name text, p_outcome text, p_reason text, p_message text, p_exit_code integer,
   p_started_at timestamptz, p_finished_at timestamptz, p_logs text, p_outputs jsonb,
-  p_metric_names text[], p_metric_values double precision[], p_artifacts jsonb,
+  p_metric_names text[], p_metric_values double precision[], p_artifacts jsonb, p_digest text,
   out verdict text, out refusal text
 )
 language plpgsql as $$
@@ -124,7 +124,7 @@ begin
     p_name => p_name, p_outcome => p_outcome, p_reason => p_reason, p_message => p_message, p_exit_code => p_exit_code,
     p_started_at => p_started_at, p_finished_at => p_finished_at, p_logs => p_logs,
     p_outputs => case when p_sha256 is null then p_outputs else pushed_outputs end,
-    p_metric_names => p_metric_names, p_metric_values => p_metric_values, p_artifacts => p_artifacts
+    p_metric_names => p_metric_names, p_metric_values => p_metric_values, p_artifacts => p_artifacts, p_digest => p_digest
   ) r;
   if verdict = 'Recorded' then
     delete from batchtest.pushed_results p
@@ -133,7 +133,7 @@ begin
 end $$;
 comment on function batchtest.record_pushed_attempt is 'As record_attempt, for a run whose programs may push results.';
 
-comment on schema batchtest is 'Runs of BatchTests and their results. Written only by the functions open_run, record_attempt, record_pushed_attempt, push_result, finish_run, request_cancel and prune_runs.';
+comment on schema batchtest is 'Runs of BatchTests and their results. Written only by the functions open_run, choose_previous_run, record_attempt, record_pushed_attempt, push_result, skip_trials, end_run, request_cancel and prune_runs, and, of what follows from a result, claim_messages, extend_messages, settle_messages, retry_messages, delete_delivered, note_artifacts and note_results.';
 
 -- What was measured on data that changed meanwhile is not taken over into another run. One condition is added to open_run, whatever else it has become.
 do $$
