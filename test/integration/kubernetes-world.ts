@@ -8,6 +8,7 @@ import type { JobObject, ObjectMeta, PodObject } from '../../src/engine/kubernet
 import type { ClusterClient } from '../tools/cluster-client.ts';
 import { connectControlPlane, type ProvidedControlPlane } from '../tools/vitest-control-plane.ts';
 import { installCrd } from './installed-crd.ts';
+import { createRestrictedNamespace } from './restricted-namespace.ts';
 
 type Template = BatchTestManifest['spec']['template'];
 
@@ -37,7 +38,7 @@ export interface KubernetesWorld {
 export async function openWorld(provided: ProvidedControlPlane, name: string): Promise<KubernetesWorld> {
   const cluster = connectControlPlane(provided);
   await installCrd(cluster);
-  const namespace = await cluster.createNamespace(name);
+  const namespace = await createRestrictedNamespace(cluster, name);
   const access = await kubeconfigAccess([provided.kubeconfigPath], undefined);
   const clients: KubeClient[] = [];
 

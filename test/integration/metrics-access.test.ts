@@ -14,6 +14,7 @@ import { startMetricsServer } from '../../src/telemetry/metrics-server.ts';
 import { seriesOf, seriesValue } from '../tools/exposition.ts';
 import { type OperatorSite, type OperatorWorld, openOperatorSite } from './operator-world.ts';
 import { aGateToTheCluster } from './outage-gates.ts';
+import { accountToken } from './service-account-tokens.ts';
 
 let site: OperatorSite;
 beforeAll(async () => {
@@ -68,22 +69,6 @@ async function grantReviews(world: OperatorWorld): Promise<void> {
   });
 }
 
-/** A token of a service account, by the TokenRequest API. */
-async function tokenOf({ cluster, namespace }: OperatorWorld, account: string): Promise<string> {
-  const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
-  await cluster.request('POST', accounts, { metadata: { name: account } }).catch(() => undefined);
-  const { status } = await cluster.request<{ status: { token: string } }>(
-    'POST',
-    `${accounts}/${account}/token`,
-    {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: { expirationSeconds: 3_600 },
-    },
-  );
-  return status.token;
-}
-
 /** The certificate that the API server made for itself, which is good for 127.0.0.1. */
 function certificateFiles(): { readonly cert: string; readonly key: string } {
   const folder = join(dirname(inject('controlPlane').kubeconfigPath), 'certificates');
@@ -124,9 +109,9 @@ describe('protected metrics', () => {
     await grantReviews(world);
     await grantClusterwide(world, 'prometheus', MAY_READ);
     const [reader, stranger, late] = await Promise.all([
-      tokenOf(world, 'prometheus'),
-      tokenOf(world, 'stranger'),
-      tokenOf(world, 'prometheus'),
+      accountToken(world, 'prometheus'),
+      accountToken(world, 'stranger'),
+      accountToken(world, 'prometheus'),
     ]);
     const cluster = await aGateToTheCluster(world);
     await cluster.gate.open();
@@ -182,7 +167,7 @@ describe('protected metrics', () => {
   it('are told to nobody by an operator that may not ask', async () => {
     const world = await site.aWorld('metrics-unasked');
     await grantClusterwide(world, 'prometheus', MAY_READ);
-    const token = await tokenOf(world, 'prometheus');
+    const token = await accountToken(world, 'prometheus');
     const { cert, key } = certificateFiles();
     const operator = await world.startOperator({
       options: [
@@ -291,7 +276,7 @@ describe('the answer to a token', () => {
       onProblem: (error) => problems.push(error),
       monotonicNow: () => now,
     });
-    const header = `Bearer ${await tokenOf(world, 'prometheus')}`;
+    const header = `Bearer ${await accountToken(world, 'prometheus')}`;
     /** Each look is later than a refusal is remembered for. */
     const until = (verdict: string) =>
       expect

@@ -8,6 +8,7 @@ import { kubeconfigAccess } from '../../src/engine/kubernetes/cluster-access.ts'
 import { jobManifest } from '../../src/engine/kubernetes/job-manifest.ts';
 import { KubeClient } from '../../src/engine/kubernetes/kube-client.ts';
 import type { PodObject } from '../../src/engine/kubernetes/kubernetes-objects.ts';
+import { withRestrictedDefaults } from '../../src/engine/kubernetes/pod-security-defaults.ts';
 import type { PushAuthentication } from '../../src/ingest/push-authentication.ts';
 import { PodAuthentication } from '../../src/operator/pod-authentication.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -24,9 +25,9 @@ import {
   RUNS_ON,
 } from './operator-world.ts';
 import { aGateToTheStore } from './outage-gates.ts';
-import { expired, grantTokenReviews, tokenOf } from './pod-tokens.ts';
 import { query } from './postgres-server.ts';
 import type { OperatorLaunch, RunningOperator } from './running-operator.ts';
+import { expired, grantTokenReviews, tokenOf } from './service-account-tokens.ts';
 import { jobCreations } from './watch-recorder.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -199,7 +200,7 @@ it('takes a result from the pod of the trial alone', async () => {
   const { labels = {} } = pod.metadata;
   const template = {
     metadata: { labels, annotations: pod.metadata.annotations },
-    spec: { restartPolicy: 'Never', containers: [{ name: 'test', image: 'test:1' }] },
+    spec: withRestrictedDefaults({ restartPolicy: 'Never', containers: [{ name: 'test', image: 'test:1' }] }),
   };
   const bare = await cluster.request<PodObject>('POST', `/api/v1/namespaces/${namespace}/pods`, {
     metadata: { ...template.metadata, name: 'forged' },

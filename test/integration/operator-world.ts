@@ -10,6 +10,7 @@ import { connectControlPlane, type ProvidedControlPlane } from '../tools/vitest-
 import { installCrd } from './installed-crd.ts';
 import { type PlayedPod, withPlay } from './kubernetes-world.ts';
 import { type Connection, type PostgresServer, query, startPostgresServer } from './postgres-server.ts';
+import { createRestrictedNamespace } from './restricted-namespace.ts';
 import { type OperatorLaunch, type RunningOperator, startOperator } from './running-operator.ts';
 import {
   type BatchTestObject,
@@ -148,7 +149,7 @@ async function openOperatorWorld(
 ): Promise<OperatorWorld> {
   const directory = await mkdtemp(`${directoryPrefix}-`);
   const [namespace, connection] = await Promise.all([
-    cluster.createNamespace(`operator-${name}`),
+    createRestrictedNamespace(cluster, `operator-${name}`),
     postgres.createDatabase(),
   ]);
   const recorder = await recordNamespace(provided, namespace);

@@ -95,6 +95,19 @@ describe('batchtest parity with a cluster', () => {
     expect(run.verdict).toBe('Different');
   });
 
+  it('tells beforehand that a namespace which enforces the restricted standard would refuse the pod', async () => {
+    const world = await site.aWorld('parity-restricted');
+    const containers = [{ name: 'test', image: 'test:1', securityContext: { privileged: true } }];
+    const privileged = { ...MANIFEST, spec: { ...MANIFEST.spec, template: { spec: { containers } } } };
+    const { exitCode, run } = await parity(world, privileged);
+    expect(exitCode).toBe(1);
+    expect(run.server.objects[2]).toMatchObject({
+      kind: 'Pod',
+      outcome: 'Refused',
+      message: expect.stringContaining('violates PodSecurity "restricted:latest": privileged'),
+    });
+  });
+
   it('says so when the one who asks may not create them, which is no difference', async () => {
     const world = await site.aWorld('parity-rights');
     const file = join(world.directory, 'nobody.kubeconfig');

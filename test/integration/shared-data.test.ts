@@ -55,9 +55,6 @@ it('is mounted into every pod by reference: nothing is made for a trial but its 
 
 it('is taken by the API server in a namespace that enforces the restricted Pod Security Standard, of a claim and beside a token as well', async () => {
   const { cluster, namespace } = await site.aWorld('shared-restricted');
-  await cluster.request('PATCH', `/api/v1/namespaces/${namespace}`, {
-    metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
-  });
   const run = aRun({
     ...{ namespace, variants: 1, template: aTemplate() },
     spec: {

@@ -37,7 +37,7 @@ export interface ClusterClient {
     contentType?: string,
   ): Promise<Answer>;
   /** Creates a namespace called `prefix-` plus random letters, waits until pods can be created in it, returns its name. */
-  createNamespace(prefix: string): Promise<string>;
+  createNamespace(prefix: string, labels?: Readonly<Record<string, string>>): Promise<string>;
   /**
    * A kubeconfig of a service account, valid for an hour, with no right that was not granted to it by a binding.
    * Creates the service account when it is missing.
@@ -77,9 +77,12 @@ export function createClusterClient(credentials: ClusterCredentials): ClusterCli
     return answer;
   }
 
-  async function createNamespace(prefix: string): Promise<string> {
+  async function createNamespace(
+    prefix: string,
+    labels: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
     const namespace = await request<{ metadata: { name: string } }>('POST', '/api/v1/namespaces', {
-      metadata: { generateName: `${prefix}-` },
+      metadata: { generateName: `${prefix}-`, labels },
     });
     const { name } = namespace.metadata;
     await waitForServiceAccount(name, 'default');

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aBatchTest } from '../../../test/builders/batch-test.ts';
 import { aRun } from '../../../test/builders/run.ts';
@@ -111,6 +112,53 @@ describe('the pod template', () => {
     });
     expect(pod?.spec?.nodeSelector).toEqual({ disk: 'ssd' });
     expect(pod?.spec?.restartPolicy).toBe('Never');
+  });
+
+  it('cannot say of a pod whose it is, whatever it is made of', () => {
+    const name = fc.oneof(
+      fc.constantFrom(
+        ...Object.keys(ours(aRequest())),
+        'batchtest.dev/variant-name',
+        'job-name',
+        'controller-uid',
+      ),
+      fc
+        .tuple(fc.constantFrom('batchtest.dev/', 'batch.kubernetes.io/', 'example.com/'), fc.string())
+        .map((parts) => parts.join('')),
+    );
+    const entries = fc.dictionary(name, fc.string());
+    const owner = fc.record({
+      apiVersion: fc.string(),
+      kind: fc.string(),
+      name: fc.string(),
+      uid: fc.uuid(),
+    });
+    const metadata = fc.record({
+      labels: entries,
+      annotations: entries,
+      ownerReferences: fc.array(owner),
+    });
+    fc.assert(
+      fc.property(metadata, (metadata) => {
+        const request = aRequest();
+        const { manifest } = request.run;
+        const template = { ...manifest.spec.template, metadata };
+        const run = { ...request.run, manifest: { ...manifest, spec: { ...manifest.spec, template } } };
+        const job = jobManifest({ ...request, run });
+        expect(job.metadata?.ownerReferences?.map(({ uid }) => uid)).toEqual([run.uid]);
+        const pod = job.spec?.template.metadata;
+        expect(Object.keys(pod ?? {})).toEqual(['labels', 'annotations']);
+        for (const { labels = {}, annotations = {} } of [job.metadata ?? {}, pod ?? {}]) {
+          const told = Object.entries({ ...labels, ...annotations }).filter(
+            ([name]) => !name.startsWith('example.com/'),
+          );
+          expect(Object.fromEntries(told)).toEqual({
+            ...ours(request),
+            'batchtest.dev/variant-name': 'the "lru" one',
+          });
+        }
+      }),
+    );
   });
 
   it('is not changed itself', () => {
