@@ -12,14 +12,13 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { parseAllDocuments } from 'yaml';
 import { ApiRequestError } from '../tools/cluster-client.ts';
 import { type ControlPlane, startControlPlane } from '../tools/control-plane.ts';
-import { resolveHelm } from '../tools/helm-binary.ts';
+import { CHART, collectionOf, type Helm, type KubernetesObject, openHelm } from './helm-chart.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-const chart = join(repository, 'charts', 'batchtest');
 const DATABASE = ['--set', 'database.existingSecret.name=batchtest-database'];
 const PROFILES: Readonly<Record<string, readonly string[]>> = {
-  development: ['-f', join(chart, 'values-development.yaml')],
-  production: ['-f', join(chart, 'values-production.yaml')],
+  development: ['-f', join(CHART, 'values-development.yaml')],
+  production: ['-f', join(CHART, 'values-production.yaml')],
   'pushed results': [
     ...DATABASE,
     '--set',
@@ -36,36 +35,23 @@ const PROFILES: Readonly<Record<string, readonly string[]>> = {
 };
 
 let cluster: ControlPlane;
-let helmPath: string;
-let home: string;
+let program: Helm;
 beforeAll(async () => {
-  const report = (line: string) => process.stderr.write(`${line}\n`);
-  home = await mkdtemp(join(tmpdir(), 'batchtest-helm-'));
-  helmPath = await resolveHelm({ environment: process.env, report });
+  program = await openHelm();
   cluster = await startControlPlane();
   for (const name of ['team-a', 'team-b'])
     await cluster.request('POST', '/api/v1/namespaces', { metadata: { name } });
 }, 900_000);
 afterAll(async () => {
   await cluster?.stop();
-  await rm(home, { recursive: true, force: true });
+  await program?.close();
 }, 60_000);
 
-/** Standard output of Helm, which sees nothing of this user's own configuration. */
-async function helm(...args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(helmPath, [...args], {
-    maxBuffer: 64 * 1024 * 1024,
-    env: {
-      PATH: process.env.PATH,
-      HOME: home,
-      HELM_CACHE_HOME: join(home, 'cache'),
-      HELM_CONFIG_HOME: join(home, 'config'),
-      HELM_DATA_HOME: join(home, 'data'),
-      KUBECONFIG: cluster.kubeconfigPath,
-    },
-  });
-  return stdout;
-}
+/** Helm on this cluster. */
+const helm = (...args: readonly string[]): Promise<string> =>
+  program.run(...args, '--kubeconfig', cluster.kubeconfigPath);
+
+const rendered = (...values: readonly string[]) => program.rendered('batchtest', ...values);
 
 const failureOf = (running: Promise<unknown>): Promise<string> =>
   running.then(
@@ -75,42 +61,11 @@ const failureOf = (running: Promise<unknown>): Promise<string> =>
     (error: { readonly stderr?: string }) => error.stderr ?? String(error),
   );
 
-interface KubernetesObject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}
-
-async function rendered(...args: readonly string[]): Promise<readonly KubernetesObject[]> {
-  const text = await helm(
-    'template',
-    'batchtest',
-    chart,
-    '-n',
-    'batchtest',
-    '--kube-version',
-    '1.34.0',
-    ...args,
-  );
-  return parseAllDocuments(text).flatMap((document) => document.toJS() ?? []);
-}
-
-/** The collection that an object belongs to, as the API server's discovery says. */
-async function collectionOf({ apiVersion, kind, metadata }: KubernetesObject): Promise<string> {
-  const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const { resources } = await cluster.request<{
-    resources: readonly { readonly name: string; readonly kind: string; readonly namespaced: boolean }[];
-  }>('GET', group);
-  const resource = resources.find((candidate) => candidate.kind === kind && !candidate.name.includes('/'));
-  if (resource === undefined) throw new Error(`the API server knows no ${kind} of ${apiVersion}`);
-  return `${group}${resource.namespaced ? `/namespaces/${metadata.namespace}` : ''}/${resource.name}`;
-}
-
 const nameOf = ({ kind, metadata }: KubernetesObject): string => `${kind} ${metadata.name}`;
 
 describe.each(Object.entries(PROFILES))('with the values of %s, the chart', (profile, values) => {
   it('passes helm lint', async () => {
-    expect(await helm('lint', '--strict', chart, ...values)).toContain('0 chart(s) failed');
+    expect(await helm('lint', '--strict', CHART, ...values)).toContain('0 chart(s) failed');
   });
 
   it('renders what the API server takes', async () => {
@@ -128,7 +83,7 @@ describe.each(Object.entries(PROFILES))('with the values of %s, the chart', (pro
       const query = '?dryRun=All&fieldValidation=Strict';
       const answer = await cluster.request<KubernetesObject>(
         'POST',
-        `${await collectionOf(here)}${query}`,
+        `${await collectionOf(cluster, here)}${query}`,
         here,
       );
       expect(nameOf(answer), profile).toBe(nameOf(object));
@@ -161,8 +116,8 @@ describe('the chart', () => {
   });
 
   it('describes every value in its schema, and has a default for each in values.yaml', async () => {
-    const [values] = parseAllDocuments(await readFile(join(chart, 'values.yaml'), 'utf8'));
-    const schema = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8'));
+    const [values] = parseAllDocuments(await readFile(join(CHART, 'values.yaml'), 'utf8'));
+    const schema = JSON.parse(await readFile(join(CHART, 'values.schema.json'), 'utf8'));
     expect(pathsOfSchema(schema).filter((path) => path !== 'global')).toEqual(pathsOfValues(values?.toJS()));
   });
 
@@ -197,7 +152,7 @@ describe('the chart', () => {
 
   it('is installed, upgraded and uninstalled, and leaves BatchTests alone', async () => {
     const namespace = 'batchtest';
-    const release = ['bt', chart, '-n', namespace, '--wait', '--timeout', '120s'];
+    const release = ['bt', CHART, '-n', namespace, '--wait', '--timeout', '120s'];
     const profile = PROFILES.development ?? [];
     await helm('install', ...release, '--create-namespace', ...profile);
     const secret = `/api/v1/namespaces/${namespace}/secrets/bt-batchtest-postgres`;
@@ -247,7 +202,7 @@ describe('the chart', () => {
   it('upgrades the CRD', async () => {
     const older = await mkdtemp(join(tmpdir(), 'batchtest-older-'));
     onTestFinished(() => rm(older, { recursive: true, force: true }));
-    await promisify(execFile)('cp', ['-r', chart, older]);
+    await promisify(execFile)('cp', ['-r', CHART, older]);
     const file = join(older, 'batchtest', 'files', 'batchtest.dev_batchtests.yaml');
     const crd = await readFile(file, 'utf8');
     await writeFile(file, crd.replace(/^( *)- bt$/m, '$1- bt\n$1- older'));
@@ -273,7 +228,7 @@ describe('the chart', () => {
     await expect.poll(isGone, { timeout: 60_000 }).toBe(true);
     await helm('install', 'crd', join(older, 'batchtest'), '--create-namespace', ...release);
     expect(await shortNames()).toEqual(['bt', 'older']);
-    await helm('upgrade', 'crd', chart, ...release);
+    await helm('upgrade', 'crd', CHART, ...release);
     expect(await shortNames()).toEqual(['bt']);
   }, 300_000);
 });

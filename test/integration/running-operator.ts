@@ -8,6 +8,8 @@ export interface OperatorLaunch {
   /** Where it works and keeps its Lease. */
   readonly namespace: string;
   readonly databaseUrl: string;
+  /** What it is told about where it works and how it is elected, when that is not what `namespace` and `elects` say. */
+  readonly args?: readonly string[];
   /** Takes part in an election. */
   readonly elects?: boolean;
   /** Its name among the operators. */
@@ -64,9 +66,11 @@ export async function startOperator(launch: OperatorLaunch): Promise<RunningOper
     args: [
       ...(launch.program ?? COMMAND_LINE),
       'operator',
-      ...['--namespace', launch.namespace],
+      ...(launch.args ?? [
+        ...['--namespace', launch.namespace],
+        ...(launch.elects === true ? ['--lease-namespace', launch.namespace] : ['--no-leader-elect']),
+      ]),
       ...['--kubeconfig', launch.kubeconfigPath],
-      ...(launch.elects === true ? ['--lease-namespace', launch.namespace] : ['--no-leader-elect']),
       ...['--health-port', '0'],
       ...['--log-level', 'debug'],
       ...(launch.options ?? []),

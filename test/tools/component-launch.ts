@@ -18,6 +18,8 @@ export interface ControlPlaneLayout {
   readonly ports: ControlPlanePorts;
   /** The controller manager's client-side limit on requests. */
   readonly controllerManagerLimits: { readonly qps: number; readonly burst: number };
+  /** The API server keeps an audit log. */
+  readonly isAudited: boolean;
 }
 
 /** The command line, and the address that answers 200 once the component works. */
@@ -33,6 +35,9 @@ export const CONTROL_PLANE_FILES = {
   tokens: 'tokens.csv',
   /** Written by the API server at its first start: its certificate and the authority that signed it. */
   apiServerCertificate: 'certificates/apiserver.crt',
+  auditPolicy: 'audit-policy.json',
+  /** One audit event a line. */
+  auditLog: 'audit.log',
 } as const;
 
 /** How each component is started. */
@@ -69,6 +74,8 @@ export function componentLaunch(program: ControlPlaneProgram, layout: ControlPla
           `--cert-dir=${certificates}`,
           `--token-auth-file=${file('tokens')}`,
           '--authorization-mode=Node,RBAC',
+          // As stricter clusters have it: whoever makes an object whose owner waits for it needs a right to the owner.
+          '--enable-admission-plugins=OwnerReferencesPermissionEnforcement',
           '--service-cluster-ip-range=10.0.0.0/24',
           '--service-account-issuer=https://kubernetes.default.svc',
           `--service-account-key-file=${file('serviceAccountPublicKey')}`,
@@ -76,6 +83,9 @@ export function componentLaunch(program: ControlPlaneProgram, layout: ControlPla
           '--allow-privileged=true',
           // The "kubernetes" Service would get a loopback address as its endpoint, which validation refuses.
           '--endpoint-reconciler-type=none',
+          ...(layout.isAudited
+            ? [`--audit-policy-file=${file('auditPolicy')}`, `--audit-log-path=${file('auditLog')}`]
+            : []),
         ],
         readinessUrl: `https://127.0.0.1:${ports.apiServer}/readyz`,
       };

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type AuditEvent, type AuditPolicy, readAuditLog, writeAuditPolicy } from './audit-log.ts';
 import { type ClusterClient, createClusterClient } from './cluster-client.ts';
 import {
   CONTROL_PLANE_FILES,
@@ -33,6 +34,8 @@ export interface ControlPlane extends ClusterClient, ClusterCredentials {
   readonly pids: readonly number[];
   /** Throws for a component that this control plane was started without. */
   component(name: ControlPlaneProgram): ControlPlaneComponent;
+  /** What the API server has logged so far; empty without an audit policy. */
+  auditLog(): Promise<readonly AuditEvent[]>;
   /** Ends every process and removes all data. A second call waits for the first. */
   stop(): Promise<void>;
 }
@@ -45,6 +48,8 @@ export interface ControlPlaneOptions {
    * controller starts about 5 Jobs per second, or the raised 500 and 1000 of a tuned cluster, which is the default here.
    */
   readonly controllerManagerLimits?: 'raised' | 'stock';
+  /** Audit policy (audit.k8s.io/v1) by which the API server keeps a log of requests; by default it keeps none. */
+  readonly auditPolicy?: AuditPolicy;
   /** Where KUBEBUILDER_ASSETS, XDG_CACHE_HOME and Go's settings are looked up; this process' own by default. */
   readonly environment?: NodeJS.ProcessEnv;
   /** Told what is being built, should the programs have to be built first; standard error by default. */
@@ -71,7 +76,9 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     ports: await choosePorts(),
     controllerManagerLimits:
       options.controllerManagerLimits === 'stock' ? { qps: 20, burst: 30 } : { qps: 500, burst: 1000 },
+    isAudited: options.auditPolicy !== undefined,
   };
+  if (options.auditPolicy !== undefined) await writeAuditPolicy(directory, options.auditPolicy);
   const leftOut: readonly ControlPlaneProgram[] = options.without ?? [];
   const selected = CONTROL_PLANE_PROGRAMS.filter((name) => !leftOut.includes(name));
   const components = selected.map((name) =>
@@ -131,6 +138,7 @@ async function startComponents(
       if (component === undefined) throw new Error(`this control plane was started without ${name}`);
       return component;
     },
+    auditLog: () => readAuditLog(directory),
     stop() {
       stopping ??= client.close().then(() => stopComponents(components, directory));
       return stopping;

@@ -87,7 +87,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   verbs: [get, list, watch, create, delete, deletecollection]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  {{- /* get: the pod whose token comes with a pushed result. */}}
+  verbs: [{{ if .Values.resultIngest.enabled }}get, {{ end }}list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

@@ -1,0 +1,52 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CONTROL_PLANE_FILES } from './component-launch.ts';
+
+/** Which requests the API server logs, and how much of them: the first rule that fits. */
+export interface AuditPolicy {
+  readonly rules: readonly {
+    readonly level: 'None' | 'Metadata' | 'Request';
+    readonly userGroups?: readonly string[];
+    readonly verbs?: readonly string[];
+    readonly resources?: readonly { readonly group: string; readonly resources: readonly string[] }[];
+  }[];
+}
+
+/** One stage of a request, as far as tests read it (audit.k8s.io/v1). */
+export interface AuditEvent {
+  readonly stage: 'ResponseStarted' | 'ResponseComplete' | 'Panic';
+  /** As RBAC has it: a watch is no list, and a deletion of many is a deletecollection. */
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly user: { readonly username: string };
+  /** Undefined for a URL that is no resource, such as /version. */
+  readonly objectRef?: {
+    readonly apiGroup?: string;
+    readonly resource: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  readonly responseStatus?: { readonly code: number; readonly message?: string };
+  /** From the level Request on. */
+  readonly requestObject?: unknown;
+}
+
+export const writeAuditPolicy = (directory: string, { rules }: AuditPolicy): Promise<void> =>
+  writeFile(
+    join(directory, CONTROL_PLANE_FILES.auditPolicy),
+    JSON.stringify({
+      apiVersion: 'audit.k8s.io/v1',
+      kind: 'Policy',
+      // Nothing is known of a request yet when it arrives.
+      omitStages: ['RequestReceived'],
+      rules,
+    }),
+  );
+
+/** Everything logged so far. The last line may be half written. */
+export async function readAuditLog(directory: string): Promise<readonly AuditEvent[]> {
+  const text = await readFile(join(directory, CONTROL_PLANE_FILES.auditLog), 'utf8').catch(() => '');
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
+}
