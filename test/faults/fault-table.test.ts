@@ -1,4 +1,4 @@
-/** The tables of faults and of guarantees name tests that are there. */
+/** The tables of faults, of guarantees and of the threat model name tests that are there. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -44,7 +44,7 @@ it('each fault that applies has a test that bears its number', async () => {
   expect(without.map(({ fault }) => fault)).toEqual([]);
 });
 
-it.each(['docs/reference/faults.md', 'docs/reference/guarantees.md'])(
+it.each(['docs/reference/faults.md', 'docs/reference/guarantees.md', 'docs/threat-model.md'])(
   'each test that %s names exists',
   async (table) => {
     const named = testsNamedIn(await fromRepository(table));
@@ -65,4 +65,12 @@ it('each guarantee is shown by a test', async () => {
     .filter((line) => line.startsWith('| ') && !line.startsWith('| promise '));
   expect(promises.length).toBeGreaterThan(15);
   expect(promises.filter((line) => testsNamedIn(line).length === 0)).toEqual([]);
+});
+
+it('each claim of the threat model is shown by a test', async () => {
+  const claims = (await fromRepository('docs/threat-model.md'))
+    .split('\n')
+    .filter((line) => line.startsWith('| **'));
+  expect(claims.length).toBeGreaterThan(10);
+  expect(claims.filter((line) => testsNamedIn(line).length === 0)).toEqual([]);
 });
