@@ -13,6 +13,7 @@ import { parseAllDocuments } from 'yaml';
 import { ApiRequestError } from '../tools/cluster-client.ts';
 import { type ControlPlane, startControlPlane } from '../tools/control-plane.ts';
 import { CHART, collectionOf, type Helm, type KubernetesObject, openHelm } from './helm-chart.ts';
+import { createRestrictedNamespace } from './restricted-namespace.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const DATABASE = ['--set', 'database.existingSecret.name=batchtest-database'];
@@ -61,6 +62,13 @@ const failureOf = (running: Promise<unknown>): Promise<string> =>
     (error: { readonly stderr?: string }) => error.stderr ?? String(error),
   );
 
+interface Workload extends KubernetesObject {
+  readonly spec: { readonly template: { readonly spec: { readonly serviceAccountName?: string } } };
+}
+
+const isWorkload = (object: KubernetesObject): object is Workload =>
+  ['Deployment', 'StatefulSet'].includes(object.kind);
+
 const nameOf = ({ kind, metadata }: KubernetesObject): string => `${kind} ${metadata.name}`;
 
 describe.each(Object.entries(PROFILES))('with the values of %s, the chart', (profile, values) => {
@@ -68,8 +76,8 @@ describe.each(Object.entries(PROFILES))('with the values of %s, the chart', (pro
     expect(await helm('lint', '--strict', CHART, ...values)).toContain('0 chart(s) failed');
   });
 
-  it('renders what the API server takes', async () => {
-    const namespace = await cluster.createNamespace('rendered');
+  it('renders what the API server takes, with pods for a restricted namespace', async () => {
+    const namespace = await createRestrictedNamespace(cluster, 'rendered');
     const objects = await rendered(...values);
     expect(objects.map(({ kind }) => kind)).toContain('Deployment');
     // Their CRDs are the Prometheus operator's, and not here; what is in them is looked at below.
@@ -87,6 +95,16 @@ describe.each(Object.entries(PROFILES))('with the values of %s, the chart', (pro
         here,
       );
       expect(nameOf(answer), profile).toBe(nameOf(object));
+    }
+    // Of a Deployment, Pod Security only warns.
+    for (const { metadata, spec } of own.filter(isWorkload)) {
+      const { serviceAccountName: _, ...pod } = spec.template.spec;
+      const answer = await cluster.request<KubernetesObject>(
+        'POST',
+        `/api/v1/namespaces/${namespace}/pods?dryRun=All`,
+        { metadata: { name: metadata.name }, spec: pod },
+      );
+      expect(answer.metadata.name, profile).toBe(metadata.name);
     }
   });
 });
