@@ -21,7 +21,7 @@ const INTRODUCTION = `# TypeScript API
 Everything that \`batchtest\` exports. How it is used, and what the presets set: [typescript.md](typescript.md).
 `;
 
-/** Types that are derived from the schema, whose fields the CRD describes. */
+/** Types that are derived from the schema, whose fields the reference of the resource describes. */
 const FROM_SCHEMA = /\bz\.(input|output)</;
 
 /**
@@ -148,7 +148,7 @@ const textOf = (comment: string | ts.NodeArray<ts.JSDocComment> | undefined): st
 function markdownOf({ name, description, declaration }: DocumentedExport): string {
   const code =
     declaration === ''
-      ? 'Its fields are described in [the CRD](../../crds/batchtest.dev_batchtests.yaml).'
+      ? 'Its fields are described in [batchtest.md](batchtest.md).'
       : `\`\`\`ts\n${declaration}\n\`\`\``;
   return [`### ${name}\n`, ...(description === '' ? [] : [`${description}\n`]), `${code}\n`].join('\n');
 }

@@ -13,6 +13,7 @@ import { apiReference } from './api-reference.ts';
 import { operatorDashboard } from './dashboards/operator-dashboard.ts';
 import { resultsDashboard } from './dashboards/results-dashboard.ts';
 import { metricsReference } from './metrics-reference.ts';
+import { resourceReference } from './resource-reference.ts';
 
 interface GeneratedFile {
   /** Relative to the repository's root. */
@@ -39,6 +40,7 @@ const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: `crds/${GROUP}_${PLURAL}.yaml`, content: () => yaml(batchTestCrd()) },
   { path: `charts/batchtest/files/${GROUP}_${PLURAL}.yaml`, content: () => yaml(crdOfChart()) },
   { path: 'docs/reference/api.md', content: () => apiReference(root) },
+  { path: 'docs/reference/batchtest.md', content: resourceReference },
   { path: 'docs/reference/metrics.md', content: metricsReference },
   { path: 'dashboards/batchtest-operator.json', content: () => asJson(operatorDashboard()) },
   { path: 'dashboards/batchtest-results.json', content: () => asJson(resultsDashboard()) },

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 const VERBS: Readonly<Record<string, string>> = {
   help: 'this list',
-  generate: 'write everything that is generated from the source: crds/, docs/reference/api.md',
+  generate: 'write everything that is generated from the source: the CRD, dashboards, references',
   verify: 'fail when something generated is not what the source would give now',
   build: 'compile src/ to dist/',
   lint: 'style, types, layers, unused code',

@@ -1,5 +1,6 @@
 import type { LabelValues, MetricDescription } from '../src/telemetry/metric-families.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
+import { escaped } from './markdown-table.ts';
 
 interface Section {
   readonly title: string;
@@ -88,5 +89,3 @@ function buckets(descriptions: readonly MetricDescription[]): string {
   const lines = [...byBounds].map(([bounds, names]) => `- ${names.join(', ')}: ${bounds}`);
   return `## Upper bounds of the histograms, in seconds\n\n${lines.join('\n')}\n`;
 }
-
-const escaped = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');

@@ -45,6 +45,15 @@ describe('the CRD', () => {
     ).toEqual([]);
   });
 
+  it('describes every field of its own', () => {
+    // The API server describes these three itself, and Kubernetes documents the pod template.
+    const isElsewhere = (path: string) =>
+      /^BatchTest\.(apiVersion|kind|metadata|spec\.template\..*)$/.test(path) || /(\[\]|\.\*)$/.test(path);
+    expect(
+      pathsWhere((schema) => (schema.description ?? '') === '').filter((path) => !isElsewhere(path)),
+    ).toEqual([]);
+  });
+
   it('lets every object have either fields or free names', () => {
     expect(
       pathsWhere((schema) => schema.properties !== undefined && schema.additionalProperties !== undefined),

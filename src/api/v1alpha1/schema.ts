@@ -444,13 +444,16 @@ const failureRuleSchema = z
       ),
     onExitCodes: z
       .strictObject({
-        operator: z.enum(['In', 'NotIn']),
+        operator: z
+          .enum(['In', 'NotIn'])
+          .describe('Whether the rule is for the exit codes of values, or for all others.'),
         values: z
           .array(z.int().min(0).max(255))
           .min(1)
           .max(Limits.exitCodes)
           .superRefine((values, context) => refuseRepetition(values, (index) => [index], context))
-          .meta({ 'x-kubernetes-list-type': 'set' }),
+          .meta({ 'x-kubernetes-list-type': 'set' })
+          .describe('The exit codes.'),
       })
       .superRefine(({ operator, values }, context) => {
         if (operator === 'In' && values.includes(0))

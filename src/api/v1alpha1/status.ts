@@ -7,19 +7,25 @@ export const STATUS_TIES_LIMIT = 10;
 
 /** A condition as of meta/v1. `observedGeneration` says which spec it speaks of. */
 const conditionSchema = z.strictObject({
-  type: z.string().max(316),
-  status: z.enum(['True', 'False', 'Unknown']),
-  reason: z.string().min(1).max(1_024),
-  message: z.string().max(32_768),
-  lastTransitionTime: z.string().meta({ format: 'date-time' }),
-  observedGeneration: count.optional(),
+  type: z
+    .string()
+    .max(316)
+    .describe('Progressing, Complete, Failed, Suspended, Cancelled or ResultStoreAvailable.'),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so.'),
+  reason: z.string().min(1).max(1_024).describe('Why, as one word for programs.'),
+  message: z.string().max(32_768).describe('Why, for people.'),
+  lastTransitionTime: z
+    .string()
+    .meta({ format: 'date-time' })
+    .describe('When the status of the condition changed last.'),
+  observedGeneration: count.optional().describe('The metadata.generation that the condition speaks of.'),
 });
 
 /**
  * The status of a BatchTest. Its size does not depend on the number of variants: everything per variant is in Postgres.
  */
 export const batchTestStatusSchema = z.strictObject({
-  observedGeneration: count.optional(),
+  observedGeneration: count.optional().describe('The metadata.generation that the status speaks of.'),
   runUid: z.string().optional().describe('Key of the run in the result store: the UID of the object.'),
   startTime: z
     .string()
@@ -28,15 +34,15 @@ export const batchTestStatusSchema = z.strictObject({
     .describe(
       'Since when the run may run: spec.activeDeadlineSeconds counts from here. Absent while it is suspended.',
     ),
-  completionTime: z.string().meta({ format: 'date-time' }).optional(),
+  completionTime: z.string().meta({ format: 'date-time' }).optional().describe('When the run ended.'),
   trials: z
     .strictObject({
-      total: count,
+      total: count.describe('Trials of the whole run: variants times repetitions.'),
       pending: count.describe('Trials that have not started, or wait for another attempt.'),
       running: count.describe('Trials that have a live attempt, started or not.'),
-      succeeded: count,
-      failed: count,
-      cancelled: count,
+      succeeded: count.describe('Trials that succeeded.'),
+      failed: count.describe('Trials that failed and are not tried again.'),
+      cancelled: count.describe('Trials that were not run to their end because the run was ended.'),
       skipped: count
         .optional()
         .describe(
@@ -48,20 +54,22 @@ export const batchTestStatusSchema = z.strictObject({
           'Of the succeeded ones those whose result was taken over from an earlier run (spec.reusePolicy).',
         ),
     })
-    .optional(),
+    .optional()
+    .describe('Counts of trials.'),
   variants: z
     .strictObject({
-      total: count,
+      total: count.describe('Variants of the run.'),
       succeeded: count.describe('Variants all of whose trials succeeded.'),
       failed: count.describe('Variants that have a failed trial.'),
       stoppedEarly: count
         .optional()
         .describe('Variants that were stopped early (spec.comparison.earlyStopping).'),
     })
-    .optional(),
+    .optional()
+    .describe('Counts of variants.'),
   best: z
     .strictObject({
-      name: z.string(),
+      name: z.string().describe('Name of the variant.'),
       score: z
         .string()
         .describe('Between 0 (worst on every metric) and 1 (best on every metric), as a decimal.'),
@@ -103,7 +111,8 @@ export const batchTestStatusSchema = z.strictObject({
     .array(conditionSchema)
     .max(16)
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
-    .optional(),
+    .optional()
+    .describe('What holds of the run, for kubectl wait among others.'),
 });
 
 export type BatchTestStatus = z.output<typeof batchTestStatusSchema>;
