@@ -10,6 +10,7 @@ import { stringify } from 'yaml';
 import { GROUP, PLURAL } from '../src/api/v1alpha1/constants.ts';
 import { batchTestCrd } from '../src/api/v1alpha1/crd.ts';
 import { apiReference } from './api-reference.ts';
+import { chartValuesReference } from './chart-values.ts';
 import { operatorDashboard } from './dashboards/operator-dashboard.ts';
 import { resultsDashboard } from './dashboards/results-dashboard.ts';
 import { metricsReference } from './metrics-reference.ts';
@@ -41,6 +42,7 @@ const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: `charts/batchtest/files/${GROUP}_${PLURAL}.yaml`, content: () => yaml(crdOfChart()) },
   { path: 'docs/reference/api.md', content: () => apiReference(root) },
   { path: 'docs/reference/batchtest.md', content: resourceReference },
+  { path: 'docs/reference/chart-values.md', content: () => chartValuesReference(root) },
   { path: 'docs/reference/metrics.md', content: metricsReference },
   { path: 'dashboards/batchtest-operator.json', content: () => asJson(operatorDashboard()) },
   { path: 'dashboards/batchtest-results.json', content: () => asJson(resultsDashboard()) },
