@@ -13,7 +13,7 @@ export default defineConfig({
       : ['default'],
     projects: [
       {
-        // Needs nothing but Node: pure code, real processes, the embedded Postgres.
+        // Needs no cluster: pure code, real processes, the embedded Postgres.
         test: {
           name: 'unit',
           include: [

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { resolveKubectl } from '../tools/kubectl-binary.ts';
 import { type RunningCommand, runCommand, startCommand } from '../unit/cli/command-line.ts';
 import { untilRunning, untilSaidToRun } from './operator-steps.ts';
 import {
@@ -278,12 +279,14 @@ describe('the same program as a plugin of kubectl', () => {
     expect(call('wait', 'cache', ...where(world))).toMatchObject({ status: 1, stderr: '' });
   });
 
-  it.skipIf(spawnSync('kubectl', ['version', '--client']).status !== 0)('is found by kubectl', async () => {
+  it('is found by kubectl', { timeout: 900_000 }, async () => {
+    const report = (line: string) => process.stderr.write(`${line}\n`);
+    const kubectl = await resolveKubectl({ environment: process.env, report });
     const world = await site.aWorld('kubectl');
     await world.startOperator();
     await world.create(aBatchTest({ parallelism: 1, pod: { runMs: 50, exitCode: 3 } }));
     const environment = { ...process.env, PATH: `${pluginFolder(world)}:${process.env.PATH}` };
-    const call = spawnSync('kubectl', ['batchtest', 'wait', 'cache', ...where(world)], {
+    const call = spawnSync(kubectl, ['batchtest', 'wait', 'cache', ...where(world)], {
       encoding: 'utf8',
       env: environment,
     });

@@ -1,0 +1,20 @@
+import { join } from 'node:path';
+import { type BuildOptions, buildGoPrograms, goProgramsFolder } from './go-programs.ts';
+
+/** Programs of which each has a module of its own, named like it, and the package that it is built from. */
+const PACKAGES = {
+  actionlint: 'github.com/rhysd/actionlint/cmd/actionlint',
+  helm: 'helm.sh/helm/v3/cmd/helm',
+  kubectl: '.',
+} as const;
+
+/** Finds the program in this user's cache, else builds it from the version pinned in test/tools/NAME/go.mod. Gives its path. */
+export async function resolveGoTool(name: keyof typeof PACKAGES, options: BuildOptions): Promise<string> {
+  const folder = await goProgramsFolder(name, [name], options.environment);
+  await buildGoPrograms(
+    [{ name, moduleFolder: name, goPackage: PACKAGES[name], instead: '' }],
+    folder,
+    options,
+  );
+  return join(folder, name);
+}

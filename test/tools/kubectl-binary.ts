@@ -1,0 +1,20 @@
+import { execFile } from 'node:child_process';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { type BuildOptions, isExecutable } from './go-programs.ts';
+import { resolveGoTool } from './go-tools.ts';
+
+/** The kubectl of this machine, as any will do; where there is none, one is built, which takes minutes once. Gives its path. */
+export async function resolveKubectl(options: BuildOptions): Promise<string> {
+  for (const folder of (options.environment.PATH ?? '').split(delimiter)) {
+    const path = join(folder, 'kubectl');
+    if (folder !== '' && (await isExecutable(path)) && (await works(path))) return path;
+  }
+  return resolveGoTool('kubectl', options);
+}
+
+const works = (path: string): Promise<boolean> =>
+  promisify(execFile)(path, ['version', '--client']).then(
+    () => true,
+    () => false,
+  );
