@@ -28,7 +28,7 @@ it('runs the TypeScript example of the README as it is written', async () => {
       file,
       example.replace("from 'batchtest'", `from ${JSON.stringify(join(repository, 'src/index.ts'))}`),
     );
-    // The data directory of the user who runs the tests is left alone.
+    // The embedded server of the user who runs the tests is left alone.
     const { host, port, user, database } = await server.createDatabase();
     const query = new URLSearchParams({ host, port: String(port), user });
     const output = execFileSync(process.execPath, ['--import', 'tsx', file], {

@@ -42,8 +42,8 @@ describe.each(workflows)('%s', (name) => {
   });
 });
 
-it('are for checks, the quickstart on kind, and releases', () => {
-  expect([...workflows].sort()).toEqual(['check.yml', 'kind.yml', 'release.yml']);
+it('are for checks, what is installed, the quickstart on kind, and releases', () => {
+  expect([...workflows].sort()).toEqual(['check.yml', 'dependencies.yml', 'kind.yml', 'release.yml']);
 });
 
 it('checks on every version of Node that is supported', () => {
