@@ -31,6 +31,7 @@ export {
   type PruneSelection,
   ResultStoreUnavailableError,
   type RunSummary,
+  SchemaTooNewError,
   type StoredArtifactProblem,
   type StoredAttempt,
   type StoredRun,

@@ -3,7 +3,7 @@ import { InvalidBatchTestError } from '../core/errors.ts';
 import { IngestError } from '../ingest/ingest-error.ts';
 import { InvalidDeliveryConfigError } from '../outbox/delivery-config.ts';
 import { EmbeddedPostgresError } from '../results/postgres/embedded/embedded-postgres-error.ts';
-import { ResultStoreUnavailableError } from '../results/result-store.ts';
+import { ResultStoreUnavailableError, SchemaTooNewError } from '../results/result-store.ts';
 import {
   ClusterUnavailableError,
   NameInUseError,
@@ -42,8 +42,12 @@ export function explainFailure(error: unknown): ExplainedFailure {
   )
     return { exitCode: ExitCode.invalidInput, text: error.message };
   if (error instanceof ResultStoreUnavailableError)
-    return { exitCode: ExitCode.infrastructure, text: `result store: ${error.message} (${error.reason})` };
-  if (error instanceof EmbeddedPostgresError || error instanceof MetricsServerError)
+    return { exitCode: ExitCode.infrastructure, text: unavailabilityText(error) };
+  if (
+    error instanceof EmbeddedPostgresError ||
+    error instanceof MetricsServerError ||
+    error instanceof SchemaTooNewError
+  )
     return { exitCode: ExitCode.infrastructure, text: error.message };
   if (error instanceof ClusterUnavailableError)
     return { exitCode: ExitCode.infrastructure, text: `cluster: ${error.message}` };
@@ -53,3 +57,6 @@ export function explainFailure(error: unknown): ExplainedFailure {
     text: `unexpected error; please report it with what follows\n${detail}`,
   };
 }
+
+const unavailabilityText = ({ message, reason, server }: ResultStoreUnavailableError): string =>
+  `result store: ${message} (${reason}${server === undefined ? '' : `; server ${server}`})`;

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { listCommand } from './commands/list.ts';
+import { migrateCommand } from './commands/migrate.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { outboxCommand } from './commands/outbox.ts';
 import { parityCommand } from './commands/parity.ts';
@@ -48,6 +49,7 @@ for (const commandOf of [
   listCommand,
   pruneCommand,
   outboxCommand,
+  migrateCommand,
   operatorCommand,
 ]) {
   const command = commandOf(context).copyInheritedSettings(program);

@@ -84,7 +84,8 @@ export class LateResultStore
         if (!(error instanceof ResultStoreUnavailableError)) throw error;
         this.#problem = error;
         this.#endFirstTry();
-        this.#logger.warn({ reason: error.reason, message: error.message }, 'waiting for the result store');
+        const { reason, message, server } = error;
+        this.#logger.warn({ reason, message, server }, 'waiting for the result store');
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
     }

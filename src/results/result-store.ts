@@ -259,9 +259,24 @@ export interface ResultStore {
 export class ResultStoreUnavailableError extends Error {
   override readonly name = 'ResultStoreUnavailableError';
   readonly reason: string;
+  /** Host and port, for who runs the store: in a log and on a command line, in no status. Undefined once it was open. */
+  readonly server: string | undefined;
 
-  constructor(reason: string, message: string, options?: { cause?: unknown }) {
+  constructor(reason: string, message: string, options?: { cause?: unknown; server?: string | undefined }) {
     super(message, options);
     this.reason = reason;
+    this.server = options?.server;
+  }
+}
+
+/** The schema is that of a later version, of whose rules this one knows nothing. */
+export class SchemaTooNewError extends Error {
+  override readonly name = 'SchemaTooNewError';
+
+  /** @param unknown the migrations that this version does not know */
+  constructor(unknown: readonly string[]) {
+    super(
+      `the schema of the database is newer than this version of batchtest, which does not know ${unknown.join(', ')}: use the version that migrated it, or the backup from before`,
+    );
   }
 }

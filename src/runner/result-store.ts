@@ -1,9 +1,15 @@
 import { connectionFromFile } from '../results/postgres/connection-file.ts';
+import type { PostgresConnection } from '../results/postgres/connection-pool.ts';
 import { openEmbeddedPostgres } from '../results/postgres/embedded/open-embedded-postgres.ts';
 import { openPostgresResultStore } from '../results/postgres/open-postgres-result-store.ts';
 import type { StoreObserver } from '../results/postgres/store-observer.ts';
 import type { ResultStore } from '../results/result-store.ts';
 import type { ResultStoreConfig } from './runner-config.ts';
+
+/** How a configured database is reached. */
+export const databaseConnection = async (
+  config: Exclude<ResultStoreConfig, { kind: 'embedded' }>,
+): Promise<PostgresConnection> => (config.kind === 'database' ? config.url : connectionFromFile(config.path));
 
 /** Opens the configured result store; closing it lets go of the embedded server as well. */
 export async function openResultStore(
@@ -11,9 +17,8 @@ export async function openResultStore(
   observer?: StoreObserver,
 ): Promise<ResultStore> {
   const observed = observer === undefined ? {} : { observer };
-  if (config.kind === 'database') return openPostgresResultStore({ connection: config.url, ...observed });
-  if (config.kind === 'databaseFile')
-    return openPostgresResultStore({ connection: await connectionFromFile(config.path), ...observed });
+  if (config.kind !== 'embedded')
+    return openPostgresResultStore({ connection: await databaseConnection(config), ...observed });
   const server = await openEmbeddedPostgres({ dataDir: config.dataDirectory });
   try {
     return await openPostgresResultStore({

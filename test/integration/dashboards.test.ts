@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
+import { migrateDatabase } from '../../src/results/postgres/migrate-database.ts';
 import { type PrometheusServer, startPrometheus } from '../tools/prometheus-server.ts';
 import { withPlay } from './kubernetes-world.ts';
 import {
@@ -151,14 +152,11 @@ it('have data in every panel after runs that went well, failed, waited and were 
   await checkResults(world, { run: uid, workflow, metric: 'x' });
 }, 180_000);
 
-/** A user with no other rights than those that docs/reference/dashboards.md tells to give. */
+/** A user with the rights that `batchtest migrate --grant-read` gives, and no others. */
 async function aReader({ connection }: OperatorWorld): Promise<Connection> {
-  const page = readFileSync(file('docs/reference/dashboards.md'), 'utf8');
-  const [, grants = ''] = /```sql\n([\s\S]*?)```/.exec(page) ?? [];
-  await query(connection, grants.replace('OWNER', connection.user));
-  const role = { ...connection, options: '-c role=grafana' };
-  await expect(query(role, 'delete from batchtest.runs')).rejects.toThrow('permission denied');
-  return role;
+  await query(connection, 'create role grafana login');
+  await migrateDatabase(connection, { write: [], read: ['grafana'] });
+  return { ...connection, user: 'grafana' };
 }
 
 async function checkResults(

@@ -9,7 +9,13 @@ import { ApiRequestError, type ClusterClient } from '../tools/cluster-client.ts'
 import { connectControlPlane, type ProvidedControlPlane } from '../tools/vitest-control-plane.ts';
 import { installCrd } from './installed-crd.ts';
 import { type PlayedPod, withPlay } from './kubernetes-world.ts';
-import { type Connection, type PostgresServer, query, startPostgresServer } from './postgres-server.ts';
+import {
+  type Connection,
+  databaseUrlOf,
+  type PostgresServer,
+  query,
+  startPostgresServer,
+} from './postgres-server.ts';
 import { createRestrictedNamespace } from './restricted-namespace.ts';
 import { type OperatorLaunch, type RunningOperator, startOperator } from './running-operator.ts';
 import {
@@ -352,7 +358,3 @@ export async function grant(
     subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
   });
 }
-
-/** A database URL for a server behind a Unix socket. */
-const databaseUrlOf = ({ host, port, user, database }: Connection): string =>
-  `postgres://${user}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`;

@@ -58,6 +58,10 @@ export async function query<Row extends pg.QueryResultRow>(
   }
 }
 
+/** A database URL for a server behind a Unix socket. */
+export const databaseUrlOf = ({ host, port, user, database }: Connection): string =>
+  `postgres://${user}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`;
+
 const STOP_DEADLINE_MS = 20_000;
 
 /** Closing lets go of the server, which then stops in the background; its socket goes last. */

@@ -30,6 +30,8 @@ export interface SupervisedCommand {
   readonly args: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   readonly workingDirectory: string;
+  /** Who runs it, when that is not who starts it; root may choose. */
+  readonly account?: { readonly uid: number; readonly gid: number } | undefined;
   /** Standard output and standard error are appended here. */
   readonly logFile: string;
   /** How long the process may take to end after SIGTERM. */
@@ -71,6 +73,7 @@ export async function startSupervised(command: SupervisedCommand): Promise<Super
       ...command.args,
     ],
     {
+      ...command.account,
       cwd: command.workingDirectory,
       env: command.environment,
       stdio: ['pipe', 'pipe', 'ignore'],

@@ -26,6 +26,7 @@ const SETTINGS = {
   applicationName: 'rotation',
   connectTimeoutMs: 10_000,
   statementTimeoutMs: 10_000,
+  lockTimeoutMs: 10_000,
 };
 
 it('uses the new password of a rotated one for new connections, without a new pool', async () => {

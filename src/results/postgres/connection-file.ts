@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { parseIntoClientConfig } from 'pg-connection-string';
+import type pg from 'pg';
 import { ResultStoreUnavailableError } from '../result-store.ts';
-import { type PostgresConnection, withLibpqMeaning } from './connection-pool.ts';
+import type { PostgresConnection } from './connection-pool.ts';
+import { connectionOfUrl } from './connection-url.ts';
 
 /**
  * The connection of a file that holds a URL, as a mounted Secret does. The password is read anew for each connection that is made, so that it may be
- * rotated while the process runs; host, user and database are those of now.
+ * rotated while the process runs; host, user, database and certificates are those of now.
  * @throws ResultStoreUnavailableError when there is no such file, or no URL in it; its content is in no message
  */
 export async function connectionFromFile(path: string): Promise<PostgresConnection> {
@@ -23,22 +24,16 @@ export async function connectionFromFile(path: string): Promise<PostgresConnecti
   };
 }
 
-async function configOf(path: string) {
+async function configOf(path: string): Promise<pg.PoolConfig> {
   let text: string;
   try {
     text = (await readFile(path, 'utf8')).trim();
   } catch (cause) {
-    throw unusable(`the file of the database's URL cannot be read: ${path}`, cause);
+    throw new ResultStoreUnavailableError(
+      'InvalidConfiguration',
+      `the file of the database's URL cannot be read: ${path}`,
+      { cause },
+    );
   }
-  // The parser takes anything for a path, and its errors repeat what it was given.
-  if (!/^postgres(ql)?:\/\//.test(text))
-    throw unusable(`${path} does not hold a URL such as postgres://USER:PASSWORD@HOST/DATABASE`);
-  try {
-    return parseIntoClientConfig(withLibpqMeaning(text));
-  } catch {
-    throw unusable(`${path} does not hold a URL such as postgres://USER:PASSWORD@HOST/DATABASE`);
-  }
+  return connectionOfUrl(text, path);
 }
-
-const unusable = (message: string, cause?: unknown): ResultStoreUnavailableError =>
-  new ResultStoreUnavailableError('InvalidConfiguration', message, { cause });

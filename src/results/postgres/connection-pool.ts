@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { connectionOfUrl } from './connection-url.ts';
 
 /** A connection URL, whose `sslmode` has the meaning that libpq gives it, or what `pg` takes instead. */
 export type PostgresConnection =
@@ -10,10 +11,14 @@ export interface PoolSettings {
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly connectTimeoutMs: number;
-  readonly statementTimeoutMs: number;
-  /** How much of that may be spent waiting for one lock; all of it when undefined. */
-  readonly lockTimeoutMs?: number;
+  /** How long one statement may take; undefined: as long as it needs. */
+  readonly statementTimeoutMs: number | undefined;
+  /** How long it may wait for one lock. */
+  readonly lockTimeoutMs: number;
 }
+
+/** A transaction that waits for so long for its own client holds locks for nobody. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
 
 /** How much longer a statement is waited for here than there: only a server that is gone without a word misses that. */
 const NETWORK_ALLOWANCE_MS = 5_000;
@@ -21,11 +26,13 @@ const NETWORK_ALLOWANCE_MS = 5_000;
 /** A pool whose sessions behave the same on every server, whatever its defaults. Nothing is connected yet. */
 export function createPool(connection: PostgresConnection, settings: PoolSettings): pg.Pool {
   const pool = new pg.Pool({
-    ...(typeof connection === 'string' ? { connectionString: withLibpqMeaning(connection) } : connection),
+    ...(typeof connection === 'string' ? connectionOfUrl(connection, 'the URL of the database') : connection),
     max: settings.poolSize,
     application_name: settings.applicationName,
     connectionTimeoutMillis: settings.connectTimeoutMs,
-    query_timeout: settings.statementTimeoutMs + NETWORK_ALLOWANCE_MS,
+    ...(settings.statementTimeoutMs === undefined
+      ? {}
+      : { query_timeout: settings.statementTimeoutMs + NETWORK_ALLOWANCE_MS }),
     keepAlive: true,
     types: { getTypeParser },
     onConnect: async (client: pg.ClientBase) => {
@@ -43,9 +50,9 @@ export function createPool(connection: PostgresConnection, settings: PoolSetting
 /** One round trip for each new connection. As statements, since poolers refuse most settings as startup parameters. */
 function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: PoolSettings): string {
   return [
-    `set statement_timeout = ${statementTimeoutMs}`,
-    `set lock_timeout = ${lockTimeoutMs ?? 0}`,
-    `set idle_in_transaction_session_timeout = ${statementTimeoutMs}`,
+    `set statement_timeout = ${statementTimeoutMs ?? 0}`,
+    `set lock_timeout = ${lockTimeoutMs}`,
+    `set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
     // The functions rely on it: see migrations/0002-writes.ts.
     `set default_transaction_isolation = 'read committed'`,
     `set datestyle = 'ISO'`,
@@ -54,15 +61,6 @@ function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: PoolSettings): s
     `select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`,
   ].join('; ');
 }
-
-/**
- * pg takes `prefer`, `require` and `verify-ca` for `verify-full` unless told to read them as every other Postgres client does; the
- * owner of a URL wrote it for those.
- */
-export const withLibpqMeaning = (url: string): string =>
-  /[?&]sslmode=(prefer|require|verify-ca)\b/.test(url) && !url.includes('uselibpqcompat=')
-    ? `${url}&uselibpqcompat=true`
-    : url;
 
 /** As pg's own, but int8 becomes a number: what is stored as one here counts trials or openings of a run. */
 const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: 'text' | 'binary') =>

@@ -1,8 +1,7 @@
 import type { ResultStore } from '../result-store.ts';
 import { createPool, type PostgresConnection } from './connection-pool.ts';
-import { migrate } from './migrations/migrate.ts';
+import { bringUpToDate, withMigrationPool } from './migrate-database.ts';
 import { PostgresResultStore } from './postgres-result-store.ts';
-import { storeError } from './store-error.ts';
 import type { StoreObserver } from './store-observer.ts';
 
 export interface PostgresResultStoreOptions {
@@ -21,36 +20,25 @@ export interface PostgresResultStoreOptions {
   readonly observer?: StoreObserver;
 }
 
-/** A migration may rewrite large tables. */
-const MIGRATION_STATEMENT_TIMEOUT_MS = 10 * 60_000;
-/** How long to wait for another process that migrates, or for a long query that holds a table. */
-const MIGRATION_LOCK_TIMEOUT_MS = 30_000;
+/** Less than a statement may take, so that it is told which of both it was. */
+const LOCK_TIMEOUT_MS = 10_000;
 
 /**
- * Opens the result store in a Postgres database (version 14 or later), whose schema `batchtest` it creates or brings up to date. The
- * user needs CREATE on the database for the first time, and owns that schema afterwards.
+ * Opens the result store in a Postgres database (version 14 or later), whose schema `batchtest` it creates or brings up to date when the
+ * user may: who creates it needs CREATE on the database, and owns that schema afterwards. Any other user needs the rights that
+ * `batchtest migrate` gives.
  * @throws ResultStoreUnavailableError when the database cannot be reached or changed now
+ * @throws SchemaTooNewError
  */
 export async function openPostgresResultStore(options: PostgresResultStoreOptions): Promise<ResultStore> {
   const { connection } = options;
-  const settings = {
+  await withMigrationPool(connection, bringUpToDate);
+  const pool = createPool(connection, {
     poolSize: options.poolSize ?? 10,
     applicationName: options.applicationName ?? 'batchtest',
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     statementTimeoutMs: options.statementTimeoutMs ?? 30_000,
-  };
-  const migrationPool = createPool(connection, {
-    ...settings,
-    poolSize: 1,
-    statementTimeoutMs: MIGRATION_STATEMENT_TIMEOUT_MS,
-    lockTimeoutMs: MIGRATION_LOCK_TIMEOUT_MS,
+    lockTimeoutMs: LOCK_TIMEOUT_MS,
   });
-  try {
-    await migrate(migrationPool);
-  } catch (error) {
-    throw storeError(error, 'open the result store');
-  } finally {
-    await migrationPool.end();
-  }
-  return new PostgresResultStore(createPool(connection, settings), options.onClosed, options.observer);
+  return new PostgresResultStore(pool, options.onClosed, options.observer);
 }

@@ -228,6 +228,26 @@ describe('a database that cannot be written to', () => {
   });
 });
 
+it('a session has timeouts of ours, whatever the database has as its defaults', async () => {
+  for (const name of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'])
+    await admin(`alter database ${connection.database} set ${name} = '1h'`);
+  const pool = createPool(connection, {
+    poolSize: 1,
+    applicationName: 'test',
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 20_000,
+    lockTimeoutMs: 10_000,
+  });
+  const setting = async (name: string) => (await pool.query(`show ${name}`)).rows[0]?.[name];
+  try {
+    expect(await setting('statement_timeout')).toBe('20s');
+    expect(await setting('lock_timeout')).toBe('10s');
+    expect(await setting('idle_in_transaction_session_timeout')).toBe('30s');
+  } finally {
+    await pool.end();
+  }
+});
+
 describe('opening a store', () => {
   const refusals: readonly (readonly [string, (connection: Connection) => Connection | string, string])[] = [
     ['where nothing listens', (at) => ({ ...at, host: join(at.host, 'secret-host') }), 'ConnectionRefused'],
@@ -247,11 +267,7 @@ describe('opening a store', () => {
       (at) => ({ ...at, user: 'secret_crowd' }),
       'TooManyConnections',
     ],
-    [
-      'as a user who may not create the schema',
-      (at) => ({ ...at, user: 'secret_guest' }),
-      'PermissionDenied',
-    ],
+    ['as a user who may not create the schema', (at) => ({ ...at, user: 'secret_guest' }), 'SchemaMissing'],
     ['with TLS where there is none', (at) => `${urlOf(at)}&sslmode=require`, 'TlsFailed'],
   ];
 

@@ -15,7 +15,27 @@ const LOCK_TIMEOUT = because('LockTimeout', 'another process held a lock for too
 const CONTENTION = because('Contention', 'other writers kept this one from committing');
 const ACCESS_DENIED = because('AccessDenied', 'the database refuses this user or its password');
 const DATABASE_MISSING = because('DatabaseMissing', 'there is no such database');
-const TLS_FAILED = because('TlsFailed', 'no TLS connection that satisfies the sslmode of the database URL');
+const tlsFailed = (what: string): Unavailability => because('TlsFailed', what);
+const TLS_FAILED = tlsFailed('no TLS connection that satisfies the sslmode of the database URL');
+const TLS_UNTRUSTED = tlsFailed(
+  "the certificate of the database server is signed by none of the authorities that are trusted, which are those of the URL's sslrootcert, or without it those of Node",
+);
+const TLS_NOT_OFFERED = tlsFailed(
+  'the database server takes no TLS connection, which the sslmode of the URL expects',
+);
+
+/** By the code that Node gives to what it did not accept of a certificate. */
+const BY_TLS_CODE: Readonly<Record<string, Unavailability>> = {
+  ERR_TLS_CERT_ALTNAME_INVALID: tlsFailed(
+    "the certificate of the database server is not for the host of the URL, as sslmode=verify-full expects; connect by one of the certificate's names",
+  ),
+  CERT_HAS_EXPIRED: tlsFailed('the certificate of the database server has expired'),
+  DEPTH_ZERO_SELF_SIGNED_CERT: TLS_UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: TLS_UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: TLS_UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: TLS_UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: TLS_UNTRUSTED,
+};
 
 /** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html), or by class where the code is not listed. */
 const BY_SQLSTATE: Readonly<Record<string, Unavailability>> = {
@@ -66,7 +86,7 @@ const BY_CLIENT_MESSAGE: readonly (readonly [string, Unavailability])[] = [
   ['timeout expired', UNREACHABLE],
   ['timeout exceeded when trying to connect', because('PoolExhausted', 'no connection became free in time')],
   ['Query read timeout', TIMEOUT],
-  ['The server does not support SSL connections', TLS_FAILED],
+  ['The server does not support SSL connections', TLS_NOT_OFFERED],
   ['There was an error establishing an SSL connection', TLS_FAILED],
 ];
 
@@ -77,8 +97,9 @@ const TLS_ERROR = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_
  * carries the code but not the text of the original, nor the original as its cause: those name hosts and users. Every other error
  * is wrapped with what was being done.
  * @param doing what failed, such as `open run 1234`
+ * @param server that was to be reached
  */
-export function storeError(error: unknown, doing: string): Error {
+export function storeError(error: unknown, doing: string, server?: string): Error {
   if (error instanceof ResultStoreUnavailableError) return error;
   const unavailability = unavailabilityOf(error);
   if (unavailability === undefined) return new Error(`${doing}: ${messageOf(error)}`, { cause: error });
@@ -86,6 +107,7 @@ export function storeError(error: unknown, doing: string): Error {
   return new ResultStoreUnavailableError(
     unavailability.reason,
     `${doing}: ${unavailability.message}${code === undefined ? '' : ` (${code})`}`,
+    { server },
   );
 }
 
@@ -98,7 +120,7 @@ function unavailabilityOf(error: unknown): Unavailability | undefined {
   const code = codeOf(error);
   if (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && BY_SYSTEM_ERROR[code] === undefined)
     return BY_SQLSTATE[code] ?? BY_SQLSTATE[code.slice(0, 2)];
-  if (code !== undefined && TLS_ERROR.test(code)) return TLS_FAILED;
+  if (code !== undefined && TLS_ERROR.test(code)) return BY_TLS_CODE[code] ?? TLS_FAILED;
   if (code !== undefined) return BY_SYSTEM_ERROR[code];
   const message = messageOf(error);
   return BY_CLIENT_MESSAGE.find(([beginning]) => message.startsWith(beginning))?.[1];
