@@ -32,6 +32,13 @@ const PROFILES: Readonly<Record<string, readonly string[]>> = {
     '--set',
     'artifactStores={s3://bucket/prefix},notifications.urls={https://hooks.example},notifications.tokenSecret.name=hooks',
   ],
+  'roles and TLS of the database': [
+    ...DATABASE,
+    '--set',
+    'database.migration.existingSecret.name=batchtest-migration,database.migration.grantWrite={batchtest_write}',
+    '--set',
+    'database.migration.grantRead={batchtest_read,grafana},database.tls.configMap=database-authorities',
+  ],
   'some namespaces': [...DATABASE, '--set', 'watch.clusterWide=false,watch.namespaces={team-a,team-b}'],
 };
 
@@ -167,6 +174,58 @@ describe('the chart', () => {
       data: { 'batchtest-results.json': dashboard },
     });
   });
+
+  it('has a role of its own migrate before every installation and upgrade, and gives its URL to nothing else', async () => {
+    const values = PROFILES['roles and TLS of the database'] ?? [];
+    const objects = await rendered(...values);
+    const holding = objects.filter((object) => JSON.stringify(object).includes('batchtest-migration'));
+    expect(holding).toMatchObject([
+      {
+        kind: 'Job',
+        metadata: { annotations: { 'helm.sh/hook': 'pre-install,pre-upgrade' } },
+        spec: {
+          template: {
+            spec: {
+              containers: [
+                {
+                  args: [
+                    'migrate',
+                    '--grant-write=batchtest_write',
+                    '--grant-read=batchtest_read',
+                    '--grant-read=grafana',
+                  ],
+                },
+              ],
+            },
+          },
+        },
+      },
+    ]);
+    expect((await rendered(...DATABASE)).map(({ kind }) => kind)).not.toContain('Job');
+    const embedded = [...(PROFILES.development ?? []), '--set', 'database.migration.existingSecret.name=x'];
+    expect(await failureOf(rendered(...embedded))).toContain('database.migration is for a database of yours');
+    expect(await failureOf(rendered(...values, '--set', 'database.tls.secretName=x'))).toContain('not both');
+
+    const namespace = await cluster.createNamespace('migrated');
+    const release = [
+      'migrated',
+      chart,
+      '-n',
+      namespace,
+      ...values,
+      '--set',
+      'crds.install=false,rbac.create=false',
+    ];
+    const migration = async () => {
+      const { hooks } = JSON.parse(await helm('status', 'migrated', '-n', namespace, '-o', 'json'));
+      return hooks.map(({ name, last_run: run }: Record<string, { phase?: string }>) => [name, run?.phase]);
+    };
+    for (const verb of ['install', 'upgrade']) {
+      await helm(verb, ...release, '--timeout', '120s');
+      expect(await migration()).toEqual([['migrated-batchtest-migration', 'Succeeded']]);
+    }
+    await helm('uninstall', 'migrated', '-n', namespace);
+  }, 300_000);
 
   it('is installed, upgraded and uninstalled, and leaves BatchTests alone', async () => {
     const namespace = 'batchtest';

@@ -64,6 +64,47 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{- /* How the database is reached by the URL in a Secret: a dict of root, secret and key. */ -}}
+{{- define "batchtest.databaseVolumes" -}}
+- name: database
+  secret:
+    secretName: {{ .secret }}
+    items:
+    - {key: {{ .key }}, path: url}
+{{- with .root.Values.database.tls }}
+{{- if and .configMap .secretName }}
+{{- fail "set database.tls.configMap or database.tls.secretName, not both" }}
+{{- else if .configMap }}
+- name: database-tls
+  configMap: {name: {{ .configMap }}}
+{{- else if .secretName }}
+- name: database-tls
+  secret: {secretName: {{ .secretName }}}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "batchtest.databaseMounts" -}}
+- {name: database, mountPath: /var/run/batchtest/database, readOnly: true}
+{{- if or .Values.database.tls.configMap .Values.database.tls.secretName }}
+- {name: database-tls, mountPath: /var/run/batchtest/database-tls, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "batchtest.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "batchtest.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
 {{- define "batchtest.ingestUrl" -}}
 {{- $scheme := ternary "https" "http" (ne .Values.resultIngest.tls.secretName "") -}}
 {{- printf "%s://%s-ingest.%s.svc:%v" $scheme (include "batchtest.fullname" .) .Release.Namespace .Values.resultIngest.port -}}
