@@ -1,4 +1,5 @@
 import type { ControllerEvent } from '../controller/controller-event.ts';
+import type { Judgement } from '../core/outcome.ts';
 import type { EventRecorder, RunEvent } from '../engine/kubernetes/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -33,12 +34,11 @@ function announcementOf(event: ControllerEvent): RunEvent | undefined {
       const { record, run, counts } = event;
       if (record.trialAfter.phase !== 'Failed' || counts.failed !== 1) return undefined;
       const variant = run.trials[record.trial]?.variant.name;
-      const { outcome, message } = record.judgement;
       return {
         reason: 'FirstTrialFailed',
         type: 'Warning',
         action: 'RecordResult',
-        note: `${variant}: ${outcome}: ${message}`,
+        note: `${variant}: ${howItFailed(record.judgement)}`,
       };
     }
     case 'AttemptStarted':
@@ -59,5 +59,17 @@ function announcementOf(event: ControllerEvent): RunEvent | undefined {
         action: 'EndRun',
         note: event.end.message,
       };
+  }
+}
+
+/** Without the program's own words, which may hold a secret: events are sent on to places where pods are not. */
+function howItFailed({ outcome, reason, message, exitCode }: Judgement): string {
+  switch (outcome) {
+    case 'TestFailed':
+      return `${outcome}: ${reason}, exit code ${exitCode}; batchtest report tells what the program said`;
+    case 'ResultInvalid':
+      return `${outcome}: ${reason}; batchtest report tells why`;
+    default:
+      return `${outcome}: ${message}`;
   }
 }

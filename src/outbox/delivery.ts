@@ -53,10 +53,11 @@ export async function startDelivery(options: DeliveryOptions): Promise<OutboxPro
       fileTracked({
         verification: store.verification,
         stores,
-        onVerdict: (state, { name, uri: _, ...artifact }) => {
+        // Its place tells it, too; name and URI are the program's own words.
+        onVerdict: (state, { name: _name, uri: _uri, ...artifact }) => {
           listener.verified('artifact', state);
           if (state !== 'Verified')
-            logger.warn({ ...artifact, artifact: name, state }, 'an artifact is not what was reported');
+            logger.warn({ ...artifact, state }, 'an artifact is not what was reported');
         },
       }),
       runFinished({

@@ -38,7 +38,7 @@ it('artifacts are read back from the stores that the operator is given, and from
     artifacts: [
       { name: 'right', uri: 's3://artifacts/team/right.txt', sha256: sha256('right'), size: 5 },
       { name: 'wrong', uri: 's3://artifacts/team/wrong.txt', sha256: sha256('right') },
-      { name: 'gone', uri: 's3://artifacts/team/gone.txt' },
+      { name: 'canary-of-a-name', uri: 's3://artifacts/team/canary-of-a-uri' },
       { name: 'others', uri: 's3://artifacts/others/secret.txt', sha256: sha256('secret') },
       { name: 'node', uri: 'file:///etc/passwd' },
       { name: 'metadata', uri: `${s3.endpoint}/artifacts/team/right.txt`, sha256: sha256('right') },
@@ -69,7 +69,7 @@ it('artifacts are read back from the stores that the operator is given, and from
   ).toMatchObject([
     { name: 'right', state: 'Verified' },
     { name: 'wrong', state: 'Mismatch', reason: 'its SHA-256 is not the one that the result tells' },
-    { name: 'gone', state: 'Missing', reason: 'there is no such file' },
+    { name: 'canary-of-a-name', state: 'Missing', reason: 'there is no such file' },
     ...['others', 'node', 'metadata'].map((name) => ({
       name,
       state: 'Missing',
@@ -97,8 +97,14 @@ it('artifacts are read back from the stores that the operator is given, and from
 
 it('a run that was over before its artifacts could be read is told of by the next operator', async () => {
   const world = await site.aWorld('late-delivery');
-  await s3.put('artifacts', 'late/right.txt', 'right');
-  const artifacts = [{ name: 'right', uri: 's3://artifacts/late/right.txt', sha256: sha256('right') }];
+  await s3.put('artifacts', 'late/canary-of-a-late-uri', 'right');
+  const artifacts = [
+    {
+      name: 'canary-of-a-late-name',
+      uri: 's3://artifacts/late/canary-of-a-late-uri',
+      sha256: sha256('right'),
+    },
+  ];
   const message = JSON.stringify({ metrics: { x: 1 }, artifacts });
   const options = ['--artifact-store', 's3://artifacts/late'];
   // Nothing answers there.

@@ -79,7 +79,7 @@ it('tells of failed trials at once, in the object and by one event, also when it
   );
   expect(await eventsOf(world, uid, 3)).toEqual([
     'Failed: 2 of 3 variants failed (2 trials TestFailed)',
-    'FirstTrialFailed: exits: TestFailed: exit code 3: out of cheese',
+    'FirstTrialFailed: exits: TestFailed: NonZeroExitCode, exit code 3; batchtest report tells what the program said',
     'Started: 3 variants, 3 trials',
   ]);
 });

@@ -7,6 +7,7 @@ import type { BatchTestManifest } from '../../src/api/v1alpha1/schema.ts';
 import type { PodObject } from '../../src/engine/kubernetes/kubernetes-objects.ts';
 import { ApiRequestError, type ClusterClient } from '../tools/cluster-client.ts';
 import { connectControlPlane, type ProvidedControlPlane } from '../tools/vitest-control-plane.ts';
+import { CANARY, secretsIn } from './canaries.ts';
 import { installCrd } from './installed-crd.ts';
 import { type PlayedPod, withPlay } from './kubernetes-world.ts';
 import {
@@ -169,6 +170,10 @@ async function openOperatorWorld(
   });
   test.onTestFinished(async () => {
     const violations = await Promise.all(operators.map(violationsSeenBy));
+    const leaks = await Promise.all([
+      ...operators.map((operator) => operator.leaks()),
+      leaksInObjects(cluster, namespace, recorder).catch((error: unknown) => [String(error)]),
+    ]);
     await Promise.all(operators.map((operator) => operator.kill()));
     await recorder.close();
     await cluster.request('DELETE', `/api/v1/namespaces/${namespace}`).catch((error: unknown) => {
@@ -177,6 +182,7 @@ async function openOperatorWorld(
     });
     // Last, so that a failure leaves nothing behind.
     expect(violations.flat()).toEqual([]);
+    expect(leaks.flat()).toEqual([]);
   });
 
   const path = (object: string, subresource?: string) =>
@@ -278,6 +284,25 @@ async function openOperatorWorld(
   };
 }
 
+/** Secrets in any status that a BatchTest of the namespace had, and in its events. */
+async function leaksInObjects(
+  cluster: ClusterClient,
+  namespace: string,
+  recorder: WatchRecorder,
+): Promise<readonly string[]> {
+  const statuses = recorder
+    .changes()
+    .map((change) => (change.kind === 'BatchTest' ? change.object.status : undefined));
+  const { items } = await cluster.request<{ items: readonly { readonly note?: string }[] }>(
+    'GET',
+    `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
+  );
+  return [
+    ...secretsIn('a status', JSON.stringify(statuses)),
+    ...secretsIn('an event', items.map(({ note }) => note).join('\n')),
+  ];
+}
+
 /** The series of the operator's own counter of violated invariants that are not 0; nothing of an operator that is gone or does not answer. */
 async function violationsSeenBy(operator: RunningOperator): Promise<readonly string[]> {
   if (!operator.isRunning) return [];
@@ -314,14 +339,20 @@ export function aBatchTest(options: BatchTestOptions): BatchTestManifest {
       ...(trialDeadlineSeconds === undefined ? {} : { trialDeadlineSeconds }),
       variants: names.map((variant) => ({ name: variant, parameters: { CACHE: variant } })),
       objective: { metrics: [{ name: 'x', goal: 'minimize' }] },
-      template: withPlay({ spec: { containers: [{ name: 'test', image: 'test:1' }] } }, pod),
+      template: withPlay(
+        { spec: { containers: [{ name: 'test', image: 'test:1', env: [SECRET_OF_PODS] }] } },
+        pod,
+      ),
       ...spec,
     },
   };
 }
 
+const SECRET_OF_PODS = { name: 'API_KEY', value: CANARY.podEnvironment };
+
 /** What a program says that measured x. */
-export const measured = (x: number): string => JSON.stringify({ metrics: { x } });
+export const measured = (x: number): string =>
+  JSON.stringify({ metrics: { x }, outputs: { note: CANARY.outputs } });
 
 /** A pod of which the program ends well, soon. */
 export const ENDS_SOON: PlayedPod = { runMs: 200, message: measured(1) };

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inject, onTestFinished } from 'vitest';
+import { CANARY } from './canaries.ts';
 import type { OperatorWorld } from './operator-world.ts';
 import { createTcpGate, type TcpGate } from './tcp-gate.ts';
 
@@ -11,7 +12,7 @@ export async function aGateToTheStore(
   const { host, port, user, database } = world.connection;
   const gate = await createTcpGate({ path: join(host, `.s.PGSQL.${port}`) });
   onTestFinished(() => gate.shut());
-  return { gate, url: `postgres://${user}@127.0.0.1:${gate.port}/${database}` };
+  return { gate, url: `postgres://${user}:${CANARY.databasePassword}@127.0.0.1:${gate.port}/${database}` };
 }
 
 /** A way to the API server that can be shut, for the account of the operator; shut at first. */

@@ -9,6 +9,7 @@ import {
   type EmbeddedPostgres,
   openEmbeddedPostgres,
 } from '../../src/results/postgres/embedded/open-embedded-postgres.ts';
+import { CANARY } from './canaries.ts';
 
 /** What a `pg` client needs to connect. */
 export type Connection = EmbeddedPostgres['connection'];
@@ -58,9 +59,9 @@ export async function query<Row extends pg.QueryResultRow>(
   }
 }
 
-/** A database URL for a server behind a Unix socket. */
+/** A database URL for a server behind a Unix socket, which asks for no password. */
 export const databaseUrlOf = ({ host, port, user, database }: Connection): string =>
-  `postgres://${user}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`;
+  `postgres://${user}:${CANARY.databasePassword}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`;
 
 const STOP_DEADLINE_MS = 20_000;
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { logTail, startSupervised } from '../tools/supervised-process.ts';
+import { CANARY, secretsIn } from './canaries.ts';
 
 export interface OperatorLaunch {
   readonly kubeconfigPath: string;
@@ -46,6 +47,8 @@ export interface RunningOperator {
   untilLogged(what: string, condition: (line: LogLine) => boolean): Promise<LogLine>;
   log(): Promise<readonly LogLine[]>;
   logTail(): Promise<string>;
+  /** Secrets in what it wrote and, while it runs, serves. */
+  leaks(): Promise<readonly string[]>;
   /** SIGTERM; the exit code. */
   terminate(): Promise<number>;
   /** SIGKILL. Resolves when it is gone. */
@@ -80,6 +83,8 @@ export async function startOperator(launch: OperatorLaunch): Promise<RunningOper
       ...(HOME === undefined ? {} : { HOME }),
       ...(TMPDIR === undefined ? {} : { TMPDIR }),
       DATABASE_URL: launch.databaseUrl,
+      API_KEY: CANARY.operatorEnvironment,
+      AWS_SECRET_ACCESS_KEY: CANARY.s3Secret,
       POD_NAME: launch.identity ?? 'operator',
       ...launch.environment,
     },
@@ -137,6 +142,13 @@ export async function startOperator(launch: OperatorLaunch): Promise<RunningOper
     untilLogged,
     log,
     logTail: tail,
+    async leaks() {
+      const metrics = isRunning ? await health('/metrics').catch(() => undefined) : undefined;
+      return [
+        ...secretsIn(launch.logFile, await readFile(launch.logFile, 'utf8').catch(() => '')),
+        ...secretsIn('/metrics', metrics?.text ?? ''),
+      ];
+    },
     async terminate() {
       process.kill(supervised.pid, 'SIGTERM');
       const exitCode = await Promise.race([supervised.exited, sleep(DEADLINE_MS, undefined, { ref: false })]);

@@ -42,7 +42,8 @@ export function fileTracked({ verification, stores, onVerdict }: FileTrackedCont
       return DELIVERED;
     }
     await verification.noteArtifacts([{ ...reference, state: 'Pending', reason }]);
-    const error = `artifact ${JSON.stringify(artifact.name)}: ${reason}`;
+    // It is logged, and the name is the program's own word.
+    const error = `artifact at position ${reference.position}: ${reason}`;
     return { kind: verdict.mayComeRight ? 'Failed' : 'Refused', error };
   };
   return {

@@ -19,7 +19,7 @@ export interface S3Server {
 }
 
 const START_DEADLINE_MS = 60_000;
-const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'not-a-secret' };
+const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'canary-of-the-secret-of-the-s3-server' };
 const REGION = 'us-east-1';
 
 /** Starts Moto's server (https://docs.getmoto.org), from a virtual environment that is made once. Its objects are in memory. */

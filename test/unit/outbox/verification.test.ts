@@ -139,7 +139,7 @@ describe('FileTracked', () => {
     expect(await artifactRows(uid)).toEqual([{ name: 'right', state: 'Pending', reason }]);
     expect((await store.loadRun(uid))?.verification.problems).toMatchObject([{ state: 'Pending', reason }]);
     expect(await store.outbox.list({ deadOnly: false, limit: 10 })).toMatchObject([
-      { kind: 'FileTracked', state: 'Pending', lastError: `artifact "right": ${reason}` },
+      { kind: 'FileTracked', state: 'Pending', lastError: `artifact at position 0: ${reason}` },
     ]);
     await query(connection, `update batchtest.outbox set due_at = now() where state = 'Pending'`);
     await deliver();
