@@ -1,17 +1,14 @@
 /** Every value of the chart is honoured: with another one, what Helm renders is something else. */
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readChartValues } from '../../scripts/chart-values.ts';
-import { resolveHelm } from '../tools/helm-binary.ts';
 import { REPOSITORY } from '../tools/markdown-page.ts';
+import { CHART, type Helm, openHelm } from './helm-chart.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 
-const CHART = join(REPOSITORY, 'charts', 'batchtest');
 const OWN_DATABASE: Values = { 'database.existingSecret.name': 'batchtest-database' };
 const EMBEDDED: Values = { 'database.embedded.enabled': true };
+const MIGRATED: Values = { 'database.migration.existingSecret.name': 'owner' };
 const PEERS = [{ podSelector: { matchLabels: { app: 'other' } } }];
 
 /** For each value another one than its default, and what else must be set for it to matter. */
@@ -28,6 +25,12 @@ const OTHERS: Readonly<Record<string, { readonly to: unknown; readonly given?: V
   'watch.namespaces': { to: ['team-a'], given: { 'watch.clusterWide': false } },
   'database.existingSecret.name': { to: 'other' },
   'database.existingSecret.key': { to: 'other' },
+  'database.tls.configMap': { to: 'authorities' },
+  'database.tls.secretName': { to: 'certificates' },
+  'database.migration.existingSecret.name': { to: 'owner' },
+  'database.migration.existingSecret.key': { to: 'other', given: MIGRATED },
+  'database.migration.grantWrite': { to: ['writer'], given: MIGRATED },
+  'database.migration.grantRead': { to: ['reader'], given: MIGRATED },
   'database.embedded.enabled': { to: true, given: { 'database.existingSecret.name': '' } },
   'database.embedded.image': { to: 'registry.example/postgres:18', given: EMBEDDED },
   'database.embedded.storage.size': { to: '1Gi', given: EMBEDDED },
@@ -100,11 +103,11 @@ const OTHERS: Readonly<Record<string, { readonly to: unknown; readonly given?: V
 
 const { values } = await readChartValues(REPOSITORY);
 
-let helm: string;
+let helm: Helm;
 beforeAll(async () => {
-  const report = (line: string) => process.stderr.write(`${line}\n`);
-  helm = await resolveHelm({ environment: process.env, report });
+  helm = await openHelm();
 }, 900_000);
+afterAll(() => helm?.close());
 
 /** What Helm renders. The password that each rendering of the embedded database makes anew is left out. */
 async function rendered(set: Values): Promise<string> {
@@ -112,9 +115,9 @@ async function rendered(set: Values): Promise<string> {
     '--set-json',
     `${path}=${JSON.stringify(value)}`,
   ]);
-  const template = ['template', 'release', CHART, '-n', 'operators', '--kube-version', '1.34.0', ...args];
-  const { stdout } = await promisify(execFile)(helm, template, { maxBuffer: 64 * 1024 * 1024 });
-  return stdout.replace(/^ {2}(password|url): .*$/gm, '');
+  const release = ['template', 'release', CHART, '-n', 'operators', '--kube-version', '1.34.0'];
+  const output = await helm.run(...release, ...args);
+  return output.replace(/^ {2}(password|url): .*$/gm, '');
 }
 
 const withDatabase = (given: Values = {}): Values =>

@@ -209,7 +209,7 @@ describe('the chart', () => {
     const namespace = await cluster.createNamespace('migrated');
     const release = [
       'migrated',
-      chart,
+      CHART,
       '-n',
       namespace,
       ...values,

@@ -2,13 +2,12 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import type { ClusterClient } from '../tools/cluster-client.ts';
 import { resolveHelm } from '../tools/helm-binary.ts';
+import { REPOSITORY } from '../tools/markdown-page.ts';
 
-const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 /** The folder of the chart. */
 export const CHART = join(REPOSITORY, 'charts', 'batchtest');
 
