@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
 import type { WatchShaper } from '../integration/faulty-proxy.ts';
+import { OPERATOR_RULES } from '../integration/operator-rights.ts';
 import {
   aBatchTest,
   measured,
-  OPERATOR_RULES,
   type OperatorSite,
   type OperatorWorld,
   openOperatorSite,

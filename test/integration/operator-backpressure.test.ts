@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import type { FaultyProxy } from './faulty-proxy.ts';
 import { FORWARD } from './faulty-proxy.ts';
+import { grant, kubeconfigWithRights, OPERATOR_RULES } from './operator-rights.ts';
 import {
   aProxyToTheCluster,
   aQuota,
@@ -15,10 +16,7 @@ import {
 import {
   aBatchTest,
   ENDS_SOON,
-  grant,
-  kubeconfigWithRights,
   measured,
-  OPERATOR_RULES,
   type OperatorSite,
   openOperatorSite,
   RUNS_ON,

@@ -1,6 +1,7 @@
 /** What a user may do to a run that is under way: cancel, delete, suspend and resume it, and change how much of it runs at once. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { FINALIZER } from '../../src/api/v1alpha1/constants.ts';
+import { OPERATOR_RULES } from './operator-rights.ts';
 import {
   aProxyToTheCluster,
   createdAfter,
@@ -25,7 +26,6 @@ import {
   aBatchTest,
   ENDS_SOON,
   measured,
-  OPERATOR_RULES,
   type OperatorSite,
   openOperatorSite,
   RUNS_ON,

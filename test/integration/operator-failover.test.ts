@@ -1,10 +1,9 @@
 /** One operator after another, and two at once. */
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { grant, kubeconfigWithRights } from './operator-rights.ts';
 import {
   aBatchTest,
   ENDS_SOON,
-  grant,
-  kubeconfigWithRights,
   type OperatorSite,
   type OperatorWorld,
   openOperatorSite,

@@ -15,10 +15,10 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { aTemplate } from '../builders/batch-test.ts';
 import { aRun } from '../builders/run.ts';
 import { FORWARD } from './faulty-proxy.ts';
+import { kubeconfigWithRights } from './operator-rights.ts';
 import { aProxyToTheCluster, outcomes, untilProgress, untilRunning } from './operator-steps.ts';
 import {
   aBatchTest,
-  kubeconfigWithRights,
   type OperatorSite,
   type OperatorWorld,
   openOperatorSite,

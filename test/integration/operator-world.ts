@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFailed, onTestFinished } from 'vitest';
@@ -10,6 +10,7 @@ import { connectControlPlane, type ProvidedControlPlane } from '../tools/vitest-
 import { CANARY, secretsIn } from './canaries.ts';
 import { installCrd } from './installed-crd.ts';
 import { type PlayedPod, withPlay } from './kubernetes-world.ts';
+import { kubeconfigWithRights } from './operator-rights.ts';
 import {
   type Connection,
   databaseUrlOf,
@@ -27,24 +28,6 @@ import {
   recordNamespace,
   type WatchRecorder,
 } from './watch-recorder.ts';
-
-/** What an operator of one namespace may do: nothing else is granted to those that tests start. */
-export const OPERATOR_RULES = {
-  /** For a candidate of an election that does not lead. */
-  watching: [
-    { apiGroups: ['batchtest.dev'], resources: ['batchtests'], verbs: ['get', 'list', 'watch'] },
-    { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch'] },
-    { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
-    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update'] },
-  ],
-  leading: [
-    { apiGroups: ['batchtest.dev'], resources: ['batchtests'], verbs: ['patch', 'delete'] },
-    { apiGroups: ['batchtest.dev'], resources: ['batchtests/status'], verbs: ['patch'] },
-    { apiGroups: ['batchtest.dev'], resources: ['batchtests/finalizers'], verbs: ['update'] },
-    { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'delete', 'deletecollection'] },
-    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
-  ],
-} as const;
 
 /** What a test says of a BatchTest; the rest does not matter to it. */
 export interface BatchTestOptions {
@@ -358,34 +341,3 @@ export const measured = (x: number): string =>
 export const ENDS_SOON: PlayedPod = { runMs: 200, message: measured(1) };
 /** A pod that runs for longer than any test, unless the test ends it. */
 export const RUNS_ON: PlayedPod = { runMs: 3_600_000 };
-
-/** Writes the kubeconfig of a service account that has these rights in the namespace; the path of the file. */
-export async function kubeconfigWithRights(
-  cluster: ClusterClient,
-  namespace: string,
-  account: string,
-  directory: string,
-  rights: readonly (keyof typeof OPERATOR_RULES)[],
-): Promise<string> {
-  const file = join(directory, `${account}.kubeconfig`);
-  await writeFile(file, await cluster.kubeconfigForServiceAccount(namespace, account), { mode: 0o600 });
-  for (const right of rights) await grant(cluster, namespace, account, right);
-  return file;
-}
-
-/** Gives a service account of the namespace these rights in it. */
-export async function grant(
-  cluster: ClusterClient,
-  namespace: string,
-  account: string,
-  right: keyof typeof OPERATOR_RULES,
-): Promise<void> {
-  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
-  const metadata = { name: `${account}-${right}` };
-  await cluster.request('POST', `${rbac}/roles`, { metadata, rules: OPERATOR_RULES[right] });
-  await cluster.request('POST', `${rbac}/rolebindings`, {
-    metadata,
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
-    subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
-  });
-}
