@@ -10,6 +10,7 @@ const VERBS: Readonly<Record<string, string>> = {
   test: 'unit, property, contract, integration and quick fault tests (starts a real control plane)',
   'test:faults': 'the tests of faults that take minutes: a kill at every write, pauses longer than a Lease',
   bench: 'measure the budgets: each figure beside its budget',
+  'bench:cluster': 'the operator beside other ways to run the same trials in a cluster (about half an hour)',
   check: 'all that CI runs: verify, lint, build, test',
   prepare: 'run by npm after an install: build',
 };
@@ -19,5 +20,5 @@ for (const verb of Object.keys(scripts)) {
   const text = VERBS[verb];
   if (text === undefined)
     throw new Error(`package.json has the script "${verb}", which scripts/help.ts does not describe`);
-  process.stdout.write(`npm run ${verb.padEnd(11)} ${text}\n`);
+  process.stdout.write(`npm run ${verb.padEnd(13)} ${text}\n`);
 }

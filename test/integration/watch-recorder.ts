@@ -67,10 +67,14 @@ const COLLECTIONS = [
   },
 ] as const;
 
-/** Begins to record a namespace. Resolves when nothing that happens from now on is missed. */
+/**
+ * Begins to record a namespace. Resolves when nothing that happens from now on is missed.
+ * @param onChange told of each change as soon as it is seen
+ */
 export async function recordNamespace(
   credentials: ClusterCredentials,
   namespace: string,
+  onChange: (change: Change) => void = () => undefined,
 ): Promise<WatchRecorder> {
   const agent = new Agent({
     connect: { ca: credentials.certificateAuthority },
@@ -94,7 +98,9 @@ export async function recordNamespace(
   const note = (kind: Change['kind'], type: string, object: ObjectWithMeta) => {
     if (type === 'BOOKMARK') return;
     if (!isChangeType(type)) throw new Error(`the watch of ${kind}s answered ${JSON.stringify(object)}`);
-    recorded.push(changeOf(kind, type, object));
+    const change = changeOf(kind, type, object);
+    recorded.push(change);
+    onChange(change);
   };
 
   /** Resolves with where to go on from when the server ends the watch, as it does when the CRD is applied again. */

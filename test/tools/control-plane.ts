@@ -30,6 +30,8 @@ export interface ControlPlane extends ClusterClient, ClusterCredentials {
   /** Of an administrator (group system:masters). */
   readonly kubeconfigPath: string;
   readonly kubeconfig: string;
+  /** Of etcd itself, which asks nobody who they are. */
+  readonly etcdUrl: string;
   /** Process ids of the components that run now. */
   readonly pids: readonly number[];
   /** Throws for a component that this control plane was started without. */
@@ -130,6 +132,7 @@ async function startComponents(
     ...credentials,
     kubeconfigPath,
     kubeconfig: await readFile(kubeconfigPath, 'utf8'),
+    etcdUrl: `http://127.0.0.1:${layout.ports.etcdClient}`,
     get pids() {
       return components.map(({ pid }) => pid).filter((pid) => pid !== undefined);
     },

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PostgresServer } from '../../integration/postgres-server.ts';
+import { recordNamespace, type WatchRecorder } from '../../integration/watch-recorder.ts';
+import type { AuditEvent } from '../../tools/audit-log.ts';
+import type { ControlPlane } from '../../tools/control-plane.ts';
+import { seriesOf, seriesValue } from '../../tools/exposition.ts';
+import { writesByActor } from './api-writes.ts';
+import { type Contender, deadlineMs, describe, type PreparedContender } from './contender.ts';
+import type { Observation } from './figures.ts';
+import { PodTimeline } from './pod-timeline.ts';
+import { cpuSeconds, peakResidentMiB } from './process-usage.ts';
+import type { Scenario } from './scenario.ts';
+
+/** What all measurements at one control plane share. */
+export interface Ground {
+  readonly cluster: ControlPlane;
+  readonly postgres: PostgresServer;
+  readonly directory: string;
+}
+
+/** Lets a contender do the work of a scenario, in a namespace of its own, and tells what was seen. Nothing of it runs afterwards. */
+export async function observe(
+  contender: Contender,
+  scenario: Scenario,
+  ground: Ground,
+): Promise<Observation> {
+  const namespace = await ground.cluster.createNamespace('bench');
+  const timeline = new PodTimeline();
+  const witness = await recordNamespace(ground.cluster, namespace, (change) => timeline.note(change));
+  let prepared: PreparedContender | undefined;
+  try {
+    const putBefore = await bytesPut(ground.cluster);
+    prepared = await contender.prepare({ ...ground, scenario, namespace, witness });
+    const observed = await observeWork(prepared, scenario, witness, timeline);
+    await prepared.end();
+    const writes = writesByActor(await settledAuditLog(ground.cluster), namespace);
+    return {
+      ...observed,
+      writes,
+      etcdBytes: (await bytesPut(ground.cluster)) - putBefore,
+      ...(await prepared.ownFigures()),
+    };
+  } catch (cause) {
+    throw new Error(`${describe(contender, scenario)}; ${await prepared?.account()}`, { cause });
+  } finally {
+    await prepared?.end();
+    await witness.close();
+  }
+}
+
+async function observeWork(
+  contender: PreparedContender,
+  scenario: Scenario,
+  witness: WatchRecorder,
+  timeline: PodTimeline,
+): Promise<Omit<Observation, 'writes' | 'etcdBytes' | 'statusBytes' | 'transactions'>> {
+  const { pid } = contender;
+  const until = (what: string, look: () => boolean) =>
+    witness.until(what, () => (look() ? true : undefined), deadlineMs(scenario));
+  const cpuBefore = pid === undefined ? 0 : cpuSeconds(pid);
+  const beganAt = performance.now();
+  await contender.begin();
+  let cancelledAt: number | undefined;
+  if (scenario.isCancelled === true) {
+    await until(`${scenario.parallelism} pods run`, () => timeline.running.length >= scenario.parallelism);
+    cancelledAt = performance.now();
+    await contender.cancel();
+  } else {
+    await until(`${scenario.trials} pods have ended`, () => timeline.ended.length >= scenario.trials);
+  }
+  await contender.finish();
+  await until('no pod is left', () => timeline.present === 0);
+  if (scenario.isCancelled !== true && timeline.succeeded.length !== scenario.trials)
+    throw new Error(`${timeline.succeeded.length} pods succeeded, ${scenario.trials} were to`);
+  return {
+    scenario,
+    timeline,
+    beganAt,
+    cancelledAt,
+    usage:
+      pid === undefined
+        ? undefined
+        : { cpuSeconds: cpuSeconds(pid) - cpuBefore, peakResidentMiB: peakResidentMiB(pid) },
+  };
+}
+
+/** All that etcd was ever told to store. Its database grows in pages, which it reuses, so the size of that tells little. */
+async function bytesPut({ etcdUrl }: ControlPlane): Promise<number> {
+  const answer = await fetch(`${etcdUrl}/metrics`, { signal: AbortSignal.timeout(30_000) });
+  const bytes = seriesValue(seriesOf(await answer.text()), 'etcd_debugging_mvcc_total_put_size_in_bytes');
+  if (bytes === undefined) throw new Error('etcd does not tell how much it has stored');
+  return bytes;
+}
+
+const QUIET_MS = 2_000;
+const QUIET_DEADLINE_MS = 180_000;
+
+/** The log once nobody writes any more: at stock limits, events still arrive long after the last pod has gone, and would be in the way of the next. */
+async function settledAuditLog(cluster: ControlPlane): Promise<readonly AuditEvent[]> {
+  const deadline = performance.now() + QUIET_DEADLINE_MS;
+  let log = await cluster.auditLog();
+  for (;;) {
+    await sleep(QUIET_MS);
+    const now = await cluster.auditLog();
+    if (now.length === log.length) return now;
+    if (performance.now() > deadline)
+      throw new Error(`writes go on ${QUIET_DEADLINE_MS / 1_000} s after the work is done`);
+    log = now;
+  }
+}

@@ -1,0 +1,53 @@
+import type { Change } from '../../integration/watch-recorder.ts';
+
+/** What happened to the pods of a namespace, and when a witness saw it: each list is in the order of time. */
+export class PodTimeline {
+  readonly created: number[] = [];
+  readonly running: number[] = [];
+  /** Ended by itself or deleted, whichever was seen first: its slot was free from then on. */
+  readonly ended: number[] = [];
+  readonly succeeded: number[] = [];
+  readonly gone: number[] = [];
+  /** The most pods that had not ended at one instant. */
+  mostLive = 0;
+  /** How far each pod has come, by its UID. */
+  readonly #seen = new Map<string, Set<'created' | 'running' | 'ended' | 'succeeded' | 'gone'>>();
+
+  note(change: Change): void {
+    if (change.kind !== 'Pod') return;
+    const { object, at, type } = change;
+    const seen = this.#seen.get(object.metadata.uid) ?? new Set();
+    this.#seen.set(object.metadata.uid, seen);
+    const phase = object.status?.phase ?? '';
+    const once = (what: 'created' | 'running' | 'ended' | 'succeeded' | 'gone') => {
+      if (seen.has(what)) return;
+      seen.add(what);
+      this[what].push(at);
+    };
+    once('created');
+    if (phase === 'Running') once('running');
+    if (phase === 'Succeeded') once('succeeded');
+    if (phase === 'Succeeded' || phase === 'Failed' || type === 'DELETED') once('ended');
+    if (type === 'DELETED') once('gone');
+    this.mostLive = Math.max(this.mostLive, this.created.length - this.ended.length);
+  }
+
+  /** How many pods are there. */
+  get present(): number {
+    return this.created.length - this.gone.length;
+  }
+}
+
+/**
+ * How long each slot that a pod left was free, until the next pod was created or ran: the first pod that ends makes room for the first
+ * that found all slots taken, and so on. Negative where somebody did not wait for a slot.
+ */
+export const refills = (
+  timeline: Pick<PodTimeline, 'created' | 'running' | 'ended'>,
+  until: 'created' | 'running',
+  parallelism: number,
+): readonly number[] =>
+  timeline[until].slice(parallelism).flatMap((at, index) => {
+    const freed = timeline.ended[index];
+    return freed === undefined ? [] : [at - freed];
+  });

@@ -1,0 +1,70 @@
+/** The contenders of `npm run bench:cluster` do what is asked of them; how fast is not judged here. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { WRITES_POLICY } from '../bench/cluster/api-writes.ts';
+import { figuresOf } from '../bench/cluster/figures.ts';
+import { INDEXED_JOB } from '../bench/cluster/indexed-job-contender.ts';
+import { LOOP_OF_JOBS, LOOP_OF_PODS } from '../bench/cluster/loop-contender.ts';
+import { type Ground, observe } from '../bench/cluster/measurement.ts';
+import { operatorContender } from '../bench/cluster/operator-contender.ts';
+import type { Scenario } from '../bench/cluster/scenario.ts';
+import { startControlPlane } from '../tools/control-plane.ts';
+import { installCrd } from './installed-crd.ts';
+import { startPostgresServer } from './postgres-server.ts';
+import { COMMAND_LINE } from './running-operator.ts';
+
+vi.setConfig({ testTimeout: 300_000 });
+
+// With an audit log, which belongs to the whole cluster.
+let ground: Ground;
+beforeAll(async () => {
+  const cluster = await startControlPlane({ auditPolicy: WRITES_POLICY });
+  const [postgres, directory] = await Promise.all([
+    startPostgresServer(),
+    mkdtemp(join(tmpdir(), 'batchtest-bench-test-')),
+    installCrd(cluster),
+  ]);
+  ground = { cluster, postgres, directory };
+}, 900_000);
+afterAll(async () => {
+  await ground?.cluster.stop();
+  await ground?.postgres.stop();
+  if (ground !== undefined) await rm(ground.directory, { recursive: true, force: true });
+}, 60_000);
+
+const COMPLETED: Scenario = { name: 'completed', trials: 10, parallelism: 3, runMs: 100 };
+const CANCELLED: Scenario = {
+  name: 'cancelled',
+  trials: 10,
+  parallelism: 3,
+  runMs: 3_600_000,
+  isCancelled: true,
+};
+
+describe.each([
+  // A creation and a deletion for each trial, or for all of them.
+  { contender: operatorContender(COMMAND_LINE), leastWrites: 20, exactly: false },
+  { contender: LOOP_OF_JOBS, leastWrites: 20, exactly: true },
+  { contender: INDEXED_JOB, leastWrites: 2, exactly: true },
+  { contender: LOOP_OF_PODS, leastWrites: 20, exactly: true },
+])('$contender.name', ({ contender, leastWrites, exactly }) => {
+  it('runs every trial once, never more at a time than may be', async () => {
+    const observation = await observe(contender, COMPLETED, ground);
+    const { timeline, writes } = observation;
+    expect([timeline.created.length, timeline.ended.length, timeline.gone.length]).toEqual([10, 10, 10]);
+    expect(figuresOf(observation)).toMatchObject({ mostLive: 3, overshoot: 0 });
+    if (exactly) expect(writes.contender).toBe(leastWrites);
+    else expect(writes.contender).toBeGreaterThan(leastWrites);
+    // A pod is bound, and told to run and to have ended.
+    expect(writes.scheduler).toBeGreaterThanOrEqual(10);
+    expect(writes.kwok).toBeGreaterThanOrEqual(20);
+  });
+
+  it('is cancelled: every pod goes, none comes', async () => {
+    const observation = await observe(contender, CANCELLED, ground);
+    expect(figuresOf(observation)).toMatchObject({ overshoot: 0, createdAfterCancel: 0 });
+    expect(observation.timeline.gone).toHaveLength(3);
+  });
+});
