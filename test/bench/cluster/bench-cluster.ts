@@ -56,7 +56,11 @@ const print = (text: string) => process.stdout.write(`${text}\n`);
 if (!existsSync(fileURLToPath(new URL(`../../../${OPERATOR}`, import.meta.url))))
   throw new Error(`${OPERATOR} is missing: run npm run build first`);
 
-const loadBefore = loadavg()[0] ?? 0;
+const machine: BenchmarkResult['machine'] = {
+  processors: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  loadBefore: loadavg()[0] ?? 0,
+};
 const directory = await mkdtemp(join(tmpdir(), 'batchtest-bench-cluster-'));
 const postgres = await startPostgresServer();
 try {
@@ -69,23 +73,17 @@ try {
       const comparison = await compare(limits, scenario, shareMs);
       print(`${comparisonText(comparison)}\n`);
       comparisons.push(comparison);
+      // Each time, so that a measurement that fails takes nothing with it.
+      write({ date: new Date().toISOString(), versions, machine, calibration, comparisons });
     }
-  const result: BenchmarkResult = {
-    date: new Date().toISOString(),
-    versions,
-    machine: {
-      processors: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`,
-      memoryGiB: Math.round(totalmem() / 2 ** 30),
-      loadBefore,
-    },
-    calibration,
-    comparisons,
-  };
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
-  if (options.markdown !== undefined) writeFileSync(options.markdown, benchmarkMarkdown(result));
 } finally {
   await postgres.stop();
   await rm(directory, { recursive: true, force: true });
+}
+
+function write(result: BenchmarkResult): void {
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
+  if (options.markdown !== undefined) writeFileSync(options.markdown, benchmarkMarkdown(result));
 }
 
 /** How fast the control plane and KWOK are by themselves. */
