@@ -10,7 +10,7 @@ const VERBS: Readonly<Record<string, string>> = {
   test: 'unit, property, contract, integration and quick fault tests (starts a real control plane)',
   'test:faults': 'the tests of faults that take minutes: a kill at every write, pauses longer than a Lease',
   bench: 'measure the budgets: each figure beside its budget',
-  'bench:cluster': 'the operator beside other ways to run the same trials in a cluster (about half an hour)',
+  'bench:cluster': 'the operator beside other ways to run the same trials in a cluster (about 40 minutes)',
   check: 'all that CI runs: verify, lint, build, test',
   prepare: 'run by npm after an install: build',
 };
