@@ -28,6 +28,8 @@ describe('a start that is postponed', () => {
   it('again waits twice as long each time, up to half a minute', () => {
     expect(waits(1_000, 8)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
     expect(waits(1_000, 2_000).at(-1)).toBe(30_000);
+    // Without a time to wait, a refusal would be asked for again at once, and again.
+    expect(waits(0, 3)).toEqual([100, 200, 400]);
   });
 
   it('by a server that names a longer time waits that long', () => {

@@ -10,6 +10,8 @@ export interface Postponement {
   readonly until: number;
 }
 
+/** A server may name no time at all (`Retry-After: 0`). */
+const SHORTEST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 30_000;
 
 /** The postponement after `previous`; each in a row waits twice as long. */
@@ -19,7 +21,7 @@ export function postponedAgain(
   now: number,
 ): Postponement {
   const count = (previous?.count ?? 0) + 1;
-  const growing = Math.min(LONGEST_WAIT_MS, retryAfterMs * 2 ** (count - 1));
+  const growing = Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, retryAfterMs) * 2 ** (count - 1));
   // A server that names a longer time than that is taken by its word.
   return { explanation: { reason, message }, count, until: now + Math.max(retryAfterMs, growing) };
 }

@@ -25,10 +25,13 @@ export function percentile(values: readonly number[], p: number): number {
 /** A figure as one aligned line. */
 export function figureLine(figure: Figure): string {
   const { name, value, unit, budget } = figure;
-  const bound = 'atMost' in budget ? `≤ ${budget.atMost}` : `≥ ${budget.atLeast}`;
+  const bound = 'atMost' in budget ? `≤ ${bounded(budget.atMost)}` : `≥ ${bounded(budget.atLeast)}`;
   const verdict = isWithinBudget(figure) ? 'within' : 'OVER';
   return `${name.padEnd(62)} ${format(value).padStart(9)} ${unit.padEnd(9)} budget ${bound.padEnd(8)} ${verdict}`;
 }
 
 const format = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(3);
+
+/** A budget as it was decided; one that was computed, to four digits. */
+const bounded = (value: number): string => String(Number(value.toPrecision(4)));
