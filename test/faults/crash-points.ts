@@ -59,19 +59,22 @@ export async function playWithCrash(
     const world = await site.aWorld(name, ending.hooks);
     const way = await aFaultyWay(world, ending.hooks);
     let operator: RunningOperator | undefined;
-    let restarting: Promise<void> | undefined;
+    let wasHit = false;
+    let restart: (starting: Promise<RunningOperator>) => void = () => undefined;
+    const restarted = new Promise<RunningOperator>((resolve) => {
+      restart = resolve;
+    });
     const crash = async (): Promise<'Lose'> => {
       await operator?.kill();
-      restarting ??= way.startOperator().then((next) => {
-        operator = next;
-      });
+      restart(way.startOperator());
       return 'Lose';
     };
     let seen = 0;
     const isHit = (called: string | undefined): boolean => {
-      if (point === undefined || called !== point.write.name || restarting !== undefined) return false;
+      if (point === undefined || called !== point.write.name || wasHit) return false;
       seen += 1;
-      return seen === point.write.occurrence;
+      wasHit = seen === point.write.occurrence;
+      return wasHit;
     };
     if (point?.kind === 'ApiWrite')
       way.api.onRequest(
@@ -84,8 +87,9 @@ export async function playWithCrash(
       );
     operator = await way.startOperator();
     const uid = await playReference(world);
-    await restarting;
-    return { ...(await playedRun(world, way, uid)), wasKilled: restarting !== undefined };
+    // The last write of a run settles it before its answer, and so before the operator is killed.
+    if (wasHit) await restarted;
+    return { ...(await playedRun(world, way, uid)), wasKilled: wasHit };
   } catch (error) {
     await ending.failed();
     throw error;
