@@ -24,7 +24,7 @@ import {
 } from './operator-world.ts';
 import { type Grant, judgePrivileges, type PolicyRule } from './privilege-judge.ts';
 import type { RunningOperator } from './running-operator.ts';
-import { accountToken, tokenOf } from './service-account-tokens.ts';
+import { tokenOf } from './service-account-tokens.ts';
 
 vi.setConfig({ testTimeout: 300_000 });
 
@@ -173,7 +173,10 @@ const takesResults = (args: readonly string[]): boolean =>
 /** The audit events of an account of a namespace, once everything that it has done is logged. It must do nothing any more. */
 async function auditEvents(world: OperatorWorld, namespace: string): Promise<readonly AuditEvent[]> {
   // The log is written in the order in which requests end.
-  const witness = { ...cluster, token: await accountToken(world, 'witness') };
+  const witness = {
+    ...cluster,
+    token: await world.cluster.tokenOfServiceAccount(world.namespace, 'witness'),
+  };
   const client = createClusterClient(witness);
   onTestFinished(() => client.close());
   const mark = `/version?of=${namespace}`;
@@ -294,7 +297,7 @@ async function isScraped(
   const scraper = createClusterClient({
     url: `https://127.0.0.1:${metricsPort}`,
     certificateAuthority: cluster.certificateAuthority,
-    token: await accountToken(world, 'prometheus'),
+    token: await world.cluster.tokenOfServiceAccount(world.namespace, 'prometheus'),
   });
   onTestFinished(() => scraper.close());
   // A refusal is remembered for ten seconds.
@@ -355,7 +358,10 @@ it('the right to finalizers is needed where the API server asks for it, as it do
     subjects: [{ kind: 'ServiceAccount', name: ACCOUNT, namespace }],
   });
   await untilGranted({ role: metadata.name, namespace, rules }, namespace);
-  const client = createClusterClient({ ...cluster, token: await accountToken(world, ACCOUNT) });
+  const client = createClusterClient({
+    ...cluster,
+    token: await world.cluster.tokenOfServiceAccount(world.namespace, ACCOUNT),
+  });
   onTestFinished(() => client.close());
 
   const manifest = aBatchTest({ parallelism: 1, pod: ENDS_SOON });

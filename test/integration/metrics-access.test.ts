@@ -14,7 +14,6 @@ import { startMetricsServer } from '../../src/telemetry/metrics-server.ts';
 import { seriesOf, seriesValue } from '../tools/exposition.ts';
 import { type OperatorSite, type OperatorWorld, openOperatorSite } from './operator-world.ts';
 import { aGateToTheCluster } from './outage-gates.ts';
-import { accountToken } from './service-account-tokens.ts';
 
 let site: OperatorSite;
 beforeAll(async () => {
@@ -109,9 +108,9 @@ describe('protected metrics', () => {
     await grantReviews(world);
     await grantClusterwide(world, 'prometheus', MAY_READ);
     const [reader, stranger, late] = await Promise.all([
-      accountToken(world, 'prometheus'),
-      accountToken(world, 'stranger'),
-      accountToken(world, 'prometheus'),
+      world.cluster.tokenOfServiceAccount(world.namespace, 'prometheus'),
+      world.cluster.tokenOfServiceAccount(world.namespace, 'stranger'),
+      world.cluster.tokenOfServiceAccount(world.namespace, 'prometheus'),
     ]);
     const cluster = await aGateToTheCluster(world);
     await cluster.gate.open();
@@ -167,7 +166,7 @@ describe('protected metrics', () => {
   it('are told to nobody by an operator that may not ask', async () => {
     const world = await site.aWorld('metrics-unasked');
     await grantClusterwide(world, 'prometheus', MAY_READ);
-    const token = await accountToken(world, 'prometheus');
+    const token = await world.cluster.tokenOfServiceAccount(world.namespace, 'prometheus');
     const { cert, key } = certificateFiles();
     const operator = await world.startOperator({
       options: [
@@ -276,7 +275,7 @@ describe('the answer to a token', () => {
       onProblem: (error) => problems.push(error),
       monotonicNow: () => now,
     });
-    const header = `Bearer ${await accountToken(world, 'prometheus')}`;
+    const header = `Bearer ${await world.cluster.tokenOfServiceAccount(world.namespace, 'prometheus')}`;
     /** Each look is later than a refusal is remembered for. */
     const until = (verdict: string) =>
       expect

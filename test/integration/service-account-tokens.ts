@@ -37,25 +37,6 @@ export async function tokenOf(
   return status.token;
 }
 
-/** A token of a service account of the world, which is created when it is missing. */
-export async function accountToken(
-  { cluster, namespace }: Pick<OperatorWorld, 'cluster' | 'namespace'>,
-  account: string,
-): Promise<string> {
-  const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
-  await cluster.request('POST', accounts, { metadata: { name: account } }).catch(() => undefined);
-  const { status } = await cluster.request<{ status: { token: string } }>(
-    'POST',
-    `${accounts}/${account}/token`,
-    {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: { expirationSeconds: 3_600 },
-    },
-  );
-  return status.token;
-}
-
 /** The same token, issued two hours ago: signed anew with the API server's own key. */
 export async function expired(token: string, kubeconfigPath: string): Promise<string> {
   const [header = '', payload = ''] = token.split('.');

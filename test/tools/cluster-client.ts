@@ -38,6 +38,8 @@ export interface ClusterClient {
   ): Promise<Answer>;
   /** Creates a namespace called `prefix-` plus random letters, waits until pods can be created in it, returns its name. */
   createNamespace(prefix: string, labels?: Readonly<Record<string, string>>): Promise<string>;
+  /** A token of a service account, valid for an hour. Creates the service account when it is missing. */
+  tokenOfServiceAccount(namespace: string, name: string): Promise<string>;
   /**
    * A kubeconfig of a service account, valid for an hour, with no right that was not granted to it by a binding.
    * Creates the service account when it is missing.
@@ -112,16 +114,29 @@ export function createClusterClient(credentials: ClusterCredentials): ClusterCli
     }
   }
 
-  async function kubeconfigForServiceAccount(namespace: string, name: string): Promise<string> {
+  async function tokenOfServiceAccount(namespace: string, name: string): Promise<string> {
     const collection = `/api/v1/namespaces/${namespace}/serviceaccounts`;
-    if (!(await exists(`${collection}/${name}`))) await request('POST', collection, { metadata: { name } });
+    await request('POST', collection, { metadata: { name } }).catch((error: unknown) => {
+      const isThere = error instanceof ApiRequestError && error.reason === 'AlreadyExists';
+      if (!isThere) throw error;
+    });
     const issued = await request<{ status: { token: string } }>('POST', `${collection}/${name}/token`, {
       apiVersion: 'authentication.k8s.io/v1',
       kind: 'TokenRequest',
       spec: { expirationSeconds: 3600 },
     });
-    return kubeconfigText({ ...credentials, token: issued.status.token }, name);
+    return issued.status.token;
   }
 
-  return { request, createNamespace, kubeconfigForServiceAccount, close: () => agent.close() };
+  async function kubeconfigForServiceAccount(namespace: string, name: string): Promise<string> {
+    return kubeconfigText({ ...credentials, token: await tokenOfServiceAccount(namespace, name) }, name);
+  }
+
+  return {
+    request,
+    createNamespace,
+    tokenOfServiceAccount,
+    kubeconfigForServiceAccount,
+    close: () => agent.close(),
+  };
 }
