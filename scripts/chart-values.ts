@@ -1,21 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isMap, isScalar, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import type { StructuralSchema } from '../src/api/v1alpha1/structural-schema.ts';
 import { escaped } from './markdown-table.ts';
-
-/** The part of JSON Schema that values.schema.json uses. */
-interface ValueSchema {
-  readonly type?: string;
-  readonly enum?: readonly string[];
-  readonly pattern?: string;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minItems?: number;
-  readonly items?: ValueSchema;
-  readonly properties?: Readonly<Record<string, ValueSchema>>;
-}
+import { limitsOf } from './schema-limits.ts';
 
 /** A value of the chart: what is no group of others. */
 export interface ChartValue {
@@ -24,7 +12,7 @@ export interface ChartValue {
   readonly default: unknown;
   /** The comment above it. */
   readonly description: string;
-  readonly schema: ValueSchema;
+  readonly schema: StructuralSchema;
 }
 
 /** What the comment above a group says. */
@@ -45,10 +33,10 @@ export async function readChartValues(
 ): Promise<{ readonly values: readonly ChartValue[]; readonly groups: readonly ChartGroup[] }> {
   const chart = path.join(root, 'charts', 'batchtest');
   const document = parseDocument(await readFile(path.join(chart, 'values.yaml'), 'utf8'));
-  const schema: ValueSchema = JSON.parse(await readFile(path.join(chart, 'values.schema.json'), 'utf8'));
+  const schema: StructuralSchema = JSON.parse(await readFile(path.join(chart, 'values.schema.json'), 'utf8'));
   const values: ChartValue[] = [];
   const groups: ChartGroup[] = [];
-  const visit = (map: YAMLMap, prefix: string, within: ValueSchema): void => {
+  const visit = (map: YAMLMap, prefix: string, within: StructuralSchema): void => {
     for (const [index, pair] of map.items.entries()) {
       const name = nameOf(pair);
       const at = `${prefix}${name}`;
@@ -119,23 +107,8 @@ const table = (values: readonly ChartValue[]): string =>
   `| value | default | |\n|---|---|---|\n${values.map(row).join('\n')}\n`;
 
 function row({ path: at, default: value, description, schema }: ChartValue): string {
-  const isTold = schema.enum?.every((word) => description.includes(word)) === true;
-  const limits = isTold ? '' : limitsOf(schema);
-  const text = [description, ...(limits === '' ? [] : [limits])].map(escaped).join('<br>');
+  const isTold = schema.enum?.every((word) => description.includes(String(word))) === true;
+  const limits = isTold ? [] : limitsOf(schema);
+  const text = [description, ...(limits.length === 0 ? [] : [limits.join(' ')])].map(escaped).join('<br>');
   return `| \`${at}\` | \`${escaped(JSON.stringify(value))}\` | ${text} |`;
-}
-
-function limitsOf({ items, ...schema }: ValueSchema): string {
-  const { minimum, maximum } = schema;
-  const limits = [
-    ...(schema.enum === undefined ? [] : [`${schema.enum.map((word) => `\`${word}\``).join(', ')}.`]),
-    ...(minimum === undefined
-      ? []
-      : [maximum === undefined ? `At least ${minimum}.` : `${minimum} to ${maximum}.`]),
-    ...(schema.minLength === undefined && schema.minItems === undefined ? [] : ['Not empty.']),
-    ...(schema.maxLength === undefined ? [] : [`At most ${schema.maxLength} characters.`]),
-    ...(schema.pattern === undefined ? [] : [`Pattern: \`${schema.pattern}\`.`]),
-  ];
-  const each = items === undefined ? '' : limitsOf(items);
-  return [...limits, ...(each === '' ? [] : [`Each: ${each}`])].join(' ');
 }
