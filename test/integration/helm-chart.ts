@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import type { ClusterClient } from '../tools/cluster-client.ts';
-import { resolveHelm } from '../tools/helm-binary.ts';
+import { resolveGoTool } from '../tools/go-tools.ts';
 import { REPOSITORY } from '../tools/markdown-page.ts';
 
 /** The folder of the chart. */
@@ -28,8 +28,7 @@ export interface Helm {
 
 /** Builds Helm first, when it is not there yet. */
 export async function openHelm(): Promise<Helm> {
-  const report = (line: string) => process.stderr.write(`${line}\n`);
-  const program = await resolveHelm({ environment: process.env, report });
+  const program = await resolveGoTool('helm');
   const home = await mkdtemp(join(tmpdir(), 'batchtest-helm-'));
   const run = async (...args: readonly string[]): Promise<string> => {
     const { stdout } = await promisify(execFile)(program, [...args], {

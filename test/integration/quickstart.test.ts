@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { parseDocument } from 'yaml';
 import { type ControlPlane, startControlPlane } from '../tools/control-plane.ts';
 import { type Clone, makeClone, without } from '../tools/documented-commands.ts';
-import { resolveHelm } from '../tools/helm-binary.ts';
+import { resolveGoTool } from '../tools/go-tools.ts';
 import { resolveKubectl } from '../tools/kubectl-binary.ts';
 import { blocksUnder, markdownPage, REPOSITORY } from '../tools/markdown-page.ts';
 import { type PostgresServer, startPostgresServer } from './postgres-server.ts';
@@ -26,8 +26,7 @@ const commandsUnder = (heading: string): readonly string[] =>
 let tools: { readonly helm: string; readonly kubectl: string };
 let postgres: PostgresServer;
 beforeAll(async () => {
-  const options = { environment: process.env, report: (line: string) => process.stderr.write(`${line}\n`) };
-  tools = { helm: await resolveHelm(options), kubectl: await resolveKubectl(options) };
+  tools = { helm: await resolveGoTool('helm'), kubectl: await resolveKubectl() };
   postgres = await startPostgresServer();
 }, 900_000);
 afterAll(() => postgres?.stop());

@@ -280,8 +280,7 @@ describe('the same program as a plugin of kubectl', () => {
   });
 
   it('is found by kubectl', { timeout: 900_000 }, async () => {
-    const report = (line: string) => process.stderr.write(`${line}\n`);
-    const kubectl = await resolveKubectl({ environment: process.env, report });
+    const kubectl = await resolveKubectl();
     const world = await site.aWorld('kubectl');
     await world.startOperator();
     await world.create(aBatchTest({ parallelism: 1, pod: { runMs: 50, exitCode: 3 } }));

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
+  BUILD_OPTIONS,
   type BuildOptions,
   buildGoPrograms,
   type GoProgram,
@@ -82,7 +83,6 @@ async function findPrograms(
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const report = (line: string) => process.stderr.write(`${line}\n`);
-  await resolveControlPlaneBinaries({ environment: process.env, report });
+  await resolveControlPlaneBinaries(BUILD_OPTIONS);
   process.stdout.write(`${await controlPlaneCacheFolder(process.env)}\n`);
 }

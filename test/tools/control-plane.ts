@@ -17,6 +17,7 @@ import {
 import { type ControlPlaneComponent, createComponent } from './control-plane-component.ts';
 import { STATIC_USERS, writeSecrets } from './control-plane-secrets.ts';
 import { createNodes, waitForNodes } from './fake-nodes.ts';
+import { BUILD_OPTIONS } from './go-programs.ts';
 import { type ClusterCredentials, kubeconfigText } from './kubeconfig.ts';
 import { freeLoopbackPorts } from './loopback-port.ts';
 import { isRunning } from './supervised-process.ts';
@@ -66,9 +67,9 @@ const DIRECTORY_PREFIX = 'batchtest-control-plane-';
  * It ends with `stop`, and by itself when this process dies.
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const report = options.report ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const report = options.report ?? BUILD_OPTIONS.report;
   const binaries = await resolveControlPlaneBinaries({
-    environment: options.environment ?? process.env,
+    environment: options.environment ?? BUILD_OPTIONS.environment,
     report,
   });
   await removeAbandonedDirectories();

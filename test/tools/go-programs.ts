@@ -26,6 +26,12 @@ export interface BuildOptions {
   readonly report: (line: string) => void;
 }
 
+/** As for whoever runs the tests. */
+export const BUILD_OPTIONS: BuildOptions = {
+  environment: process.env,
+  report: (line) => process.stderr.write(`${line}\n`),
+};
+
 /** This user's folder for programs built from exactly these modules' pins for this platform. It may not exist yet. */
 export async function goProgramsFolder(
   kind: string,

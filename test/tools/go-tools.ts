@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type BuildOptions, buildGoPrograms, goProgramsFolder } from './go-programs.ts';
+import { BUILD_OPTIONS, buildGoPrograms, goProgramsFolder } from './go-programs.ts';
 
 /** Programs of which each has a module of its own, named like it, and the package that it is built from. */
 const PACKAGES = {
@@ -9,12 +9,12 @@ const PACKAGES = {
 } as const;
 
 /** Finds the program in this user's cache, else builds it from the version pinned in test/tools/NAME/go.mod. Gives its path. */
-export async function resolveGoTool(name: keyof typeof PACKAGES, options: BuildOptions): Promise<string> {
-  const folder = await goProgramsFolder(name, [name], options.environment);
+export async function resolveGoTool(name: keyof typeof PACKAGES): Promise<string> {
+  const folder = await goProgramsFolder(name, [name], BUILD_OPTIONS.environment);
   await buildGoPrograms(
     [{ name, moduleFolder: name, goPackage: PACKAGES[name], instead: '' }],
     folder,
-    options,
+    BUILD_OPTIONS,
   );
   return join(folder, name);
 }
