@@ -14,7 +14,9 @@ async function aClient(
   observer?: RequestObserver,
 ) {
   const requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[] = [];
+  const connections = new Set<IncomingMessage['socket']>();
   const server = createServer(async (request, response) => {
+    connections.add(request.socket);
     let body = '';
     for await (const chunk of request) body += chunk;
     const { method = '', url = '', headers } = request;
@@ -38,7 +40,7 @@ async function aClient(
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  return { client, requests };
+  return { client, requests, connections };
 }
 
 const answer =
@@ -186,9 +188,23 @@ it('lets an urgent request past all that wait', async () => {
   );
   const allSettled = Promise.allSettled(others);
   expect(await client.request('GET', '/urgent', { urgent: true })).toEqual({ kind: 'Pod' });
-  expect(requests.filter(({ url }) => url === '/slow').length).toBeLessThanOrEqual(64);
+  expect(requests.filter(({ url }) => url === '/slow').length).toBeLessThanOrEqual(32);
   controller.abort();
   await allSettled;
+});
+
+it('keeps connections, whatever the method, and opens no more than it has requests under way', async () => {
+  const { client, connections } = await aClient([ok]);
+  for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const)
+    for (let time = 0; time < 10; time += 1)
+      await client.request(method, '/api/v1/pods/x', method === 'GET' ? {} : { body: { x: time } });
+  // A request that comes in the moment in which another is being answered opens one more.
+  expect(connections.size).toBeLessThanOrEqual(3);
+  for (let wave = 0; wave < 5; wave += 1)
+    await Promise.all(
+      Array.from({ length: 200 }, (_, x) => client.request('DELETE', '/api/v1/pods/x', { body: { x } })),
+    );
+  expect(connections.size).toBeLessThanOrEqual(36);
 });
 
 it('gives the events of a watch as they come, wherever the network cuts them', async () => {

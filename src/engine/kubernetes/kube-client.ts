@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import { Agent, type Dispatcher, request as httpRequest } from 'undici';
 import { ApiError, parseRetryAfter, type StatusObject } from './api-error.ts';
 import { backoffMs } from './backoff.ts';
@@ -67,7 +68,9 @@ export interface KubeClientOptions {
 }
 
 /** Requests under way at once; watches and urgent requests come on top. */
-const CONCURRENT_REQUESTS = 64;
+const CONCURRENT_REQUESTS = 32;
+/** For those that do not wait behind others. */
+const CONNECTIONS_FOR_URGENT_REQUESTS = 4;
 const REQUEST_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_TRIES = 4;
@@ -174,7 +177,7 @@ export class KubeClient {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#refreshing?.catch(() => undefined);
-    await this.#connection?.agent.destroy();
+    await Promise.all([this.#connection?.requests.destroy(), this.#connection?.watches.destroy()]);
   }
 
   async #tries<Answer>(method: HttpMethod, path: string, options: RequestOptions): Promise<Answer> {
@@ -222,7 +225,7 @@ export class KubeClient {
     path: string,
     options: RequestOptions & { readonly signal: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
-    const { agent, credentials } = await this.#connected();
+    const { requests, watches, credentials } = await this.#connected();
     if (method !== 'GET' && options.urgent !== true && !this.#mayWrite())
       throw new NotLeadingError(`${method} ${path}: another process may lead by now`);
     const contentType =
@@ -230,8 +233,10 @@ export class KubeClient {
     const askedAt = performance.now();
     const sent = httpRequest(`${this.server}${path}${queryString(options.query)}`, {
       method,
-      dispatcher: agent,
+      dispatcher: options.query?.watch === true ? watches : requests,
       signal: options.signal,
+      // Unless told so, undici closes the connection after a DELETE that has a body.
+      reset: false,
       headers: {
         accept: 'application/json',
         'user-agent': this.#userAgent,
@@ -266,15 +271,20 @@ export class KubeClient {
     return this.#refreshing;
   }
 
-  /** The agent, and with it the open connections, is kept while the TLS material stays the same. */
+  /** The agents, and with them the open connections, are kept while the TLS material stays the same. */
   async #readCredentials(): Promise<Connection> {
     const credentials = await this.#access.credentials();
     const previous = this.#connection;
     const isSame = previous !== undefined && sameTls(previous.credentials.tls, credentials.tls);
-    // Requests under way on the old agent go on to their end.
-    if (!isSame) void previous?.agent.close();
-    const agent = isSame ? previous.agent : newAgent(credentials.tls);
-    this.#connection = { agent, credentials, readAt: this.#now() };
+    // Requests under way on the old agents go on to their end.
+    if (!isSame) for (const agent of [previous?.requests, previous?.watches]) void agent?.close();
+    const agents = isSame ? previous : newAgents(credentials.tls);
+    this.#connection = {
+      requests: agents.requests,
+      watches: agents.watches,
+      credentials,
+      readAt: this.#now(),
+    };
     return this.#connection;
   }
 }
@@ -291,20 +301,32 @@ export class NotLeadingError extends Error {
 
 const secondsSince = (start: number): number => (performance.now() - start) / 1_000;
 
-interface Connection {
-  readonly agent: Agent;
+interface Agents {
+  readonly requests: Agent;
+  readonly watches: Agent;
+}
+
+interface Connection extends Agents {
   readonly credentials: ClusterCredentials;
   readonly readAt: number;
 }
 
-const newAgent = (tls: TlsMaterial): Agent =>
-  new Agent({
-    connect: { ...tls, timeout: CONNECT_TIMEOUT_MS },
+/**
+ * Connections of requests are bounded: undici opens another one for each request that comes in the tick in which earlier ones are answered, and a handshake
+ * costs both sides more than the request. Watches keep theirs to themselves for as long as they last.
+ */
+function newAgents(tls: TlsMaterial): Agents {
+  const options: Agent.Options = {
+    // Made once: reading the authorities' certificates takes longer than the rest of a handshake.
+    connect: { ...tls, secureContext: createSecureContext(tls), timeout: CONNECT_TIMEOUT_MS },
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Deadlines are those of `withDeadline` and of a watch's watchdog.
     headersTimeout: 0,
     bodyTimeout: 0,
-  });
+  };
+  const connections = CONCURRENT_REQUESTS + CONNECTIONS_FOR_URGENT_REQUESTS;
+  return { requests: new Agent({ ...options, connections }), watches: new Agent(options) };
+}
 
 const sameTls = (a: TlsMaterial, b: TlsMaterial): boolean =>
   a.ca === b.ca &&
