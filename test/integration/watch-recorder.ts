@@ -305,7 +305,12 @@ export function creationsAboveParallelism(changes: readonly Change[], runUid: st
   return found;
 }
 
-const hasEnded = ({ status }: PodObject): boolean => ['Succeeded', 'Failed'].includes(status?.phase ?? '');
+/** A kubelet says that a pod's containers have ended before it says so of the pod, whose sandbox it takes down first. */
+const hasEnded = ({ spec, status }: PodObject): boolean => {
+  const ended = (status?.containerStatuses ?? []).filter(({ state }) => state?.terminated !== undefined);
+  const areAllEnded = ended.length > 0 && ended.length === spec?.containers?.length;
+  return areAllEnded || ['Succeeded', 'Failed'].includes(status?.phase ?? '');
+};
 
 /** The condition of a type in a BatchTest's status. */
 export const conditionOf = (object: BatchTestObject | undefined, type: string): ConditionObject | undefined =>

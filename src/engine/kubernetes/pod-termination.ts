@@ -43,7 +43,7 @@ function mainStatus({ metadata, spec, status }: PodObject): ContainerStatus | un
 
 function hasEnded({ spec, status }: PodObject): boolean {
   if (ENDED_PHASES.includes(status?.phase)) return true;
-  // The kubelet writes the containers' ends and the phase together; should it not, the program's end is what counts.
+  // The kubelet may write the phase only when the sandbox is gone as well; the program's end is what counts.
   const statuses = status?.containerStatuses ?? [];
   return (
     statuses.length > 0 &&
