@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { aRun } from '../../test/builders/run.ts';
 import { type PostgresServer, query, startPostgresServer } from '../../test/integration/postgres-server.ts';
-import { createTcpGate } from '../../test/integration/tcp-gate.ts';
+import { createTcpGate } from '../../test/tools/tcp-gate.ts';
 import type { ProgramStart } from '../core/pushed-result.ts';
 import type { RunDefinition } from '../core/run.ts';
 import { openPostgresResultStore } from '../results/postgres/open-postgres-result-store.ts';

@@ -20,6 +20,7 @@ import {
 } from './postgres-server.ts';
 import { createRestrictedNamespace } from './restricted-namespace.ts';
 import { type OperatorLaunch, type RunningOperator, startOperator } from './running-operator.ts';
+import { type StoredAttemptRow, storedAttempts } from './stored-attempts.ts';
 import {
   type BatchTestObject,
   type Change,
@@ -40,18 +41,6 @@ export interface BatchTestOptions {
   /** Any other fields of the spec. */
   readonly spec?: Partial<BatchTestManifest['spec']>;
   readonly pod: PlayedPod;
-}
-
-export interface StoredAttemptRow {
-  readonly variant: string;
-  readonly repetition: number;
-  readonly attempt: number;
-  readonly name: string;
-  readonly outcome: string;
-  readonly reason: string;
-  readonly message: string;
-  readonly exit_code: number | null;
-  readonly is_accepted: boolean;
 }
 
 export interface StoredRunRow {
@@ -253,17 +242,7 @@ async function openOperatorWorld(
       );
       return row === undefined ? undefined : { ...row, fence: Number(row.fence) };
     },
-    storedAttempts: (runUid) =>
-      query<StoredAttemptRow>(
-        connection,
-        `select v.name as variant, a.repetition, a.attempt, a.name, a.outcome, a.reason, a.message, a.exit_code,
-           t.accepted_attempt is not distinct from a.attempt as is_accepted
-         from batchtest.attempts a
-         join batchtest.trials t using (run_uid, variant_id, repetition)
-         join batchtest.variants v using (run_uid, variant_id)
-         where a.run_uid = $1 order by v.name, a.repetition, a.attempt`,
-        [runUid],
-      ),
+    storedAttempts: (runUid) => storedAttempts(connection, runUid),
   };
 }
 

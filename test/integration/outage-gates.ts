@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inject, onTestFinished } from 'vitest';
+import { createTcpGate, type TcpGate } from '../tools/tcp-gate.ts';
 import { CANARY } from './canaries.ts';
 import type { OperatorWorld } from './operator-world.ts';
-import { createTcpGate, type TcpGate } from './tcp-gate.ts';
 
 /** A way to the world's database that can be shut; shut at first. */
 export async function aGateToTheStore(

@@ -1,18 +1,21 @@
 import { once } from 'node:events';
 import { createConnection, createServer, type NetConnectOpts, type Socket } from 'node:net';
-import { freeLoopbackPorts } from '../tools/loopback-port.ts';
+import { freeLoopbackPorts } from './loopback-port.ts';
 
 /** A way to a server that can be shut: then its connections break and new ones are refused, as if nothing listened. */
 export interface TcpGate {
-  /** On 127.0.0.1; the same for as long as the gate is there. */
+  /** The same for as long as the gate is there. */
   readonly port: number;
   shut(): Promise<void>;
   open(): Promise<void>;
 }
 
-/** A gate before a server (a TCP port, or a Unix socket), which is shut until it is opened. */
-export async function createTcpGate(target: NetConnectOpts): Promise<TcpGate> {
-  const [port = 0] = await freeLoopbackPorts(1);
+/** A gate before a server (a TCP port, or a Unix socket), which is shut until it is opened; on a free port of 127.0.0.1, unless it is told where. */
+export async function createTcpGate(
+  target: NetConnectOpts,
+  at?: { readonly host: string; readonly port: number },
+): Promise<TcpGate> {
+  const { host, port } = at ?? { host: '127.0.0.1', port: (await freeLoopbackPorts(1))[0] ?? 0 };
   const sockets = new Set<Socket>();
   const keep = (socket: Socket) => {
     sockets.add(socket);
@@ -31,7 +34,7 @@ export async function createTcpGate(target: NetConnectOpts): Promise<TcpGate> {
   return {
     port,
     async open() {
-      server.listen(port, '127.0.0.1');
+      server.listen(port, host);
       await once(server, 'listening');
     },
     async shut() {
