@@ -18,6 +18,8 @@ export interface ControlPlaneLayout {
   readonly ports: ControlPlanePorts;
   /** The controller manager's client-side limit on requests. */
   readonly controllerManagerLimits: { readonly qps: number; readonly burst: number };
+  /** Of Services; the first address in it is the API server's own Service. */
+  readonly servicesRange: string;
   /** The API server keeps an audit log. */
   readonly isAudited: boolean;
 }
@@ -76,7 +78,7 @@ export function componentLaunch(program: ControlPlaneProgram, layout: ControlPla
           '--authorization-mode=Node,RBAC',
           // As stricter clusters have it: whoever makes an object whose owner waits for it needs a right to the owner.
           '--enable-admission-plugins=OwnerReferencesPermissionEnforcement',
-          '--service-cluster-ip-range=10.0.0.0/24',
+          `--service-cluster-ip-range=${layout.servicesRange}`,
           '--service-account-issuer=https://kubernetes.default.svc',
           `--service-account-key-file=${file('serviceAccountPublicKey')}`,
           `--service-account-signing-key-file=${file('serviceAccountKey')}`,

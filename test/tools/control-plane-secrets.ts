@@ -7,6 +7,7 @@ import type { ControlPlaneProgram } from './control-plane-binaries.ts';
 /** A user whom the API server knows by a static token. */
 export type StaticUser =
   | 'admin'
+  | 'kubelet'
   | Extract<ControlPlaneProgram, 'kube-controller-manager' | 'kube-scheduler' | 'kwok'>;
 export const STATIC_USERS: readonly {
   readonly user: StaticUser;
@@ -17,6 +18,7 @@ export const STATIC_USERS: readonly {
   // Without an account per controller (which would cost start-up time), all controllers share this one.
   { user: 'kube-controller-manager', userName: 'system:kube-controller-manager', group: 'system:masters' },
   { user: 'kube-scheduler', userName: 'system:kube-scheduler', group: 'system:authenticated' },
+  { user: 'kubelet', userName: 'system:node:real-node', group: 'system:nodes' },
   { user: 'kwok', userName: 'kwok', group: 'system:masters' },
 ];
 
@@ -26,6 +28,7 @@ export async function writeSecrets(directory: string): Promise<Readonly<Record<S
   const newToken = () => randomBytes(24).toString('base64url');
   const tokens = {
     admin: newToken(),
+    kubelet: newToken(),
     'kube-controller-manager': newToken(),
     'kube-scheduler': newToken(),
     kwok: newToken(),

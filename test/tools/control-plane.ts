@@ -16,7 +16,7 @@ import {
 } from './control-plane-binaries.ts';
 import { type ControlPlaneComponent, createComponent } from './control-plane-component.ts';
 import { STATIC_USERS, writeSecrets } from './control-plane-secrets.ts';
-import { createNodes, waitForNodes } from './fake-nodes.ts';
+import { createNodes, NODE_NAMES, waitForNodes } from './fake-nodes.ts';
 import { BUILD_OPTIONS } from './go-programs.ts';
 import { type ClusterCredentials, kubeconfigText } from './kubeconfig.ts';
 import { freeLoopbackPorts } from './loopback-port.ts';
@@ -31,6 +31,8 @@ export interface ControlPlane extends ClusterClient, ClusterCredentials {
   /** Of an administrator (group system:masters). */
   readonly kubeconfigPath: string;
   readonly kubeconfig: string;
+  /** Of the one node that may be a real one: `real-node/`. */
+  readonly kubeletToken: string;
   /** Of etcd itself, which asks nobody who they are. */
   readonly etcdUrl: string;
   /** Process ids of the components that run now. */
@@ -51,6 +53,8 @@ export interface ControlPlaneOptions {
    * controller starts about 5 Jobs per second, or the raised 500 and 1000 of a tuned cluster, which is the default here.
    */
   readonly controllerManagerLimits?: 'raised' | 'stock';
+  /** The range of Services' addresses, 10.0.0.0/24 by default; its first address is the API server's own Service. */
+  readonly servicesRange?: string;
   /** Audit policy (audit.k8s.io/v1) by which the API server keeps a log of requests; by default it keeps none. */
   readonly auditPolicy?: AuditPolicy;
   /** Where KUBEBUILDER_ASSETS, XDG_CACHE_HOME and Go's settings are looked up; this process' own by default. */
@@ -79,6 +83,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     ports: await choosePorts(),
     controllerManagerLimits:
       options.controllerManagerLimits === 'stock' ? { qps: 20, burst: 30 } : { qps: 500, burst: 1000 },
+    servicesRange: options.servicesRange ?? '10.0.0.0/24',
     isAudited: options.auditPolicy !== undefined,
   };
   if (options.auditPolicy !== undefined) await writeAuditPolicy(directory, options.auditPolicy);
@@ -125,13 +130,15 @@ async function startComponents(
     ...(find('kwok') === undefined ? [] : [createNodes(client)]),
   ]);
   for (const start of starts) if (start.status === 'rejected') throw start.reason;
-  if (find('kwok') !== undefined && find('kube-controller-manager') !== undefined) await waitForNodes(client);
+  if (find('kwok') !== undefined && find('kube-controller-manager') !== undefined)
+    await waitForNodes(client, NODE_NAMES);
 
   let stopping: Promise<void> | undefined;
   return {
     ...client,
     ...credentials,
     kubeconfigPath,
+    kubeletToken: tokens.kubelet,
     kubeconfig: await readFile(kubeconfigPath, 'utf8'),
     etcdUrl: `http://127.0.0.1:${layout.ports.etcdClient}`,
     get pids() {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from './cluster-client.ts';
 
-const NODE_NAMES = ['node-a', 'node-b', 'node-c'];
+/** Of the nodes that KWOK plays. */
+export const NODE_NAMES = ['node-a', 'node-b', 'node-c'];
 const NODES_READY_DEADLINE_MS = 60_000;
 
 /** Creates the nodes that KWOK plays; together they have room for 6000 pods. */
@@ -27,15 +28,15 @@ interface Node {
 }
 
 /** Waits until pods can be scheduled: a node is tainted until the controller manager has seen it ready. */
-export async function waitForNodes(client: ClusterClient): Promise<void> {
+export async function waitForNodes(client: ClusterClient, names: readonly string[]): Promise<void> {
   const deadline = performance.now() + NODES_READY_DEADLINE_MS;
   for (;;) {
     const { items } = await client.request<{ items: readonly Node[] }>('GET', '/api/v1/nodes');
     const waitingFor = items.filter((node) => !isSchedulable(node)).map((node) => node.metadata.name);
-    if (items.length === NODE_NAMES.length && waitingFor.length === 0) return;
+    if (items.length === names.length && waitingFor.length === 0) return;
     if (performance.now() > deadline) {
       throw new Error(
-        `nodes ${waitingFor.join(', ')} are not ready and free of taints after ${NODES_READY_DEADLINE_MS / 1000} s`,
+        `nodes ${(items.length === 0 ? names : waitingFor).join(', ')} are not ready and free of taints after ${NODES_READY_DEADLINE_MS / 1000} s`,
       );
     }
     await sleep(25);
