@@ -1,11 +1,17 @@
 /**
  * Whose program it is that shows a token: by the API server's word for the token, and by the objects that it is bound to. A pod is not believed anything about itself: its run and
- * trial are those of the Job that owns it, which the BatchTest owns, by UID.
+ * trial are those of the Job that owns it, which the BatchTest owns, by UID, or its own when the BatchTest owns it without one.
  */
 import { isAttemptName } from '../core/attempt.ts';
 import { isApiError } from '../engine/kubernetes/api-error.ts';
-import { projectJob, projectPod } from '../engine/kubernetes/attempt-projections.ts';
-import { jobPath } from '../engine/kubernetes/job-removal.ts';
+import { carrierPath } from '../engine/kubernetes/attempt-carrier.ts';
+import {
+  type CarrierProjection,
+  isCarrier,
+  type PodProjection,
+  projectJob,
+  projectPod,
+} from '../engine/kubernetes/attempt-projections.ts';
 import type { KubeClient } from '../engine/kubernetes/kube-client.ts';
 import type { JobObject, PodObject } from '../engine/kubernetes/kubernetes-objects.ts';
 import { RememberedTokens, tokenKey } from '../engine/kubernetes/remembered-tokens.ts';
@@ -88,10 +94,9 @@ export class PodAuthentication {
     if (pod?.metadata.uid !== of.uid) return unauthenticated('the pod of the token is gone').refusal;
     const podOfTrial = projectPod(pod);
     if (podOfTrial === undefined) return NOT_A_TRIAL;
-    const job = await this.#found<JobObject>(jobPath(of.namespace, podOfTrial.name));
-    const attempt = job === undefined ? undefined : projectJob(job);
-    if (attempt === undefined || attempt.uid !== podOfTrial.jobUid) return NOT_A_TRIAL;
-    // A Job of somebody else's making cannot have the name of one of ours that is there.
+    const attempt = isCarrier(podOfTrial) ? podOfTrial : await this.#jobOf(podOfTrial);
+    if (attempt === undefined) return NOT_A_TRIAL;
+    // An object of somebody else's making cannot have the name of one of ours that is there.
     if (!isAttemptName(attempt.name, attempt.runUid, attempt.key)) return NOT_A_TRIAL;
     return {
       kind: 'Identified',
@@ -102,6 +107,12 @@ export class PodAuthentication {
         hasEnded: podOfTrial.state.kind === 'Ended',
       },
     };
+  }
+
+  async #jobOf({ namespace, name, carrierUid }: PodProjection): Promise<CarrierProjection | undefined> {
+    const job = await this.#found<JobObject>(carrierPath({ kind: 'Job', namespace, name }));
+    const projection = job === undefined ? undefined : projectJob(job);
+    return projection?.uid === carrierUid ? projection : undefined;
   }
 
   async #found<T>(path: string): Promise<T | undefined> {

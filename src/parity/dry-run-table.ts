@@ -126,7 +126,7 @@ export function whichVariants({ variant, variants }: Pick<ProgramParity, 'varian
 function jobLines({ jobs, variants }: DryRun, width: number, style: TextStyle): readonly string[] {
   const shown = jobs.slice(0, JOBS_LISTED);
   return [
-    style.dim('Jobs of the first trials in the cluster (--jobs prints them)'),
+    style.dim(`${jobs[0]?.kind ?? 'Job'}s of the first trials in the cluster (--jobs prints them)`),
     ...shown.map(({ metadata }) => cutEnd(`   ${metadata?.name}`, width)),
     ...(variants > shown.length ? [`   … ${variants - shown.length} more`] : []),
   ];

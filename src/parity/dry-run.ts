@@ -1,18 +1,21 @@
-import type { V1Job } from '@kubernetes/client-node';
+import type { V1Job, V1Pod } from '@kubernetes/client-node';
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
 import { InvalidBatchTestError } from '../core/errors.ts';
 import { refuseFloatingImages } from '../core/floating-images.ts';
 import { expandVariants, type Variant } from '../core/variants.ts';
+import type { AttemptRequest } from '../engine/engine.ts';
+import { carrierOf } from '../engine/kubernetes/attempt-carrier.ts';
+import { attemptPod } from '../engine/kubernetes/attempt-pod.ts';
 import { COMMAND_MISSING_MESSAGE, localRunProgram } from '../engine/local/local-program.ts';
 import { unsupportedLocally } from '../engine/local/unsupported-locally.ts';
 import { type FieldParity, isAlike } from './field-parity.ts';
 import { type CommonDifference, commonDifferences, programDifferences } from './program-differences.ts';
-import { programView, trialJob } from './program-view.ts';
+import { firstAttempt, programView } from './program-view.ts';
 import type { ServerCheck } from './server-check.ts';
 import { specFieldParity } from './spec-fields.ts';
 import { templateFieldParity } from './template-fields.ts';
 
-/** Jobs that a dry run tells in full. */
+/** Jobs, or pods, that a dry run tells in full. */
 const JOBS_SHOWN = 10;
 
 /** What no manifest can change, so that it says nothing about this one. */
@@ -48,23 +51,26 @@ export interface DryRun {
   readonly program: readonly ProgramParity[];
   /** What a local run cannot reproduce of any manifest. */
   readonly inherent: readonly string[];
-  /** The Jobs of the first trials, one per variant; names and UIDs are those of a run without a UID. At most ten. */
-  readonly jobs: readonly V1Job[];
-  /** What an API server says of the BatchTest and of the first Job; null when none was asked. */
+  /** The Jobs of the first trials, one per variant, or their pods with `execution: Pod`; names and UIDs are those of a run without a UID. At most ten. */
+  readonly jobs: readonly (V1Job | V1Pod)[];
+  /** What an API server says of the BatchTest and of the first Job or pod; null when none was asked. */
   readonly server: ServerCheck | null;
 }
 
 /**
  * Compares what both engines would do. Pure: nothing is run, and no cluster asked.
- * @param namespace of the Jobs, when the manifest names none
+ * @param namespace of its trials, when the manifest names none
  * @throws InvalidBatchTestError when neither could run the manifest
  */
 export function dryRun(manifest: BatchTest, namespace?: string): DryRun {
   const where = manifest.metadata.namespace ?? namespace ?? 'default';
   const variants = expandVariants(manifest.spec);
-  const [job] = variantJobs(manifest, where, 1);
-  if (job === undefined) throw new Error(`BatchTest ${manifest.metadata.name} has no variant`);
-  const known = [...specFieldParity(manifest), ...templateFieldParity(manifest, job)];
+  const [first] = variantAttempts(manifest, where, 1);
+  if (first === undefined) throw new Error(`BatchTest ${manifest.metadata.name} has no variant`);
+  const known = [
+    ...specFieldParity(manifest),
+    ...templateFieldParity(manifest, attemptPod(first, undefined)),
+  ];
   const fields = [
     ...known,
     ...furtherUnsupported(manifest, known),
@@ -82,7 +88,9 @@ export function dryRun(manifest: BatchTest, namespace?: string): DryRun {
     fields,
     program,
     inherent: INHERENT,
-    jobs: variantJobs(manifest, where, JOBS_SHOWN),
+    jobs: variantAttempts(manifest, where, JOBS_SHOWN).map((attempt) =>
+      carrierOf(attempt.run).manifest(attempt),
+    ),
     server: null,
   });
 }
@@ -97,15 +105,15 @@ function withVerdict(run: DryRun): DryRun {
   return { ...run, verdict: isDifferent ? 'Different' : 'Same' };
 }
 
-/** The Job of the first trial of each variant, in the order of the manifest. */
-export const variantJobs = (
+/** The first attempt of each variant, in the order of the manifest. */
+export const variantAttempts = (
   manifest: BatchTest,
   namespace: string,
   most = Number.POSITIVE_INFINITY,
-): readonly V1Job[] =>
+): readonly AttemptRequest[] =>
   expandVariants(manifest.spec)
     .slice(0, most)
-    .map((variant) => trialJob(manifest, { variant, repetition: 0 }, namespace));
+    .map((variant) => firstAttempt(manifest, { variant, repetition: 0 }, namespace));
 
 /** What the local engine says of fields that are not there, or of several at once. */
 function furtherUnsupported(manifest: BatchTest, known: readonly FieldParity[]): readonly FieldParity[] {

@@ -3,14 +3,14 @@
  * and how it is called. What differs by nature is left out: the places of the result file, of shared data and of the one who
  * takes pushed results, and what a process inherits or an image brings along.
  */
-import type { V1Job } from '@kubernetes/client-node';
 import { ProgramEnvironment } from '../api/v1alpha1/constants.ts';
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
 import { attemptName } from '../core/attempt.ts';
 import type { EngineName } from '../core/run.ts';
 import type { Trial } from '../core/trial.ts';
+import type { AttemptRequest } from '../engine/engine.ts';
 import { sharedDataVariables } from '../engine/further-variables.ts';
-import { jobManifest } from '../engine/kubernetes/job-manifest.ts';
+import { attemptPod } from '../engine/kubernetes/attempt-pod.ts';
 import { localProgram, localRunProgram } from '../engine/local/local-program.ts';
 import { expandReferences, programOf } from '../engine/program-environment.ts';
 
@@ -59,8 +59,8 @@ function localView(manifest: BatchTest, trial: Trial): ProgramView {
 /** As a kubelet reads the container: variables in their order, each of which may refer to those before it. */
 function podView(manifest: BatchTest, trial: Trial): ProgramView {
   const { name } = programOf(manifest);
-  const job = trialJob(withResultFile(manifest), trial, 'default');
-  const container = job.spec?.template.spec?.containers.find((one) => one.name === name);
+  const { spec } = attemptPod(firstAttempt(withResultFile(manifest), trial, 'default'), undefined);
+  const container = spec.containers.find((one) => one.name === name);
   const known = new Map<string, string>();
   const environment = new Map<string, KnownValue>();
   for (const { name: variable, value = '', valueFrom } of container?.env ?? []) {
@@ -96,8 +96,8 @@ function withResultFile(manifest: BatchTest): BatchTest {
   };
 }
 
-/** The Job of the first attempt of a trial, as the Kubernetes engine renders it, of a run that has no UID yet. */
-export function trialJob(manifest: BatchTest, trial: Trial, namespace: string): V1Job {
+/** The first attempt of a trial, of a run that has no UID yet. */
+export function firstAttempt(manifest: BatchTest, trial: Trial, namespace: string): AttemptRequest {
   const { name } = manifest.metadata;
   const run = {
     uid: NO_RUN_UID,
@@ -111,11 +111,11 @@ export function trialJob(manifest: BatchTest, trial: Trial, namespace: string): 
     seed: 0,
     trials: [trial],
   };
-  return jobManifest({
+  return {
     run,
     trial,
     attempt: 1,
     name: attemptName(run, trial, 1),
     deadlineSeconds: manifest.spec.trialDeadlineSeconds,
-  });
+  };
 }

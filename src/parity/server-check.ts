@@ -11,7 +11,7 @@ export type ServerCheck =
     };
 
 export interface CheckedObject {
-  /** `Pod` is the one that the Job would make, since some rules are for pods only. */
+  /** `Pod` is also the one that a Job would make, since some rules are for pods only. */
   readonly kind: 'BatchTest' | 'Job' | 'Pod';
   /** `NotAllowed`: the one who asks may not create such objects, so that nothing can be said. */
   readonly outcome: 'Accepted' | 'Refused' | 'NotAllowed';

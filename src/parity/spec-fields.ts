@@ -35,7 +35,13 @@ export const SPEC_FIELDS: Readonly<Record<string, typeof SAME | Divergence>> = {
   podCleanupPolicy: {
     local: 'Ignored',
     kubernetes: 'Honoured',
-    note: 'has no effect locally: there are no Jobs, and the output of every attempt stays in the data directory',
+    note: 'has no effect locally: there are no Jobs or pods, and the output of every attempt stays in the data directory',
+    matters: false,
+  },
+  execution: {
+    local: 'Ignored',
+    kubernetes: 'Honoured',
+    note: 'says what carries an attempt in a cluster; the program that runs is the same',
     matters: false,
   },
   reusePolicy: SAME,

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { aBatchTest } from '../../test/builders/batch-test.ts';
 import { corePodTemplateSchema } from '../api/v1alpha1/pod-template.generated.ts';
 import { expandVariants } from '../core/variants.ts';
-import { trialJob } from './program-view.ts';
+import { attemptPod } from '../engine/kubernetes/attempt-pod.ts';
+import { firstAttempt } from './program-view.ts';
 import { templateFieldParity } from './template-fields.ts';
 
 const parityOf = (spec: object, metadata?: object) => {
@@ -19,8 +20,8 @@ const parityOf = (spec: object, metadata?: object) => {
   };
   const [variant] = expandVariants(manifest.spec);
   if (variant === undefined) throw new Error('there is no variant');
-  const job = trialJob(manifest, { variant, repetition: 0 }, 'team-a');
-  return new Map(templateFieldParity(manifest, job).map((entry) => [entry.field, entry]));
+  const pod = attemptPod(firstAttempt(manifest, { variant, repetition: 0 }, 'team-a'), undefined);
+  return new Map(templateFieldParity(manifest, pod).map((entry) => [entry.field, entry]));
 };
 
 /** The only fields of a pod that mean the same to a process. What is added here is a promise of the local engine. */

@@ -1,5 +1,6 @@
-import type { V1Container, V1Job } from '@kubernetes/client-node';
+import type { V1Container } from '@kubernetes/client-node';
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
+import type { AttemptPod } from '../engine/kubernetes/attempt-pod.ts';
 import { type UnsupportedField, unsupportedLocally } from '../engine/local/unsupported-locally.ts';
 import { programOf } from '../engine/program-environment.ts';
 import { type FieldParity, honouredByBoth } from './field-parity.ts';
@@ -46,9 +47,9 @@ function ignoredLocally(note: string): Omit<FieldParity, 'field'> {
 
 /**
  * What both engines make of each field that the pod template sets.
- * @param job the Job of any of the run's trials, as the Kubernetes engine renders it
+ * @param rendered the pod of any of the run's trials, as the Kubernetes engine renders it
  */
-export function templateFieldParity(manifest: BatchTest, job: V1Job): readonly FieldParity[] {
+export function templateFieldParity(manifest: BatchTest, rendered: AttemptPod): readonly FieldParity[] {
   const { metadata, spec } = manifest.spec.template;
   const unsupported = unsupportedLocally(manifest);
   const podPath = 'spec.template.spec';
@@ -62,7 +63,7 @@ export function templateFieldParity(manifest: BatchTest, job: V1Job): readonly F
       ? programFields(container, path, unsupported)
       : fieldParity(path, 'containers', unsupported);
   });
-  return [...metadataFields(metadata, job), ...pod, ...containers];
+  return [...metadataFields(metadata, rendered.metadata), ...pod, ...containers];
 }
 
 function programFields(
@@ -104,13 +105,12 @@ const isWithin = (field: string, outer: string): boolean =>
 /** Labels and annotations are of use in a cluster only, and those that the operator sets itself are left out there. */
 function metadataFields(
   metadata: BatchTest['spec']['template']['metadata'],
-  job: V1Job,
+  rendered: AttemptPod['metadata'],
 ): readonly FieldParity[] {
-  const rendered = job.spec?.template.metadata;
   return (['labels', 'annotations'] as const).flatMap((kind): readonly FieldParity[] => {
     const given = metadata?.[kind];
     if (given === undefined) return [];
-    const dropped = Object.entries(given).filter(([name, value]) => rendered?.[kind]?.[name] !== value);
+    const dropped = Object.entries(given).filter(([name, value]) => rendered[kind]?.[name] !== value);
     const field = `spec.template.metadata.${kind}`;
     const note = 'have no effect locally';
     if (dropped.length === 0) return [{ field, ...ignoredLocally(note) }];

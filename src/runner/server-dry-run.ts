@@ -1,8 +1,10 @@
 import { API_VERSION, KIND } from '../api/v1alpha1/constants.ts';
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
 import { ApiError, isApiError } from '../engine/kubernetes/api-error.ts';
+import { carrierOf } from '../engine/kubernetes/attempt-carrier.ts';
+import { attemptPod } from '../engine/kubernetes/attempt-pod.ts';
 import type { KubeClient } from '../engine/kubernetes/kube-client.ts';
-import { variantJobs } from '../parity/dry-run.ts';
+import { variantAttempts } from '../parity/dry-run.ts';
 import type { CheckedObject, ServerCheck } from '../parity/server-check.ts';
 import { collectionPath, objectOf } from './batchtest-object.ts';
 import { clusterError, connect } from './cluster.ts';
@@ -13,7 +15,7 @@ import type { ClusterOptions } from './watched-run.ts';
 const DRY_RUN = { dryRun: 'All', fieldValidation: 'Strict' };
 
 /**
- * Asks the API server whether it would take the BatchTest, a Job of it, and that Job's pod: by the schema, and by what the namespace
+ * Asks the API server whether it would take the BatchTest, a Job of it, and that Job's pod, or a pod that needs no Job: by the schema, and by what the namespace
  * enforces, such as a quota or a Pod Security Standard. Nothing is created.
  */
 export async function serverDryRun(
@@ -40,18 +42,15 @@ async function checkedObjects(
   manifest: BatchTest,
   namespace: string,
 ): Promise<readonly CheckedObject[]> {
-  const [job] = variantJobs(manifest, namespace, 1);
-  if (job === undefined) throw new Error(`BatchTest ${manifest.metadata.name} has no variant`);
-  const pod = {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { ...job.spec?.template.metadata, name: job.metadata?.name },
-    spec: job.spec?.template.spec,
-  };
+  const [attempt] = variantAttempts(manifest, namespace, 1);
+  if (attempt === undefined) throw new Error(`BatchTest ${manifest.metadata.name} has no variant`);
+  const { kind, collection, manifest: rendered } = carrierOf(attempt.run);
+  const { metadata, spec } = attemptPod(attempt, undefined);
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name: attempt.name }, spec };
   return [
     await checkedBatchTest(client, manifest, namespace),
-    await checked(client, 'Job', `/apis/batch/v1/namespaces/${namespace}/jobs`, job),
-    await checked(client, 'Pod', `/api/v1/namespaces/${namespace}/pods`, pod),
+    await checked(client, kind, collection(namespace), rendered(attempt)),
+    ...(kind === 'Pod' ? [] : [await checked(client, 'Pod', `/api/v1/namespaces/${namespace}/pods`, pod)]),
   ];
 }
 

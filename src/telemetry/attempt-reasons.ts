@@ -38,6 +38,7 @@ export const FAILURE_REASONS = [
   'UnexpectedAdmissionError',
   'AdmissionDenied',
   'InvalidJob',
+  'InvalidPod',
   'NameTaken',
   // The machine's, for a local run.
   'CommandMissing',

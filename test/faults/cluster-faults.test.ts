@@ -138,9 +138,9 @@ it('F8: neither deletes nor repeats anything when, after a restart, its lists te
     way.api.cutWatches('Reset');
   });
   // Of a failed attempt that is shown as running although its end is stored, the Job may go that would be kept to be looked at.
-  const jobsLeft = played.end.jobsLeft.filter((job) => !reference.end.jobsLeft.includes(job));
-  expect(jobsLeft).toEqual([]);
-  const end = { ...played.end, jobsLeft: reference.end.jobsLeft };
+  const attemptsLeft = played.end.attemptsLeft.filter((job) => !reference.end.attemptsLeft.includes(job));
+  expect(attemptsLeft).toEqual([]);
+  const end = { ...played.end, attemptsLeft: reference.end.attemptsLeft };
   expect(differencesOf({ ...played, end }, reference)).toEqual([]);
   expect(answeredFromThePast).toBe(3);
   // What it counted by the lists of the past it believes to have been too much at once; nobody else saw that.

@@ -1,6 +1,7 @@
 /** Kills an operator at one exact write, and lets the next one go on: the learning run and the replays of F1 and F2. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fault, FORWARD } from '../integration/faulty-proxy.ts';
+import type { Execution } from '../integration/kubernetes-world.ts';
 import type { OperatorSite, TestHooks } from '../integration/operator-world.ts';
 import type { RunningOperator } from '../integration/running-operator.ts';
 import { apiWriteName } from './api-write.ts';
@@ -53,6 +54,7 @@ export async function playWithCrash(
   site: OperatorSite,
   name: string,
   point: CrashPoint | undefined,
+  execution: Execution = 'Job',
 ): Promise<PlayedWithCrash> {
   const ending = new Ending();
   try {
@@ -86,7 +88,7 @@ export async function playWithCrash(
         ({ call }): StoreFault => (isHit(call) ? commitFault(point.when, crash) : FORWARD_STATEMENT),
       );
     operator = await way.startOperator();
-    const uid = await playReference(world);
+    const uid = await playReference(world, { spec: { execution } });
     // The last write of a run settles it before its answer, and so before the operator is killed.
     if (wasHit) await restarted;
     return { ...(await playedRun(world, way, uid)), wasKilled: wasHit };
@@ -127,6 +129,7 @@ export async function differencesAt(
   site: OperatorSite,
   reference: Played,
   points: readonly CrashPoint[],
+  execution: Execution = 'Job',
 ): Promise<readonly string[]> {
   const found: string[] = [];
   const queue = [...points];
@@ -134,7 +137,7 @@ export async function differencesAt(
     for (let point = queue.shift(); point !== undefined; point = queue.shift()) {
       const at = describeCrashPoint(point);
       try {
-        const played = await playWithCrash(site, 'crash', point);
+        const played = await playWithCrash(site, 'crash', point, execution);
         found.push(...differences(played, reference, point).map((difference) => `${at}: ${difference}`));
       } catch (error) {
         found.push(`${at}: ${error instanceof Error ? error.message : String(error)}`);

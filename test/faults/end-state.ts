@@ -1,6 +1,6 @@
 import type { OperatorWorld } from '../integration/operator-world.ts';
 import { query } from '../integration/postgres-server.ts';
-import { type Change, lastOf, present } from '../integration/watch-recorder.ts';
+import { type Change, carrierOfPod, lastOf, present } from '../integration/watch-recorder.ts';
 import { HELD_REPETITION } from './reference-scenario.ts';
 import { identityOf, podsNow } from './run-view.ts';
 
@@ -9,7 +9,7 @@ export interface EndState {
   readonly run: string;
   readonly trials: readonly string[];
   readonly attempts: readonly string[];
-  readonly jobsLeft: readonly string[];
+  readonly attemptsLeft: readonly string[];
   readonly conditions: readonly string[];
   readonly counts: unknown;
   readonly best: string | undefined;
@@ -57,7 +57,7 @@ export async function endStateOf(world: OperatorWorld, uid: string): Promise<End
           `${labelOf(row)} attempt ${row.attempt}: ${row.outcome} ${row.reason} ${row.exit_code} ${row.metrics ?? ''}`,
       )
       .sort(),
-    jobsLeft: jobsLeft(changes, uid),
+    attemptsLeft: attemptsLeft(changes, uid),
     conditions: (object?.status?.conditions ?? [])
       .map(({ type, status, reason }) => `${type} ${status} ${reason}`)
       .sort(),
@@ -75,14 +75,14 @@ const labelOf = ({
   readonly repetition: number;
 }): string => (repetition === HELD_REPETITION ? `a variant/${repetition}` : `${variant}/${repetition}`);
 
-/** The Jobs that were left to be looked at. */
-function jobsLeft(changes: readonly Change[], uid: string): readonly string[] {
-  const left = new Set(present(changes, uid, 'Job'));
+/** The attempts whose Jobs, or pods, were left to be looked at. */
+function attemptsLeft(changes: readonly Change[], uid: string): readonly string[] {
+  const left = new Set(present(changes, uid, 'Carrier'));
   const names = new Set<string>();
   for (const { metadata } of podsNow(changes, uid).values()) {
-    const job = metadata.ownerReferences?.[0]?.name ?? '';
     const { variant, repetition, attempt } = identityOf({ metadata });
-    if (left.has(job)) names.add(`${labelOf({ variant, repetition })} attempt ${attempt}`);
+    if (left.has(carrierOfPod(metadata).name))
+      names.add(`${labelOf({ variant, repetition })} attempt ${attempt}`);
   }
   return [...names].sort();
 }

@@ -144,19 +144,19 @@ describe('finds', () => {
       'a Job that is created twice',
       good().job('one', 1).pod('one', 1, 'Succeeded', 0),
       {},
-      /^I1: Job one was created 2 times/,
+      /^I1: one was created 2 times/,
     ],
     [
       'an attempt after the accepted one',
       good().job('two', 2).pod('two', 2, 'Failed', 1),
       {},
-      /^I1: Job two is attempt 2 of a\/0, whose attempt 1 was accepted/,
+      /^I1: two is attempt 2 of a\/0, whose attempt 1 was accepted/,
     ],
     [
       'attempts that go back',
       new MadeUp().job('two', 2).job('one', 1),
       {},
-      /^I1: Job one is attempt 1 of a\/0, after attempt 2/,
+      /^I1: one is attempt 1 of a\/0, after attempt 2/,
     ],
     [
       'an end without a row',
@@ -186,7 +186,7 @@ describe('finds', () => {
       'a row of nothing that was seen',
       good(),
       { attempts: [RESULT, { ...RESULT, attempt: 2, name: 'ghost' }] },
-      /^I2: row a\/0\/2 \(Succeeded\) is of Job ghost, which nobody has seen/,
+      /^I2: row a\/0\/2 \(Succeeded\) is of ghost, which nobody has seen/,
     ],
     [
       'more at once than allowed',
@@ -220,7 +220,7 @@ describe('finds', () => {
       /^I4: the store counts/,
     ],
     ['a pod that runs on', good().job('two', 1).pod('two', 1, 'Running'), {}, /^I5: pod two-pod runs on/],
-    ['a Job that is left', good().job('two', 1), {}, /^I5: Job two is there, and no pod of it has ended/],
+    ['a Job that is left', good().job('two', 1), {}, /^I5: two is there, and no pod of it has ended/],
     [
       'a Job whose object is gone',
       good().job('one', 1).gone(),
@@ -267,7 +267,7 @@ describe('finds', () => {
       'a pod that belongs to no Job of the run',
       good().pod('stray', 1, 'Failed', 1, 'ADDED'),
       {},
-      /^I8: pod stray-pod carries the run's UID and belongs to no Job of it/,
+      /^I8: pod stray-pod carries the run's UID and carries no attempt of it/,
     ],
   ])('%s', (_, made, run, evidence) => {
     expect(found(made, run)).toContainEqual(expect.stringMatching(evidence));
@@ -295,7 +295,7 @@ describe('finds', () => {
     // The spread keeps the kind with its object.
     made.changes.push(...(foreign as Change[]));
     expect(found(made, { attempts: [RESULT, { ...RESULT, attempt: 2, name: 'theirs' }] })).toContainEqual(
-      'I8: row theirs is of a Job of run run-2',
+      'I8: row theirs is of run run-2',
     );
   });
 });

@@ -12,9 +12,11 @@ import type { ObjectMeta, PodObject } from '../../src/engine/kubernetes/kubernet
 import {
   type BatchTestObject,
   type Change,
+  carrierCreations,
+  carrierOfPod,
   conditionOf,
   creationsAboveParallelism,
-  jobCreations,
+  isOfCarrier,
   lastOf,
   present,
   runOf,
@@ -90,28 +92,28 @@ export function judge(history: JudgedHistory): readonly Violation[] {
 
 const breach = (invariant: Invariant, evidence: string): Violation => ({ invariant, evidence });
 
-/** I1: each attempt's Job is made once, attempts of a trial follow one another, and none follows the accepted one. */
+/** I1: what carries an attempt is made once, attempts of a trial follow one another, and none follows the accepted one. */
 function startedAgain({ changes, run }: JudgedHistory): readonly Violation[] {
   const found: Violation[] = [];
-  for (const [name, count] of jobCreations(changes, run.uid))
-    if (count > 1) found.push(breach('I1', `Job ${name} was created ${count} times`));
+  for (const [name, count] of carrierCreations(changes, run.uid))
+    if (count > 1) found.push(breach('I1', `${name} was created ${count} times`));
   const accepted = new Map(run.trials.map((trial) => [trialKey(trial), trial.acceptedAttempt]));
   const highest = new Map<string, number>();
   for (const change of changes) {
-    if (change.kind !== 'Job' || change.type !== 'ADDED' || runOf(change) !== run.uid) continue;
+    if (!isOfCarrier(change) || change.type !== 'ADDED' || runOf(change) !== run.uid) continue;
     const { name } = change.object.metadata;
     const attempt = attemptOf(change.object.metadata);
     const key = trialKey(attempt);
     const last = highest.get(key) ?? 0;
     if (attempt.attempt < last)
-      found.push(breach('I1', `Job ${name} is attempt ${attempt.attempt} of ${key}, after attempt ${last}`));
+      found.push(breach('I1', `${name} is attempt ${attempt.attempt} of ${key}, after attempt ${last}`));
     highest.set(key, Math.max(last, attempt.attempt));
     const success = accepted.get(key) ?? undefined;
     if (success !== undefined && attempt.attempt > success)
       found.push(
         breach(
           'I1',
-          `Job ${name} is attempt ${attempt.attempt} of ${key}, whose attempt ${success} was accepted`,
+          `${name} is attempt ${attempt.attempt} of ${key}, whose attempt ${success} was accepted`,
         ),
       );
   }
@@ -127,9 +129,9 @@ function lostOrDoubledResults({ changes, run }: JudgedHistory): readonly Violati
     if (rows.has(key)) found.push(breach('I2', `attempt ${key} has more than one row`));
     rows.set(key, row);
   }
-  const jobUids = jobUidsOf(changes, run.uid);
+  const carrierUids = carrierUidsOf(changes, run.uid);
   for (const [name, pod] of endsOf(changes, run.uid)) {
-    if (!jobUids.has(pod.metadata.ownerReferences?.[0]?.uid ?? '')) continue;
+    if (!carrierUids.has(carrierOfPod(pod.metadata).uid)) continue;
     const key = attemptKey(attemptOf(pod.metadata));
     const row = rows.get(key);
     if (row === undefined) {
@@ -149,13 +151,11 @@ function lostOrDoubledResults({ changes, run }: JudgedHistory): readonly Violati
     if (exitCode === 0 && !['Succeeded', 'ResultInvalid', 'Cancelled', 'TimedOut'].includes(row.outcome))
       found.push(breach('I2', `pod ${name} (attempt ${key}) ended well; its row says ${row.outcome}`));
   }
-  const created = jobCreations(changes, run.uid);
-  // A start that the cluster refused has a row and never was a Job.
+  const created = carrierCreations(changes, run.uid);
+  // A start that the cluster refused has a row and was never there.
   for (const { name, outcome, ...row } of run.attempts)
     if (outcome !== 'Infrastructure' && !created.has(name))
-      found.push(
-        breach('I2', `row ${attemptKey(row)} (${outcome}) is of Job ${name}, which nobody has seen`),
-      );
+      found.push(breach('I2', `row ${attemptKey(row)} (${outcome}) is of ${name}, which nobody has seen`));
   return found;
 }
 
@@ -190,16 +190,18 @@ function notTerminal({ changes, run }: JudgedHistory): readonly Violation[] {
 function orphans({ changes, run }: JudgedHistory): readonly Violation[] {
   const found: Violation[] = [];
   const pods = present(changes, run.uid, 'Pod');
-  const jobs = present(changes, run.uid, 'Job');
+  const carriers = present(changes, run.uid, 'Carrier');
   const wasSeen = changes.some((change) => change.kind === 'BatchTest' && runOf(change) === run.uid);
   const object = lastOf(changes, run.uid);
   if (wasSeen && object === undefined)
-    return [...jobs, ...pods].map((name) => breach('I5', `${name} is there, and its BatchTest is gone`));
+    return [...new Set([...carriers, ...pods])].map((name) =>
+      breach('I5', `${name} is there, and its BatchTest is gone`),
+    );
   const ends = endsOf(changes, run.uid);
   for (const name of pods) if (!ends.has(name)) found.push(breach('I5', `pod ${name} runs on`));
-  const ended = new Set([...ends.values()].map(({ metadata }) => metadata.ownerReferences?.[0]?.name));
-  for (const name of jobs)
-    if (!ended.has(name)) found.push(breach('I5', `Job ${name} is there, and no pod of it has ended`));
+  const ended = new Set([...ends.values()].map(({ metadata }) => carrierOfPod(metadata).name));
+  for (const name of carriers)
+    if (!ended.has(name)) found.push(breach('I5', `${name} is there, and no pod of it has ended`));
   if ((object?.metadata.finalizers ?? []).length > 0)
     found.push(breach('I5', `the object still has finalizers: ${object?.metadata.finalizers?.join(', ')}`));
   return found;
@@ -256,25 +258,27 @@ function untrueStatuses({ changes, run, timeOrigin }: JudgedHistory): readonly V
 /** I8: what carries the run's UID belongs to it, and what is stored of it is its own. */
 function crossTalk({ changes, run }: JudgedHistory): readonly Violation[] {
   const found: Violation[] = [];
-  const jobUids = jobUidsOf(changes, run.uid);
+  const carrierUids = carrierUidsOf(changes, run.uid);
   const foreign = new Map<string, string>();
   for (const change of changes) {
     if (change.kind === 'BatchTest' || change.type !== 'ADDED') continue;
     const { name, ownerReferences, labels } = change.object.metadata;
     const owner = ownerReferences?.[0];
-    if (change.kind === 'Job') foreign.set(name, labels?.[LABEL_RUN_UID] ?? 'nobody');
+    if (isOfCarrier(change)) foreign.set(name, labels?.[LABEL_RUN_UID] ?? 'nobody');
     if (runOf(change) !== run.uid) continue;
-    if (change.kind === 'Job' && owner?.uid !== run.uid)
+    if (isOfCarrier(change) && owner?.uid !== run.uid)
       found.push(
-        breach('I8', `Job ${name} carries the run's UID and belongs to ${owner?.kind} ${owner?.uid}`),
+        breach(
+          'I8',
+          `${change.kind} ${name} carries the run's UID and belongs to ${owner?.kind} ${owner?.uid}`,
+        ),
       );
-    if (change.kind === 'Pod' && !jobUids.has(owner?.uid ?? ''))
-      found.push(breach('I8', `pod ${name} carries the run's UID and belongs to no Job of it`));
+    if (change.kind === 'Pod' && !carrierUids.has(carrierOfPod(change.object.metadata).uid))
+      found.push(breach('I8', `pod ${name} carries the run's UID and carries no attempt of it`));
   }
   for (const { name } of run.attempts) {
     const owner = foreign.get(name);
-    if (owner !== undefined && owner !== run.uid)
-      found.push(breach('I8', `row ${name} is of a Job of run ${owner}`));
+    if (owner !== undefined && owner !== run.uid) found.push(breach('I8', `row ${name} is of run ${owner}`));
   }
   return found;
 }
@@ -310,10 +314,10 @@ function endsOf(changes: readonly Change[], runUid: string): ReadonlyMap<string,
   return ends;
 }
 
-const jobUidsOf = (changes: readonly Change[], runUid: string): ReadonlySet<string> =>
+const carrierUidsOf = (changes: readonly Change[], runUid: string): ReadonlySet<string> =>
   new Set(
     changes.flatMap((change) =>
-      change.kind === 'Job' && runOf(change) === runUid ? [change.object.metadata.uid] : [],
+      isOfCarrier(change) && runOf(change) === runUid ? [change.object.metadata.uid] : [],
     ),
   );
 

@@ -65,21 +65,24 @@ async function preempt(world: OperatorWorld, pod: PodObject): Promise<void> {
   await letPodGo(world, pod);
 }
 
-const podPath = ({ namespace }: OperatorWorld, { metadata }: PodObject): string =>
+/** Where pods are. */
+type Place = Pick<OperatorWorld, 'cluster' | 'namespace'>;
+
+const podPath = ({ namespace }: Place, { metadata }: PodObject): string =>
   `/api/v1/namespaces/${namespace}/pods/${metadata.name}`;
 
 /** Keeps a pod from going before its kubelet has confirmed its end, should it be deleted. */
-export const holdPod = (world: OperatorWorld, pod: PodObject): Promise<unknown> =>
+export const holdPod = (world: Place, pod: PodObject): Promise<unknown> =>
   world.cluster.request('PATCH', podPath(world, pod), {
     metadata: { finalizers: [...(pod.metadata.finalizers ?? []), KUBELET] },
   });
 
 /** Somebody deletes a pod. */
-export const deletePod = (world: OperatorWorld, pod: PodObject): Promise<unknown> =>
+export const deletePod = (world: Place, pod: PodObject): Promise<unknown> =>
   world.cluster.request('DELETE', podPath(world, pod));
 
 /** Lets a pod go that was held. */
-export async function letPodGo(world: OperatorWorld, pod: PodObject): Promise<void> {
+export async function letPodGo(world: Place, pod: PodObject): Promise<void> {
   const { metadata } = await world.cluster.request<PodObject>('GET', podPath(world, pod));
   const finalizers = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== KUBELET);
   await world.cluster.request('PATCH', podPath(world, pod), { metadata: { finalizers } });

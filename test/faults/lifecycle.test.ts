@@ -10,7 +10,7 @@ import {
   openOperatorSite,
   RUNS_ON,
 } from '../integration/operator-world.ts';
-import { conditionOf, jobCreations, lastOf, present } from '../integration/watch-recorder.ts';
+import { carrierCreations, conditionOf, lastOf, present } from '../integration/watch-recorder.ts';
 import { aFaultyWay, type FaultyWay } from './faulty-way.ts';
 import {
   confirmDeletions,
@@ -21,7 +21,7 @@ import {
   letPodGo,
   playPods,
 } from './kubelet.ts';
-import { untilNothingIsLeft, untilOneRuns, untilRunning, untilSettled } from './run-view.ts';
+import { livePods, untilNothingIsLeft, untilOneRuns, untilRunning, untilSettled } from './run-view.ts';
 import { FORWARD_STATEMENT } from './store-proxy.ts';
 import { violationsOf } from './violations.ts';
 
@@ -44,14 +44,20 @@ const aRetryingRun = (options: BatchTestOptions, spec: object = {}) => {
   const retryPolicy = { limit: 1, backoffSeconds: 0, maxBackoffSeconds: 0 };
   return { ...manifest, spec: { ...manifest.spec, retryPolicy, ...spec } };
 };
+const EXECUTIONS = ['Job', 'Pod'] as const;
 const SUCCESS = { kind: 'Exits', exitCode: 0, message: measured(1) } as const;
 
-it.each(['Background', 'Orphan'])(
-  'F21: ends a run whose object is deleted with propagation %s, stores its end, and leaves nothing behind',
-  async (propagationPolicy) => {
+it.each([
+  ['Background', 'Job'],
+  ['Orphan', 'Job'],
+  ['Orphan', 'Pod'],
+] as const)(
+  'F21: ends a run whose object is deleted with propagation %s, stores its end, and leaves nothing behind (%s)',
+  async (propagationPolicy, execution) => {
     const { world, way } = await aWorldWithAWay('deleted');
     await way.startOperator();
-    const uid = await world.create(aBatchTest({ variants: 3, parallelism: 2, pod: RUNS_ON }));
+    const spec = { execution };
+    const uid = await world.create(aBatchTest({ variants: 3, parallelism: 2, pod: RUNS_ON, spec }));
     await untilRunning(world, uid, 2);
     await world.cluster.request('DELETE', world.path('cache'), { propagationPolicy });
     await untilNothingIsLeft(world, uid);
@@ -84,20 +90,25 @@ it('F21: ends what runs though Postgres is away, and lets the object go once the
   expect(await violationsOf(world, uid)).toEqual([]);
 });
 
-it('F21: ends a run whose object was deleted while no operator ran', async () => {
-  const { world, way } = await aWorldWithAWay('deleted-unseen');
-  const first = await way.startOperator();
-  const uid = await world.create(aBatchTest({ variants: 3, parallelism: 2, pod: RUNS_ON }));
-  await untilRunning(world, uid, 2);
-  await first.kill();
-  await world.cluster.request('DELETE', world.path('cache'), { propagationPolicy: 'Background' });
-  await sleep(500);
-  expect(lastOf(world.recorder.changes(), uid)?.metadata.deletionTimestamp).toBeDefined();
-  await way.startOperator();
-  await untilNothingIsLeft(world, uid);
-  expect(await world.storedRun(uid)).toMatchObject({ state: 'Cancelled', reason: 'Deleted', cancelled: 3 });
-  expect(await violationsOf(world, uid)).toEqual([]);
-});
+it.each(EXECUTIONS)(
+  'F21: ends a run whose object was deleted while no operator ran (%s)',
+  async (execution) => {
+    const { world, way } = await aWorldWithAWay('deleted-unseen');
+    const first = await way.startOperator();
+    const uid = await world.create(
+      aBatchTest({ variants: 3, parallelism: 2, pod: RUNS_ON, spec: { execution } }),
+    );
+    await untilRunning(world, uid, 2);
+    await first.kill();
+    await world.cluster.request('DELETE', world.path('cache'), { propagationPolicy: 'Background' });
+    await sleep(500);
+    expect(lastOf(world.recorder.changes(), uid)?.metadata.deletionTimestamp).toBeDefined();
+    await way.startOperator();
+    await untilNothingIsLeft(world, uid);
+    expect(await world.storedRun(uid)).toMatchObject({ state: 'Cancelled', reason: 'Deleted', cancelled: 3 });
+    expect(await violationsOf(world, uid)).toEqual([]);
+  },
+);
 
 it('F24: tries again what somebody else has deleted, be it the Job or its pod', async () => {
   const { world, way } = await aWorldWithAWay('meddled');
@@ -123,6 +134,32 @@ it('F24: tries again what somebody else has deleted, be it the Job or its pod', 
   expect(await violationsOf(world, uid)).toEqual([]);
 });
 
+it('F24: tries again what somebody else has deleted when there is no Job: at once gone, ended first, or ended before', async () => {
+  const { world, way } = await aWorldWithAWay('meddled-pods');
+  await way.startOperator();
+  const uid = await world.create(
+    aRetryingRun({ variants: 3, parallelism: 3, pod: RUNS_ON }, { execution: 'Pod' }),
+  );
+  const [first, second, third] = await untilRunning(world, uid, 3);
+  if (first === undefined || second === undefined || third === undefined) throw new Error('three run');
+  await deletePod(world, first);
+  await endByDeletion(world, second);
+  await world.endPod(third, SUCCESS);
+  // Its end may be stored by now, and the pod removed.
+  await deletePod(world, third).catch(() => undefined);
+  await playPods(world, uid, ({ attempt }) => (attempt === 1 ? { kind: 'RunsOn' } : SUCCESS));
+  await untilSettled(world, uid);
+  const attempts = await world.storedAttempts(uid);
+  expect(attempts.map(({ attempt, outcome }) => `${attempt} ${outcome}`).sort()).toEqual([
+    '1 Infrastructure',
+    '1 Infrastructure',
+    '1 Succeeded',
+    '2 Succeeded',
+    '2 Succeeded',
+  ]);
+  expect(await violationsOf(world, uid)).toEqual([]);
+});
+
 it('F24: ends a run whose finalizer was stripped and whose object was then deleted', async () => {
   const { world, way } = await aWorldWithAWay('stripped');
   await way.startOperator();
@@ -137,51 +174,61 @@ it('F24: ends a run whose finalizer was stripped and whose object was then delet
   expect(await violationsOf(world, uid)).toEqual([]);
 });
 
-it('F26: starts a trial again only once the pod on its lost node is gone for certain', async () => {
-  const { world, way } = await aWorldWithAWay('node-lost');
-  await way.startOperator();
-  const uid = await world.create(aRetryingRun({ variants: 1, parallelism: 1, pod: RUNS_ON }));
-  const pod = await untilOneRuns(world, uid);
-  // A kubelet that cannot be reached confirms no deletion; the pod stays, and may still run.
-  await holdPod(world, pod);
-  const path = `/api/v1/namespaces/${world.namespace}/pods/${pod.metadata.name}/status`;
-  await world.cluster.request('PATCH', path, {
-    status: {
-      conditions: [
-        { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: 'lost' },
-      ],
-    },
-  });
-  await deletePod(world, pod);
-  await sleep(2_500);
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(1);
-  await confirmEnd(world, pod);
-  await playPods(world, uid, ({ attempt }) => (attempt === 1 ? { kind: 'RunsOn' } : SUCCESS));
-  await untilSettled(world, uid);
-  expect(await world.storedAttempts(uid)).toMatchObject([
-    { attempt: 1, outcome: 'Infrastructure', is_accepted: false },
-    { attempt: 2, outcome: 'Succeeded', is_accepted: true },
-  ]);
-  expect(await violationsOf(world, uid)).toEqual([]);
-});
+it.each(EXECUTIONS)(
+  'F26: starts a trial again only once the pod on its lost node is gone for certain (%s)',
+  async (execution) => {
+    const { world, way } = await aWorldWithAWay('node-lost');
+    await way.startOperator();
+    const uid = await world.create(
+      aRetryingRun({ variants: 1, parallelism: 1, pod: RUNS_ON }, { execution }),
+    );
+    const pod = await untilOneRuns(world, uid);
+    // A kubelet that cannot be reached confirms no deletion; the pod stays, and may still run.
+    await holdPod(world, pod);
+    const path = `/api/v1/namespaces/${world.namespace}/pods/${pod.metadata.name}/status`;
+    await world.cluster.request('PATCH', path, {
+      status: {
+        conditions: [
+          { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: 'lost' },
+        ],
+      },
+    });
+    await deletePod(world, pod);
+    await sleep(2_500);
+    expect(carrierCreations(world.recorder.changes(), uid).size).toBe(1);
+    await confirmEnd(world, pod);
+    await playPods(world, uid, ({ attempt }) => (attempt === 1 ? { kind: 'RunsOn' } : SUCCESS));
+    await untilSettled(world, uid);
+    expect(await world.storedAttempts(uid)).toMatchObject([
+      { attempt: 1, outcome: 'Infrastructure', is_accepted: false },
+      { attempt: 2, outcome: 'Succeeded', is_accepted: true },
+    ]);
+    expect(await violationsOf(world, uid)).toEqual([]);
+  },
+);
 
-it('F26: counts a late result of a pod that was given up once, and starts nothing more', async () => {
-  const { world, way } = await aWorldWithAWay('late-result');
-  await way.startOperator();
-  const uid = await world.create(aRetryingRun({ variants: 1, parallelism: 1, pod: RUNS_ON }));
-  const pod = await untilOneRuns(world, uid);
-  await holdPod(world, pod);
-  await deletePod(world, pod);
-  await sleep(500);
-  await world.endPod(pod, SUCCESS);
-  await letPodGo(world, pod);
-  await world.untilCondition(uid, 'Complete');
-  await untilSettled(world, uid);
-  expect(await world.storedAttempts(uid)).toMatchObject([
-    { attempt: 1, outcome: 'Succeeded', is_accepted: true },
-  ]);
-  expect(await violationsOf(world, uid)).toEqual([]);
-});
+it.each(EXECUTIONS)(
+  'F26: counts a late result of a pod that was given up once, and starts nothing more (%s)',
+  async (execution) => {
+    const { world, way } = await aWorldWithAWay('late-result');
+    await way.startOperator();
+    const uid = await world.create(
+      aRetryingRun({ variants: 1, parallelism: 1, pod: RUNS_ON }, { execution }),
+    );
+    const pod = await untilOneRuns(world, uid);
+    await holdPod(world, pod);
+    await deletePod(world, pod);
+    await sleep(500);
+    await world.endPod(pod, SUCCESS);
+    await letPodGo(world, pod);
+    await world.untilCondition(uid, 'Complete');
+    await untilSettled(world, uid);
+    expect(await world.storedAttempts(uid)).toMatchObject([
+      { attempt: 1, outcome: 'Succeeded', is_accepted: true },
+    ]);
+    expect(await violationsOf(world, uid)).toEqual([]);
+  },
+);
 
 it('F29: ends a run whose namespace is deleted, stores its end, and does not ask for ever', async () => {
   const world = await site.aWorld('namespace');
@@ -259,20 +306,28 @@ it('F32: gives up a trial whose pod finds no node in time, and gives its slot to
   expect(await violationsOf(world, uid)).toEqual([]);
 });
 
-it('F32: holds the slot of a pod that is stuck while it terminates, and ends the run once it is gone', async () => {
-  const { world, way } = await aWorldWithAWay('stuck');
-  await way.startOperator();
-  const uid = await world.create(aBatchTest({ variants: 2, parallelism: 1, pod: RUNS_ON }));
-  const pod = await untilOneRuns(world, uid);
-  await holdPod(world, pod);
-  await world.cluster.request('PATCH', world.path('cache'), { spec: { cancel: true } });
-  await world.recorder.until('the Job is gone', (changes) =>
-    present(changes, uid, 'Job').length === 0 ? true : undefined,
-  );
-  await sleep(1_500);
-  expect(conditionOf(lastOf(world.recorder.changes(), uid), 'Cancelled')?.status).not.toBe('True');
-  await confirmEnd(world, pod);
-  await world.untilCondition(uid, 'Cancelled');
-  await untilSettled(world, uid);
-  expect(await violationsOf(world, uid)).toEqual([]);
-});
+it.each(EXECUTIONS)(
+  'F32: holds the slot of a pod that is stuck while it terminates, and ends the run once it is gone (%s)',
+  async (execution) => {
+    const { world, way } = await aWorldWithAWay('stuck');
+    await way.startOperator();
+    const uid = await world.create(
+      aBatchTest({ variants: 2, parallelism: 1, pod: RUNS_ON, spec: { execution } }),
+    );
+    const pod = await untilOneRuns(world, uid);
+    await holdPod(world, pod);
+    await world.cluster.request('PATCH', world.path('cache'), { spec: { cancel: true } });
+    await world.recorder.until('the Job is gone, or the pod is going', (changes) =>
+      present(changes, uid, 'Job').length === 0 &&
+      livePods(changes, uid).every(({ metadata }) => metadata.deletionTimestamp !== undefined)
+        ? true
+        : undefined,
+    );
+    await sleep(1_500);
+    expect(conditionOf(lastOf(world.recorder.changes(), uid), 'Cancelled')?.status).not.toBe('True');
+    await confirmEnd(world, pod);
+    await world.untilCondition(uid, 'Cancelled');
+    await untilSettled(world, uid);
+    expect(await violationsOf(world, uid)).toEqual([]);
+  },
+);

@@ -1,5 +1,6 @@
 /** What an operator makes of how programs end, and of what hostile ones leave behind. */
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
+import type { Execution } from '../integration/kubernetes-world.ts';
 import {
   aBatchTest,
   measured,
@@ -23,13 +24,14 @@ afterAll(() => site?.close());
 async function runWith(
   world: OperatorWorld,
   ends: Readonly<Record<string, readonly PlayedEnd[]>>,
+  execution: Execution = 'Job',
 ): Promise<readonly (readonly unknown[])[]> {
   const way = await aFaultyWay(world, { onTestFinished });
   const operator = await way.startOperator();
   const variants = Object.keys(ends);
   const manifest = aBatchTest({ variants, parallelism: variants.length, pod: RUNS_ON });
   const retryPolicy = { limit: 1, backoffSeconds: 0, maxBackoffSeconds: 0 };
-  const uid = await world.create({ ...manifest, spec: { ...manifest.spec, retryPolicy } });
+  const uid = await world.create({ ...manifest, spec: { ...manifest.spec, retryPolicy, execution } });
   await playPods(world, uid, ({ variant, attempt }) => ends[variant]?.[attempt - 1] ?? { kind: 'RunsOn' });
   await untilSettled(world, uid);
   expect(await violationsOf(world, uid)).toEqual([]);
@@ -50,21 +52,28 @@ const exits = (exitCode: number, message: string, reason?: string): PlayedEnd =>
 });
 const SUCCESS = exits(0, measured(1));
 
-it('F25: does not hold an eviction or a preemption against a program, but that it ran out of memory', async () => {
-  const world = await site.aWorld('disrupted');
-  const stored = await runWith(world, {
-    evicted: [{ kind: 'Evicted' }, SUCCESS],
-    hungry: [exits(137, '', 'OOMKilled')],
-    preempted: [{ kind: 'Preempted' }, SUCCESS],
-  });
-  expect(stored).toEqual([
-    ['evicted', 1, 'Infrastructure', 'Evicted'],
-    ['evicted', 2, 'Succeeded', 'Completed'],
-    ['hungry', 1, 'TestFailed', 'OOMKilled'],
-    ['preempted', 1, 'Infrastructure', 'PreemptionByScheduler'],
-    ['preempted', 2, 'Succeeded', 'Completed'],
-  ]);
-});
+it.each<Execution>(['Job', 'Pod'])(
+  'F25: does not hold an eviction or a preemption against a program, but that it ran out of memory (%s)',
+  async (execution) => {
+    const world = await site.aWorld('disrupted');
+    const stored = await runWith(
+      world,
+      {
+        evicted: [{ kind: 'Evicted' }, SUCCESS],
+        hungry: [exits(137, '', 'OOMKilled')],
+        preempted: [{ kind: 'Preempted' }, SUCCESS],
+      },
+      execution,
+    );
+    expect(stored).toEqual([
+      ['evicted', 1, 'Infrastructure', 'Evicted'],
+      ['evicted', 2, 'Succeeded', 'Completed'],
+      ['hungry', 1, 'TestFailed', 'OOMKilled'],
+      ['preempted', 1, 'Infrastructure', 'PreemptionByScheduler'],
+      ['preempted', 2, 'Succeeded', 'Completed'],
+    ]);
+  },
+);
 
 it('F27: stores what a program leaves that is too long, or that Postgres cannot store', async () => {
   const world = await site.aWorld('unstorable');

@@ -6,7 +6,14 @@ import {
 } from '../../src/api/v1alpha1/constants.ts';
 import type { PodObject } from '../../src/engine/kubernetes/kubernetes-objects.ts';
 import type { OperatorWorld } from '../integration/operator-world.ts';
-import { type Change, conditionOf, lastOf, present, runOf } from '../integration/watch-recorder.ts';
+import {
+  type Change,
+  carrierOfPod,
+  conditionOf,
+  lastOf,
+  present,
+  runOf,
+} from '../integration/watch-recorder.ts';
 
 /** How long one part of a run may take in a test, unless the test says otherwise. */
 export const DEADLINE_MS = 60_000;
@@ -59,16 +66,16 @@ export const livePods = (changes: readonly Change[], uid: string): readonly PodO
     ({ status }) => !['Succeeded', 'Failed'].includes(status?.phase ?? ''),
   );
 
-/** Jobs that are there and of which no pod was seen to end. */
-function jobsWithoutEnd(changes: readonly Change[], uid: string): readonly string[] {
+/** Names of what carries an attempt, is there, and of which no pod was seen to end. */
+function carriersWithoutEnd(changes: readonly Change[], uid: string): readonly string[] {
   const ended = new Set(
     changes.flatMap((change) =>
       change.kind === 'Pod' && ['Succeeded', 'Failed'].includes(change.object.status?.phase ?? '')
-        ? [change.object.metadata.ownerReferences?.[0]?.name]
+        ? [carrierOfPod(change.object.metadata).name]
         : [],
     ),
   );
-  return present(changes, uid, 'Job').filter((name) => !ended.has(name));
+  return present(changes, uid, 'Carrier').filter((name) => !ended.has(name));
 }
 
 /** Resolves when a run is over, its object is held no longer, and nothing of it lives. */
@@ -79,7 +86,7 @@ export const untilSettled = (world: OperatorWorld, uid: string, deadlineMs = DEA
       isOver(changes, uid) &&
       (lastOf(changes, uid)?.metadata.finalizers ?? []).length === 0 &&
       livePods(changes, uid).length === 0 &&
-      jobsWithoutEnd(changes, uid).length === 0
+      carriersWithoutEnd(changes, uid).length === 0
         ? true
         : undefined,
     deadlineMs,

@@ -1,25 +1,32 @@
 /** What the Kubernetes engine does when the cluster, the network or other people do not do what is expected of them. */
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import type { ObservedAttempt } from '../../src/core/attempt.ts';
 import type { RunDefinition } from '../../src/core/run.ts';
 import { requestFor, shown, untilAnnounced } from '../../src/engine/engine.testsuite.ts';
+import { carrierOf } from '../../src/engine/kubernetes/attempt-carrier.ts';
+import { attemptPod } from '../../src/engine/kubernetes/attempt-pod.ts';
 import { jobManifest } from '../../src/engine/kubernetes/job-manifest.ts';
 import {
   type KubernetesEngine,
   openKubernetesEngine,
 } from '../../src/engine/kubernetes/kubernetes-engine.ts';
+import { deletePod, holdPod, letPodGo } from '../faults/kubelet.ts';
 import { type FaultyProxy, FORWARD, openFaultyProxy } from './faulty-proxy.ts';
-import { isLivePod, type KubernetesWorld, openWorld } from './kubernetes-world.ts';
+import { type Execution, isLivePod, type KubernetesWorld, openWorld } from './kubernetes-world.ts';
 
 const DEADLINE_MS = 20_000;
 const RUNS_ON = { runMs: 600_000 };
 const ENDS_SOON = { runMs: 20, message: '{"metrics":{"x":1}}' };
 
 let world: KubernetesWorld;
-beforeAll(async () => {
-  world = await openWorld(inject('controlPlane'), 'engine-faults');
-});
-afterAll(() => world?.close());
+/** Opens a world for the tests beside, and closes it after them. */
+function inAWorld(execution: Execution): void {
+  beforeAll(async () => {
+    world = await openWorld(inject('controlPlane'), 'engine-faults', execution);
+  });
+  afterAll(() => world?.close());
+}
 
 async function anEngine(proxy?: FaultyProxy): Promise<KubernetesEngine> {
   const engine = await openKubernetesEngine({
@@ -52,355 +59,433 @@ const untilState = (
 const untilGone = (engine: KubernetesEngine, run: RunDefinition) =>
   until(engine, run, 'nothing is shown', () => (engine.observe(run.uid).length === 0 ? true : undefined));
 
-const jobs = (): string => `/apis/batch/v1/namespaces/${world.namespace}/jobs`;
+/** What a quota counts them by. */
+const COUNTED = { Job: 'count/jobs.batch', Pod: 'count/pods' };
 const pods = (): string => `/api/v1/namespaces/${world.namespace}/pods`;
 const isCreation = ({ method, url }: { method: string; url: string }): boolean =>
-  method === 'POST' && url.endsWith('/jobs');
+  method === 'POST' && url.endsWith(world.carriers);
+/** What would be created for the run's first attempt. */
+const manifestOf = (run: RunDefinition, request = requestFor(run)) => carrierOf(run).manifest(request);
 
-describe('starting', () => {
-  it('adopts an attempt whose creation was carried out though its answer was lost: one Job, one pod', async () => {
-    const proxy = await aProxy();
-    const engine = await anEngine(proxy);
-    const run = await world.aRun(1, RUNS_ON);
-    proxy.onRequest((request) => (isCreation(request) ? { kind: 'LoseAnswer' } : FORWARD));
-    await expect(engine.startAttempt(requestFor(run))).rejects.toThrow('no answer');
-    proxy.onRequest(() => FORWARD);
-    expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
-    await untilState(engine, run, 'Running');
-    expect(await world.jobsOf(run)).toHaveLength(1);
-    expect(await world.podsOf(run)).toHaveLength(1);
-    await engine.removeAttempts(run, [requestFor(run).name]);
-    await untilGone(engine, run);
-  });
+describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
+  inAWorld(execution);
 
-  it('adopts it as well when no watch has shown it yet', async () => {
-    const proxy = await aProxy();
-    const engine = await anEngine(proxy);
-    const run = await world.aRun(1, RUNS_ON);
-    proxy.freezeWatches();
-    proxy.onRequest((request) => (isCreation(request) ? { kind: 'LoseAnswer' } : FORWARD));
-    await expect(engine.startAttempt(requestFor(run))).rejects.toThrow('no answer');
-    expect(engine.observe(run.uid)).toEqual([]);
-    proxy.onRequest(() => FORWARD);
-    expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
-    expect(shown(engine, run)?.state.kind).toBe('Waiting');
-    proxy.thawWatches();
-    await untilState(engine, run, 'Running');
-  });
-
-  it('shows what it started, and starts it no second time, while its watches show nothing', async () => {
-    const proxy = await aProxy();
-    const engine = await anEngine(proxy);
-    const run = await world.aRun(1, RUNS_ON);
-    proxy.freezeWatches();
-    expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'Started' });
-    expect(shown(engine, run)?.state.kind).toBe('Waiting');
-    expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
-    expect(await world.jobsOf(run)).toHaveLength(1);
-  });
-
-  it('lets go of an attempt that was taken away before any watch had shown it', async () => {
-    const proxy = await aProxy();
-    const engine = await anEngine(proxy);
-    const run = await world.aRun(1, RUNS_ON);
-    proxy.freezeWatches();
-    await engine.startAttempt(requestFor(run));
-    await world.cluster.request('DELETE', `${jobs()}/${requestFor(run).name}`, {
-      propagationPolicy: 'Background',
+  describe('starting', () => {
+    it('adopts an attempt whose creation was carried out though its answer was lost: one object, one pod', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, RUNS_ON);
+      proxy.onRequest((request) => (isCreation(request) ? { kind: 'LoseAnswer' } : FORWARD));
+      await expect(engine.startAttempt(requestFor(run))).rejects.toThrow('no answer');
+      proxy.onRequest(() => FORWARD);
+      expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
+      await untilState(engine, run, 'Running');
+      expect(await world.carriersOf(run)).toHaveLength(1);
+      expect(await world.podsOf(run)).toHaveLength(1);
+      await engine.removeAttempts(run, [requestFor(run).name]);
+      await untilGone(engine, run);
     });
-    await untilGone(engine, run);
-  });
 
-  it('refuses a name that a Job of somebody else has, and leaves that Job alone', async () => {
-    const engine = await anEngine();
-    const [run, other] = [await world.aRun(1, RUNS_ON), await world.aRun(1, RUNS_ON)];
-    const request = requestFor(run);
-    const foreign = { ...jobManifest({ ...requestFor(other), name: request.name }) };
-    await world.cluster.request('POST', jobs(), foreign);
-    expect(await engine.startAttempt(request)).toMatchObject({ kind: 'Refused', reason: 'NameTaken' });
-    expect(engine.observe(run.uid)).toEqual([]);
-    await engine.removeAttempts(run, [request.name]);
-    expect(await world.jobsOf(other)).toHaveLength(1);
-  });
+    it('adopts it as well when no watch has shown it yet', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, RUNS_ON);
+      proxy.freezeWatches();
+      proxy.onRequest((request) => (isCreation(request) ? { kind: 'LoseAnswer' } : FORWARD));
+      await expect(engine.startAttempt(requestFor(run))).rejects.toThrow('no answer');
+      expect(engine.observe(run.uid)).toEqual([]);
+      proxy.onRequest(() => FORWARD);
+      expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
+      expect(['Waiting', 'Running']).toContain(shown(engine, run)?.state.kind);
+      proxy.thawWatches();
+      await untilState(engine, run, 'Running');
+    });
 
-  it('does not believe a Job that carries a run’s UID and is not owned by its object', async () => {
-    const engine = await anEngine();
-    const run = await world.aRun(1, RUNS_ON);
-    const forged = jobManifest(requestFor(run));
-    const { ownerReferences: _, ...metadata } = forged.metadata ?? {};
-    await world.cluster.request('POST', jobs(), { ...forged, metadata });
-    expect(await engine.startAttempt(requestFor(run))).toMatchObject({
-      kind: 'Refused',
-      reason: 'NameTaken',
+    it('shows what it started, and starts it no second time, while its watches show nothing', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, RUNS_ON);
+      proxy.freezeWatches();
+      expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'Started' });
+      expect(shown(engine, run)?.state.kind).toBe('Waiting');
+      expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
+      expect(await world.carriersOf(run)).toHaveLength(1);
     });
-    expect(engine.observe(run.uid).filter(({ state }) => state.kind === 'Ended')).toEqual([]);
-  });
 
-  it('waits for a quota instead of failing', async () => {
-    const engine = await anEngine();
-    const run = await world.aRun(1, ENDS_SOON);
-    const quotas = `/api/v1/namespaces/${world.namespace}/resourcequotas`;
-    await world.cluster.request('POST', quotas, {
-      metadata: { name: 'no-jobs' },
-      spec: { hard: { 'count/jobs.batch': '0' } },
-    });
-    onTestFinished(async () => {
-      await world.cluster.request('DELETE', `${quotas}/no-jobs`);
-    });
-    // A quota holds from the moment on at which its controller has counted; a start before that would succeed, and stay.
-    await expect
-      .poll(() => world.cluster.request<{ status?: unknown }>('GET', `${quotas}/no-jobs`), {
-        timeout: DEADLINE_MS,
-      })
-      .toMatchObject({ status: { hard: { 'count/jobs.batch': '0' } } });
-    await expect
-      .poll(() => engine.startAttempt(requestFor(run)), { timeout: DEADLINE_MS })
-      .toMatchObject({
-        kind: 'Postponed',
-        reason: 'QuotaExceeded',
-        message: expect.stringContaining('no-jobs'),
+    it('lets go of an attempt that was taken away before any watch had shown it', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, RUNS_ON);
+      proxy.freezeWatches();
+      await engine.startAttempt(requestFor(run));
+      await world.cluster.request('DELETE', `${world.carriers}/${requestFor(run).name}`, {
+        propagationPolicy: 'Background',
       });
-    expect(engine.observe(run.uid)).toEqual([]);
-  });
-
-  it.each([
-    [429, { 'retry-after': '7' }, 'TooManyRequests', 7_000],
-    [500, {}, 'ServerUnavailable', 2_000],
-    [503, {}, 'ServerUnavailable', 2_000],
-  ])('postpones after HTTP %i', async (status, headers, reason, retryAfterMs) => {
-    const proxy = await aProxy();
-    const engine = await anEngine(proxy);
-    const run = await world.aRun(1, ENDS_SOON);
-    proxy.onRequest((request) => (isCreation(request) ? { kind: 'Answer', status, headers } : FORWARD));
-    expect(await engine.startAttempt(requestFor(run))).toMatchObject({
-      kind: 'Postponed',
-      reason,
-      retryAfterMs,
+      await untilGone(engine, run);
     });
-    expect(proxy.requests.filter(isCreation)).toHaveLength(1);
-    expect(engine.observe(run.uid)).toEqual([]);
-  });
 
-  it('refuses what a policy of the cluster denies', async () => {
-    const engine = await anEngine();
-    const run = await world.aRun(1, ENDS_SOON);
-    const policies = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
-    const bindings = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings';
-    const name = `deny-${run.name}`;
-    await world.cluster.request('POST', policies, {
-      metadata: { name },
-      spec: {
-        matchConstraints: {
-          resourceRules: [
-            { apiGroups: ['batch'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['jobs'] },
+    it('refuses a name that something of somebody else has, and leaves that alone', async () => {
+      const engine = await anEngine();
+      const [run, other] = [await world.aRun(1, RUNS_ON), await world.aRun(1, RUNS_ON)];
+      const request = requestFor(run);
+      const foreign = manifestOf(other, { ...requestFor(other), name: request.name });
+      await world.cluster.request('POST', world.carriers, foreign);
+      expect(await engine.startAttempt(request)).toMatchObject({ kind: 'Refused', reason: 'NameTaken' });
+      expect(engine.observe(run.uid)).toEqual([]);
+      await engine.removeAttempts(run, [request.name]);
+      expect(await world.carriersOf(other)).toHaveLength(1);
+    });
+
+    it('does not believe what carries a run’s UID and is not owned by its object', async () => {
+      const engine = await anEngine();
+      const run = await world.aRun(1, RUNS_ON);
+      const forged = manifestOf(run);
+      const { ownerReferences: _, ...metadata } = forged.metadata ?? {};
+      await world.cluster.request('POST', world.carriers, { ...forged, metadata });
+      expect(await engine.startAttempt(requestFor(run))).toMatchObject({
+        kind: 'Refused',
+        reason: 'NameTaken',
+      });
+      expect(engine.observe(run.uid).filter(({ state }) => state.kind === 'Ended')).toEqual([]);
+    });
+
+    it('waits for a quota instead of failing', async () => {
+      const engine = await anEngine();
+      const run = await world.aRun(1, ENDS_SOON);
+      const quotas = `/api/v1/namespaces/${world.namespace}/resourcequotas`;
+      await world.cluster.request('POST', quotas, {
+        metadata: { name: 'nothing' },
+        spec: { hard: { [COUNTED[world.execution]]: '0' } },
+      });
+      onTestFinished(async () => {
+        await world.cluster.request('DELETE', `${quotas}/nothing`);
+      });
+      // A quota holds from the moment on at which its controller has counted; a start before that would succeed, and stay.
+      await expect
+        .poll(() => world.cluster.request<{ status?: unknown }>('GET', `${quotas}/nothing`), {
+          timeout: DEADLINE_MS,
+        })
+        .toMatchObject({ status: { hard: { [COUNTED[world.execution]]: '0' } } });
+      await expect
+        .poll(() => engine.startAttempt(requestFor(run)), { timeout: DEADLINE_MS })
+        .toMatchObject({
+          kind: 'Postponed',
+          reason: 'QuotaExceeded',
+          message: expect.stringContaining('nothing'),
+        });
+      expect(engine.observe(run.uid)).toEqual([]);
+    });
+
+    it.each([
+      [429, { 'retry-after': '7' }, 'TooManyRequests', 7_000],
+      [500, {}, 'ServerUnavailable', 2_000],
+      [503, {}, 'ServerUnavailable', 2_000],
+    ])('postpones after HTTP %i', async (status, headers, reason, retryAfterMs) => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, ENDS_SOON);
+      proxy.onRequest((request) => (isCreation(request) ? { kind: 'Answer', status, headers } : FORWARD));
+      expect(await engine.startAttempt(requestFor(run))).toMatchObject({
+        kind: 'Postponed',
+        reason,
+        retryAfterMs,
+      });
+      expect(proxy.requests.filter(isCreation)).toHaveLength(1);
+      expect(engine.observe(run.uid)).toEqual([]);
+    });
+
+    it('refuses what a policy of the cluster denies', async () => {
+      const engine = await anEngine();
+      const run = await world.aRun(1, ENDS_SOON);
+      const policies = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
+      const bindings = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings';
+      const name = `deny-${run.name}`;
+      await world.cluster.request('POST', policies, {
+        metadata: { name },
+        spec: {
+          matchConstraints: {
+            resourceRules: [
+              {
+                apiGroups: ['batch', ''],
+                apiVersions: ['v1'],
+                operations: ['CREATE'],
+                resources: [world.execution === 'Job' ? 'jobs' : 'pods'],
+              },
+            ],
+          },
+          validations: [
+            { expression: `!object.metadata.name.startsWith('${run.name}')`, message: 'not here' },
           ],
         },
-        validations: [{ expression: `!object.metadata.name.startsWith('${run.name}')`, message: 'not here' }],
-      },
+      });
+      await world.cluster.request('POST', bindings, {
+        metadata: { name },
+        spec: { policyName: name, validationActions: ['Deny'] },
+      });
+      onTestFinished(async () => {
+        await world.cluster.request('DELETE', `${bindings}/${name}`);
+        await world.cluster.request('DELETE', `${policies}/${name}`);
+      });
+      // A policy takes effect a moment after it was made. A dry run starts nothing, so it can be tried until then.
+      await expect
+        .poll(
+          () =>
+            world.cluster.request('POST', `${world.carriers}?dryRun=All`, manifestOf(run)).then(
+              () => 'allowed',
+              () => 'denied',
+            ),
+          { timeout: DEADLINE_MS },
+        )
+        .toBe('denied');
+      expect(await engine.startAttempt(requestFor(run))).toMatchObject({
+        kind: 'Refused',
+        reason: 'AdmissionDenied',
+        message: expect.stringContaining('not here'),
+      });
     });
-    await world.cluster.request('POST', bindings, {
-      metadata: { name },
-      spec: { policyName: name, validationActions: ['Deny'] },
+
+    it('waits for rights that it was not granted', async () => {
+      const engine = await anEngine();
+      const proxy = await aProxy();
+      const restricted = await anEngine(proxy);
+      const run = await world.aRun(1, ENDS_SOON);
+      proxy.onRequest((request) =>
+        isCreation(request)
+          ? {
+              kind: 'Answer',
+              status: 403,
+              body: JSON.stringify({
+                kind: 'Status',
+                reason: 'Forbidden',
+                message:
+                  'jobs.batch is forbidden: User "system:serviceaccount:x:y" cannot create resource "jobs" in API group "batch"',
+              }),
+            }
+          : FORWARD,
+      );
+      expect(await restricted.startAttempt(requestFor(run))).toMatchObject({
+        kind: 'Postponed',
+        reason: 'Forbidden',
+      });
+      expect(engine.observe(run.uid)).toEqual([]);
     });
-    onTestFinished(async () => {
-      await world.cluster.request('DELETE', `${bindings}/${name}`);
-      await world.cluster.request('DELETE', `${policies}/${name}`);
-    });
-    // A policy takes effect a moment after it was made. A dry run starts nothing, so it can be tried until then.
-    await expect
-      .poll(
-        () =>
-          world.cluster.request('POST', `${jobs()}?dryRun=All`, jobManifest(requestFor(run))).then(
-            () => 'allowed',
-            () => 'denied',
-          ),
-        { timeout: DEADLINE_MS },
-      )
-      .toBe('denied');
-    expect(await engine.startAttempt(requestFor(run))).toMatchObject({
-      kind: 'Refused',
-      reason: 'AdmissionDenied',
-      message: expect.stringContaining('not here'),
+
+    it('does not fail the trials of a namespace that is being deleted', async () => {
+      const doomed = await openWorld(inject('controlPlane'), 'doomed', world.execution);
+      const engine = await openKubernetesEngine({ client: doomed.client(), namespaces: [doomed.namespace] });
+      onTestFinished(async () => {
+        await engine.close();
+        await doomed.close();
+      });
+      const run = await doomed.aRun(1, ENDS_SOON);
+      await doomed.cluster.request('DELETE', `/api/v1/namespaces/${doomed.namespace}`);
+      expect(await engine.startAttempt(requestFor(run))).toMatchObject({
+        kind: 'Postponed',
+        reason: 'NamespaceTerminating',
+      });
     });
   });
 
-  it('waits for rights that it was not granted', async () => {
-    const engine = await anEngine();
-    const proxy = await aProxy();
-    const restricted = await anEngine(proxy);
-    const run = await world.aRun(1, ENDS_SOON);
-    proxy.onRequest((request) =>
-      isCreation(request)
-        ? {
-            kind: 'Answer',
-            status: 403,
-            body: JSON.stringify({
-              kind: 'Status',
-              reason: 'Forbidden',
-              message:
-                'jobs.batch is forbidden: User "system:serviceaccount:x:y" cannot create resource "jobs" in API group "batch"',
-            }),
-          }
-        : FORWARD,
-    );
-    expect(await restricted.startAttempt(requestFor(run))).toMatchObject({
-      kind: 'Postponed',
-      reason: 'Forbidden',
+  describe('pods', () => {
+    it('are accepted by a namespace that enforces the restricted Pod Security Standard', async () => {
+      const engine = await anEngine();
+      const run = await world.aRun(1, ENDS_SOON, {
+        spec: {
+          initContainers: [{ name: 'prepare', image: 'bench:1' }],
+          containers: [
+            { name: 'test', image: 'bench:1' },
+            { name: 'database', image: 'bench:1' },
+          ],
+        },
+      });
+      await engine.startAttempt(requestFor(run));
+      const { state } = await untilState(engine, run, 'Ended');
+      expect(state).toMatchObject({
+        termination: { kind: 'Exited', exitCode: 0, message: ENDS_SOON.message },
+      });
+      const [pod] = await world.podsOf(run);
+      expect(pod?.spec).toMatchObject({ automountServiceAccountToken: false, restartPolicy: 'Never' });
     });
-    expect(engine.observe(run.uid)).toEqual([]);
-  });
 
-  it('does not fail the trials of a namespace that is being deleted', async () => {
-    const doomed = await openWorld(inject('controlPlane'), 'doomed');
-    const engine = await openKubernetesEngine({ client: doomed.client(), namespaces: [doomed.namespace] });
-    onTestFinished(async () => {
-      await engine.close();
-      await doomed.close();
+    it('that cannot be scheduled are shown as waiting, with the scheduler’s words', async () => {
+      const engine = await anEngine();
+      const run = await world.aRun(1, ENDS_SOON, {
+        spec: {
+          nodeSelector: { 'example.com/gpu': 'yes' },
+          containers: [{ name: 'test', image: 'bench:1' }],
+        },
+      });
+      await engine.startAttempt(requestFor(run));
+      const waiting = await until(engine, run, 'it waits for a node', () => {
+        const state = shown(engine, run)?.state;
+        return state?.kind === 'Waiting' && state.reason === 'Unschedulable' ? state : undefined;
+      });
+      expect(waiting.message).toContain('node');
+      await engine.removeAttempts(run, [requestFor(run).name]);
+      await untilGone(engine, run);
     });
-    const run = await doomed.aRun(1, ENDS_SOON);
-    await doomed.cluster.request('DELETE', `/api/v1/namespaces/${doomed.namespace}`);
-    expect(await engine.startAttempt(requestFor(run))).toMatchObject({
-      kind: 'Postponed',
-      reason: 'NamespaceTerminating',
-    });
-  });
-});
 
-describe('pods', () => {
-  it('are accepted by a namespace that enforces the restricted Pod Security Standard', async () => {
-    const engine = await anEngine();
-    const run = await world.aRun(1, ENDS_SOON, {
-      spec: {
-        initContainers: [{ name: 'prepare', image: 'bench:1' }],
-        containers: [
-          { name: 'test', image: 'bench:1' },
-          { name: 'database', image: 'bench:1' },
-        ],
-      },
+    it('that a gate keeps from being scheduled, as Kueue does, are shown as waiting', async () => {
+      const engine = await anEngine();
+      const run = await world.aRun(1, ENDS_SOON, {
+        spec: {
+          schedulingGates: [{ name: 'example.com/queue' }],
+          containers: [{ name: 'test', image: 'bench:1' }],
+        },
+      });
+      await engine.startAttempt(requestFor(run));
+      await until(engine, run, 'it waits for the gate', () => {
+        const state = shown(engine, run)?.state;
+        return state?.kind === 'Waiting' && state.reason === 'SchedulingGated' ? true : undefined;
+      });
+      await engine.removeAttempts(run, [requestFor(run).name]);
+      await untilGone(engine, run);
     });
-    await engine.startAttempt(requestFor(run));
-    const { state } = await untilState(engine, run, 'Ended');
-    expect(state).toMatchObject({ termination: { kind: 'Exited', exitCode: 0, message: ENDS_SOON.message } });
-    const [pod] = await world.podsOf(run);
-    expect(pod?.spec).toMatchObject({ automountServiceAccountToken: false, restartPolicy: 'Never' });
-  });
 
-  it('that cannot be scheduled are shown as waiting, with the scheduler’s words', async () => {
-    const engine = await anEngine();
-    const run = await world.aRun(1, ENDS_SOON, {
-      spec: {
-        nodeSelector: { 'example.com/gpu': 'yes' },
-        containers: [{ name: 'test', image: 'bench:1' }],
-      },
-    });
-    await engine.startAttempt(requestFor(run));
-    const waiting = await until(engine, run, 'it waits for a node', () => {
-      const state = shown(engine, run)?.state;
-      return state?.kind === 'Waiting' && state.reason === 'Unschedulable' ? state : undefined;
-    });
-    expect(waiting.message).toContain('node');
-    await engine.removeAttempts(run, [requestFor(run).name]);
-    await untilGone(engine, run);
-  });
-
-  it('deleted by somebody else do not count as a verdict of their program', async () => {
-    const engine = await anEngine();
-    const run = await world.aRun(1, RUNS_ON);
-    await engine.startAttempt(requestFor(run));
-    await untilState(engine, run, 'Running');
-    const [pod] = await world.podsOf(run);
-    const path = `${pods()}/${pod?.metadata.name}`;
-    await world.cluster.request('DELETE', path);
-    await untilState(engine, run, 'Stopping');
-    // What a kubelet writes once it has ended the program.
-    await world.cluster.request('PATCH', `${path}/status`, {
-      status: {
-        phase: 'Failed',
-        containerStatuses: [
-          {
-            name: 'test',
-            image: 'bench:1',
-            imageID: '',
-            ready: false,
-            restartCount: 0,
-            state: {
-              terminated: {
-                exitCode: 143,
-                reason: 'Error',
-                finishedAt: new Date(Date.now() + 60_000).toISOString(),
+    it('deleted by somebody else do not count as a verdict of their program', async () => {
+      const engine = await anEngine();
+      const run = await world.aRun(1, RUNS_ON);
+      await engine.startAttempt(requestFor(run));
+      await untilState(engine, run, 'Running');
+      const [pod] = await world.podsOf(run);
+      if (pod === undefined) throw new Error('unreachable: one runs');
+      await holdPod(world, pod);
+      await deletePod(world, pod);
+      await untilState(engine, run, 'Stopping');
+      // What a kubelet writes once it has ended the program.
+      await world.cluster.request('PATCH', `${pods()}/${pod.metadata.name}/status`, {
+        status: {
+          phase: 'Failed',
+          containerStatuses: [
+            {
+              name: 'test',
+              image: 'bench:1',
+              imageID: '',
+              ready: false,
+              restartCount: 0,
+              state: {
+                terminated: {
+                  exitCode: 143,
+                  reason: 'Error',
+                  finishedAt: new Date(Date.now() + 60_000).toISOString(),
+                },
               },
             },
-          },
-        ],
-      },
-    });
-    const { state } = await untilState(engine, run, 'Ended');
-    expect(state).toMatchObject({ termination: { kind: 'Lost', reason: 'PodDeleted' } });
-    // The Job is over with its pod, and makes no other.
-    await expect
-      .poll(async () => (await world.podsOf(run)).filter(isLivePod), { timeout: DEADLINE_MS })
-      .toEqual([]);
-  });
-
-  it('that were evicted are lost, not failed', async () => {
-    const engine = await anEngine();
-    const run = await world.aRun(1, RUNS_ON);
-    await engine.startAttempt(requestFor(run));
-    await untilState(engine, run, 'Running');
-    const [pod] = await world.podsOf(run);
-    await world.cluster.request('PATCH', `${pods()}/${pod?.metadata.name}/status`, {
-      status: { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' },
-    });
-    const { state } = await untilState(engine, run, 'Ended');
-    expect(state).toMatchObject({
-      termination: { kind: 'Lost', reason: 'Evicted', message: 'The node was low on resource: memory.' },
-    });
-  });
-
-  it('made by nobody we know are not believed, whatever their labels say', async () => {
-    const engine = await anEngine();
-    const run = await world.aRun(1, RUNS_ON);
-    const { metadata, spec } = jobManifest(requestFor(run)).spec?.template ?? {};
-    await world.cluster.request('POST', pods(), {
-      metadata: {
-        ...metadata,
-        name: `forged-${run.name}`,
-        annotations: {
-          ...metadata?.annotations,
-          'kwok.test/run': '10ms',
-          'kwok.test/message': '{"metrics":{"x":0}}',
+          ],
         },
-        ownerReferences: [
-          { apiVersion: 'batch/v1', kind: 'Job', name: requestFor(run).name, uid: run.uid, controller: true },
-        ],
-      },
-      spec,
+      });
+      const { state } = await untilState(engine, run, 'Ended');
+      expect(state).toMatchObject({ termination: { kind: 'Lost', reason: 'PodDeleted' } });
+      await letPodGo(world, pod);
+      // Nothing makes another.
+      await expect
+        .poll(async () => (await world.podsOf(run)).filter(isLivePod), { timeout: DEADLINE_MS })
+        .toEqual([]);
     });
-    await engine.startAttempt(requestFor(run));
-    await untilState(engine, run, 'Running');
-    expect(engine.observe(run.uid)).toHaveLength(1);
+
+    it('that were evicted are lost, not failed', async () => {
+      const engine = await anEngine();
+      const run = await world.aRun(1, RUNS_ON);
+      await engine.startAttempt(requestFor(run));
+      await untilState(engine, run, 'Running');
+      const [pod] = await world.podsOf(run);
+      await world.cluster.request('PATCH', `${pods()}/${pod?.metadata.name}/status`, {
+        status: { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' },
+      });
+      const { state } = await untilState(engine, run, 'Ended');
+      expect(state).toMatchObject({
+        termination: { kind: 'Lost', reason: 'Evicted', message: 'The node was low on resource: memory.' },
+      });
+    });
+
+    it.each([
+      { apiVersion: 'batch/v1', kind: 'Job' },
+      { apiVersion: 'batchtest.dev/v1alpha1', kind: 'BatchTest' },
+    ])(
+      'made by a $kind that we do not know are not believed, whatever their labels say',
+      async (forgedOwner) => {
+        const engine = await anEngine();
+        const run = await world.aRun(1, RUNS_ON);
+        const { metadata, spec } = attemptPod(requestFor(run), undefined);
+        await world.cluster.request('POST', pods(), {
+          metadata: {
+            ...metadata,
+            name: `forged-${run.name}`,
+            annotations: {
+              ...metadata.annotations,
+              'kwok.test/run': '10ms',
+              'kwok.test/message': '{"metrics":{"x":0}}',
+            },
+            ownerReferences: [
+              { ...forgedOwner, name: requestFor(run).name, uid: randomUUID(), controller: true },
+            ],
+          },
+          spec,
+        });
+        await engine.startAttempt(requestFor(run));
+        await untilState(engine, run, 'Running');
+        expect(engine.observe(run.uid)).toHaveLength(1);
+      },
+    );
+  });
+
+  describe('what carries attempts', () => {
+    it('loses no result that was seen when it is deleted while the watches are cut', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, ENDS_SOON);
+      await engine.startAttempt(requestFor(run));
+      const ended = await untilState(engine, run, 'Ended');
+      proxy.cutWatches('Reset');
+      await world.cluster.request('DELETE', `${world.carriers}/${requestFor(run).name}`, {
+        propagationPolicy: 'Background',
+      });
+      await expect.poll(() => world.podsOf(run), { timeout: DEADLINE_MS }).toEqual([]);
+      const second = await world.aRun(1, ENDS_SOON);
+      await engine.startAttempt(requestFor(second));
+      await untilState(engine, second, 'Ended');
+      expect(shown(engine, run)).toMatchObject({ state: ended.state });
+      await engine.removeAttempts(run, [requestFor(run).name]);
+      expect(engine.observe(run.uid)).toEqual([]);
+    });
+
+    it('is shown again when it cannot be deleted now, so that its deletion is asked for again', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, ENDS_SOON);
+      await engine.startAttempt(requestFor(run));
+      await untilState(engine, run, 'Ended');
+      proxy.onRequest(({ method }) => (method === 'DELETE' ? { kind: 'Answer', status: 500 } : FORWARD));
+      await expect(engine.removeAttempts(run, [requestFor(run).name])).rejects.toMatchObject({ status: 500 });
+      expect(shown(engine, run)?.state.kind).toBe('Ended');
+      proxy.onRequest(() => FORWARD);
+      await engine.removeAttempts(run, [requestFor(run).name]);
+      expect(engine.observe(run.uid)).toEqual([]);
+      await expect.poll(() => world.carriersOf(run), { timeout: DEADLINE_MS }).toEqual([]);
+    });
+  });
+
+  it('goes on through an outage of the API server, and tells what happened meanwhile', async () => {
+    const proxy = await aProxy();
+    const engine = await anEngine(proxy);
+    const run = await world.aRun(3, { ...ENDS_SOON, runMs: 1_500 });
+    await Promise.all(run.trials.map((_, index) => engine.startAttempt(requestFor(run, index))));
+    proxy.onRequest(() => ({ kind: 'Answer', status: 503 }));
+    proxy.cutWatches('Reset');
+    await expect
+      .poll(async () => (await world.podsOf(run)).filter(isLivePod).length, { timeout: DEADLINE_MS })
+      .toBe(0);
+    expect(engine.observe(run.uid).some(({ state }) => state.kind === 'Ended')).toBe(false);
+    expect(engine.health().every(({ lastProblem }) => lastProblem !== undefined)).toBe(true);
+    proxy.onRequest(() => FORWARD);
+    await until(engine, run, 'all ends are seen', () =>
+      engine.observe(run.uid).filter(({ state }) => state.kind === 'Ended').length === 3 ? true : undefined,
+    );
   });
 });
 
 describe('Jobs', () => {
-  it('whose results were seen lose nothing when they are deleted while the watches are cut', async () => {
-    const proxy = await aProxy();
-    const engine = await anEngine(proxy);
-    const run = await world.aRun(1, ENDS_SOON);
-    await engine.startAttempt(requestFor(run));
-    const ended = await untilState(engine, run, 'Ended');
-    proxy.cutWatches('Reset');
-    await world.cluster.request('DELETE', `${jobs()}/${requestFor(run).name}`, {
-      propagationPolicy: 'Background',
-    });
-    await expect.poll(() => world.podsOf(run), { timeout: DEADLINE_MS }).toEqual([]);
-    const second = await world.aRun(1, ENDS_SOON);
-    await engine.startAttempt(requestFor(second));
-    await untilState(engine, second, 'Ended');
-    expect(shown(engine, run)).toMatchObject({ state: ended.state });
-    await engine.removeAttempts(run, [requestFor(run).name]);
-    expect(engine.observe(run.uid)).toEqual([]);
-  });
+  inAWorld('Job');
 
   it('that are over keep their result though the watch of pods is behind for longer than usual', async () => {
     const proxy = await aProxy();
@@ -418,64 +503,34 @@ describe('Jobs', () => {
     proxy.onRequest(() => FORWARD);
   });
 
-  it('that cannot be deleted now are shown again, so that their deletion is asked for again', async () => {
-    const proxy = await aProxy();
-    const engine = await anEngine(proxy);
-    const run = await world.aRun(1, ENDS_SOON);
-    await engine.startAttempt(requestFor(run));
-    await untilState(engine, run, 'Ended');
-    proxy.onRequest(({ method }) => (method === 'DELETE' ? { kind: 'Answer', status: 500 } : FORWARD));
-    await expect(engine.removeAttempts(run, [requestFor(run).name])).rejects.toMatchObject({ status: 500 });
-    expect(shown(engine, run)?.state.kind).toBe('Ended');
-    proxy.onRequest(() => FORWARD);
-    await engine.removeAttempts(run, [requestFor(run).name]);
-    expect(engine.observe(run.uid)).toEqual([]);
-    await expect.poll(() => world.jobsOf(run), { timeout: DEADLINE_MS }).toEqual([]);
-  });
-
   it('that are suspended, as by a queue, wait', async () => {
     const engine = await anEngine();
     const run = await world.aRun(1, RUNS_ON);
     const manifest = jobManifest(requestFor(run));
-    await world.cluster.request('POST', jobs(), { ...manifest, spec: { ...manifest.spec, suspend: true } });
+    await world.cluster.request('POST', world.carriers, {
+      ...manifest,
+      spec: { ...manifest.spec, suspend: true },
+    });
     const { state } = await untilState(engine, run, 'Waiting');
     expect(state).toMatchObject({ reason: 'Suspended' });
   });
-});
 
-it('goes on through an outage of the API server, and tells what happened meanwhile', async () => {
-  const proxy = await aProxy();
-  const engine = await anEngine(proxy);
-  const run = await world.aRun(3, { ...ENDS_SOON, runMs: 1_500 });
-  await Promise.all(run.trials.map((_, index) => engine.startAttempt(requestFor(run, index))));
-  proxy.onRequest(() => ({ kind: 'Answer', status: 503 }));
-  proxy.cutWatches('Reset');
-  await expect
-    .poll(async () => (await world.podsOf(run)).filter(isLivePod).length, { timeout: DEADLINE_MS })
-    .toBe(0);
-  expect(engine.observe(run.uid).some(({ state }) => state.kind === 'Ended')).toBe(false);
-  expect(engine.health().every(({ lastProblem }) => lastProblem !== undefined)).toBe(true);
-  proxy.onRequest(() => FORWARD);
-  await until(engine, run, 'all ends are seen', () =>
-    engine.observe(run.uid).filter(({ state }) => state.kind === 'Ended').length === 3 ? true : undefined,
-  );
-});
-
-it('says what was in the way when the cluster cannot be seen', async () => {
-  const proxy = await aProxy();
-  proxy.onRequest(() => ({
-    kind: 'Answer',
-    status: 403,
-    body: '{"kind":"Status","message":"jobs is forbidden"}',
-  }));
-  await expect(
-    openKubernetesEngine({
-      client: world.client(proxy.access),
-      namespaces: [world.namespace],
-      syncTimeoutMs: 500,
-    }),
-  ).rejects.toMatchObject({
-    message: expect.stringContaining('within 500 ms'),
-    cause: expect.objectContaining({ statement: 'jobs is forbidden' }),
+  it('says what was in the way when the cluster cannot be seen', async () => {
+    const proxy = await aProxy();
+    proxy.onRequest(() => ({
+      kind: 'Answer',
+      status: 403,
+      body: '{"kind":"Status","message":"jobs is forbidden"}',
+    }));
+    await expect(
+      openKubernetesEngine({
+        client: world.client(proxy.access),
+        namespaces: [world.namespace],
+        syncTimeoutMs: 500,
+      }),
+    ).rejects.toMatchObject({
+      message: expect.stringContaining('within 500 ms'),
+      cause: expect.objectContaining({ statement: 'jobs is forbidden' }),
+    });
   });
 });

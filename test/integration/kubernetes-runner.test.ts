@@ -26,7 +26,7 @@ import {
   openOperatorSite,
   RUNS_ON,
 } from './operator-world.ts';
-import { jobCreations, lastOf, present } from './watch-recorder.ts';
+import { carrierCreations, lastOf, present } from './watch-recorder.ts';
 
 // Several calls of the command line, one after the other.
 vi.setConfig({ testTimeout: 120_000 });
@@ -234,7 +234,7 @@ describe('batchtest rerun', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       run: { uid: next, state: 'Complete', trials: { total: 3, succeeded: 3, reused: 1 } },
     });
-    expect(jobCreations(world.recorder.changes(), next).size).toBe(2);
+    expect(carrierCreations(world.recorder.changes(), next).size).toBe(2);
   });
 });
 

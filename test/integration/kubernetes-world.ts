@@ -2,15 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { API_VERSION, KIND, LABEL_RUN_UID } from '../../src/api/v1alpha1/constants.ts';
 import { type BatchTestManifest, batchTestSchema } from '../../src/api/v1alpha1/schema.ts';
 import { defineRun, type RunDefinition } from '../../src/core/run.ts';
+import type { CarrierObject } from '../../src/engine/kubernetes/attempt-carrier.ts';
 import { type ClusterAccess, kubeconfigAccess } from '../../src/engine/kubernetes/cluster-access.ts';
 import { KubeClient } from '../../src/engine/kubernetes/kube-client.ts';
-import type { JobObject, ObjectMeta, PodObject } from '../../src/engine/kubernetes/kubernetes-objects.ts';
+import type { ObjectMeta, PodObject } from '../../src/engine/kubernetes/kubernetes-objects.ts';
 import type { ClusterClient } from '../tools/cluster-client.ts';
 import { connectControlPlane, type ProvidedControlPlane } from '../tools/vitest-control-plane.ts';
 import { installCrd } from './installed-crd.ts';
 import { createRestrictedNamespace } from './restricted-namespace.ts';
 
 type Template = BatchTestManifest['spec']['template'];
+export type Execution = NonNullable<BatchTestManifest['spec']['execution']>;
 
 /** How KWOK plays a run's pods. */
 export interface PlayedPod {
@@ -25,22 +27,32 @@ export interface KubernetesWorld {
   readonly cluster: ClusterClient;
   readonly namespace: string;
   readonly access: ClusterAccess;
+  /** What carries the attempts of its runs. */
+  readonly execution: Execution;
+  /** Path of the collection of what carries attempts. */
+  readonly carriers: string;
   /** A client of the product, closed with the world. */
   client(access?: ClusterAccess): KubeClient;
   /** A run of a new BatchTest in the cluster, whose pods KWOK plays as told. */
   aRun(trials: number, pod: PlayedPod, template?: Template): Promise<RunDefinition>;
-  jobsOf(run: RunDefinition): Promise<readonly JobObject[]>;
+  /** What carries the run's attempts: its Jobs, or its pods. */
+  carriersOf(run: RunDefinition): Promise<readonly CarrierObject[]>;
   podsOf(run: RunDefinition): Promise<readonly PodObject[]>;
   close(): Promise<void>;
 }
 
 /** Opens a world in a new namespace. */
-export async function openWorld(provided: ProvidedControlPlane, name: string): Promise<KubernetesWorld> {
+export async function openWorld(
+  provided: ProvidedControlPlane,
+  name: string,
+  execution: Execution = 'Job',
+): Promise<KubernetesWorld> {
   const cluster = connectControlPlane(provided);
   await installCrd(cluster);
   const namespace = await createRestrictedNamespace(cluster, name);
   const access = await kubeconfigAccess([provided.kubeconfigPath], undefined);
   const clients: KubeClient[] = [];
+  const carriers = CARRIERS[execution](namespace);
 
   const list = async <T>(path: string, run: RunDefinition): Promise<readonly T[]> => {
     const selector = encodeURIComponent(`${LABEL_RUN_UID}=${run.uid}`);
@@ -51,6 +63,8 @@ export async function openWorld(provided: ProvidedControlPlane, name: string): P
     cluster,
     namespace,
     access,
+    execution,
+    carriers,
     client(through = access) {
       const client = new KubeClient({ access: through, version: '0.0.0-test' });
       clients.push(client);
@@ -62,6 +76,7 @@ export async function openWorld(provided: ProvidedControlPlane, name: string): P
         namespace,
         trials,
         withPlay(template, pod),
+        execution,
       );
       const created = await cluster.request<{ metadata: ObjectMeta }>(
         'POST',
@@ -70,7 +85,7 @@ export async function openWorld(provided: ProvidedControlPlane, name: string): P
       );
       return defineRun(batchTestSchema.parse(manifest), { uid: created.metadata.uid, engine: 'kubernetes' });
     },
-    jobsOf: (run) => list<JobObject>(`/apis/batch/v1/namespaces/${namespace}/jobs`, run),
+    carriersOf: (run) => list(carriers, run),
     podsOf: (run) => list<PodObject>(`/api/v1/namespaces/${namespace}/pods`, run),
     async close() {
       await Promise.all(clients.map((client) => client.close()));
@@ -78,6 +93,11 @@ export async function openWorld(provided: ProvidedControlPlane, name: string): P
     },
   };
 }
+
+const CARRIERS: Readonly<Record<Execution, (namespace: string) => string>> = {
+  Job: (namespace) => `/apis/batch/v1/namespaces/${namespace}/jobs`,
+  Pod: (namespace) => `/api/v1/namespaces/${namespace}/pods`,
+};
 
 /** True while a pod's program runs, or is about to. */
 export const isLivePod = ({ status }: PodObject): boolean =>
@@ -88,6 +108,7 @@ function batchTestManifest(
   namespace: string,
   repetitions: number,
   template: Template,
+  execution: Execution,
 ): BatchTestManifest {
   return {
     apiVersion: API_VERSION,
@@ -99,6 +120,7 @@ function batchTestManifest(
       variants: [{ name: 'lru', parameters: { CACHE: 'lru' } }],
       objective: { metrics: [{ name: 'x', goal: 'minimize' }] },
       template,
+      execution,
     },
   };
 }

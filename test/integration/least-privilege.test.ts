@@ -8,11 +8,13 @@ import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { batchTestSchema } from '../../src/api/v1alpha1/schema.ts';
 import { attemptName } from '../../src/core/attempt.ts';
 import { defineRun } from '../../src/core/run.ts';
+import { carrierOf } from '../../src/engine/kubernetes/attempt-carrier.ts';
 import { jobManifest } from '../../src/engine/kubernetes/job-manifest.ts';
 import type { AuditEvent, AuditPolicy } from '../tools/audit-log.ts';
 import { ApiRequestError, createClusterClient } from '../tools/cluster-client.ts';
 import { type ControlPlane, startControlPlane } from '../tools/control-plane.ts';
 import { collectionOf, type Helm, type KubernetesObject, openHelm } from './helm-chart.ts';
+import type { Execution } from './kubernetes-world.ts';
 import { edit, untilEvent, untilNothingIsLeft, untilRunning } from './operator-steps.ts';
 import {
   aBatchTest,
@@ -187,19 +189,23 @@ async function auditEvents(world: OperatorWorld, namespace: string): Promise<rea
   return (await cluster.auditLog()).filter(({ user: { username } }) => username === user);
 }
 
-/** A BatchTest whose first Job's name is taken, before any operator looks at it: it has to find out whose Job that is. */
-async function aRunWhoseNameIsTaken({ cluster, namespace, create }: OperatorWorld): Promise<string> {
-  const manifest = aBatchTest({ name: 'taken', parallelism: 1, pod: ENDS_SOON });
+/** A BatchTest whose first attempt's name is taken, before any operator looks at it: it has to find out whose that is. */
+async function aRunWhoseNameIsTaken(
+  { cluster, namespace, create }: OperatorWorld,
+  execution: Execution,
+): Promise<string> {
+  const name = `taken-${execution.toLowerCase()}`;
+  const manifest = aBatchTest({ name, parallelism: 1, pod: ENDS_SOON, spec: { execution } });
   const uid = await create(manifest);
   const parsed = batchTestSchema.parse({ ...manifest, metadata: { ...manifest.metadata, namespace } });
   const run = defineRun(parsed, { uid, engine: 'kubernetes' });
   const [trial] = run.trials;
   if (trial === undefined) throw new Error('the run has no trial');
-  const name = attemptName(run, trial, 1);
-  const { spec } = jobManifest({ run, trial, attempt: 1, name, deadlineSeconds: 600 });
-  await cluster.request('POST', `/apis/batch/v1/namespaces/${namespace}/jobs`, {
-    metadata: { name },
-    spec: { ...spec, suspend: true },
+  const carrier = carrierOf(run);
+  const request = { run, trial, attempt: 1, name: attemptName(run, trial, 1), deadlineSeconds: 600 };
+  await cluster.request('POST', carrier.collection(namespace), {
+    metadata: { name: request.name },
+    spec: carrier.manifest(request).spec,
   });
   return uid;
 }
@@ -225,8 +231,10 @@ async function runsToItsEnd(world: OperatorWorld): Promise<void> {
   );
 }
 
-async function isSuspendedAndCancelled(world: OperatorWorld): Promise<void> {
-  const uid = await world.create(aBatchTest({ variants: 6, parallelism: 6, pod: RUNS_ON }));
+async function isSuspendedAndCancelled(world: OperatorWorld, execution: Execution): Promise<void> {
+  const uid = await world.create(
+    aBatchTest({ variants: 6, parallelism: 6, pod: RUNS_ON, spec: { execution } }),
+  );
   await untilRunning(world, uid, 6);
   await edit(world, { suspend: true });
   await world.untilCondition(uid, 'Suspended');
@@ -235,6 +243,18 @@ async function isSuspendedAndCancelled(world: OperatorWorld): Promise<void> {
   await edit(world, { cancel: true });
   await world.untilCondition(uid, 'Cancelled');
   await untilNothingIsLeft(world, uid);
+  await world.remove('cache');
+}
+
+/** A run without Jobs; the names of its attempts. */
+async function runsAsPods(world: OperatorWorld): Promise<readonly string[]> {
+  const spec = { execution: 'Pod' } as const;
+  const uid = await world.create(
+    aBatchTest({ name: 'pods', variants: 3, repetitions: 2, parallelism: 2, pod: ENDS_SOON, spec }),
+  );
+  await world.untilCondition(uid, 'Complete');
+  await untilNothingIsLeft(world, uid);
+  return (await world.storedAttempts(uid)).map(({ name }) => name);
 }
 
 async function failsAndTimesOut(world: OperatorWorld): Promise<void> {
@@ -319,13 +339,15 @@ it.each<[installed: string, values: (world: OperatorWorld) => string]>([
   const world = await site.aWorld('privileges');
   const installation = await install(world, '--set', values(world));
   const { args, grants, namespace } = installation;
-  const taken = await aRunWhoseNameIsTaken(world);
+  const taken = [await aRunWhoseNameIsTaken(world, 'Job'), await aRunWhoseNameIsTaken(world, 'Pod')];
   const first = await start(world, installation, 'first');
-  await world.untilCondition(taken, 'Complete');
+  for (const uid of taken) await world.untilCondition(uid, 'Complete');
   const second = await start(world, installation, 'second');
 
   await runsToItsEnd(world);
-  await isSuspendedAndCancelled(world);
+  const attemptsOfPods = await runsAsPods(world);
+  await isSuspendedAndCancelled(world, 'Job');
+  await isSuspendedAndCancelled(world, 'Pod');
   await failsAndTimesOut(world);
   if (takesResults(args)) await pushesItsResult(world, second);
   if (args.includes('--metrics-secure')) await isScraped(world, second, installation);
@@ -338,12 +360,19 @@ it.each<[installed: string, values: (world: OperatorWorld) => string]>([
   await untilNothingIsLeft(world, deleted);
   await second.terminate();
 
-  expect(judgePrivileges(grants, await auditEvents(world, namespace))).toEqual({
-    refused: [],
-    ungranted: [],
-    unused: [],
-  });
+  const events = await auditEvents(world, namespace);
+  expect(judgePrivileges(grants, events)).toEqual({ refused: [], ungranted: [], unused: [] });
+  expect(attemptsOfPods).toHaveLength(6);
+  for (const name of attemptsOfPods)
+    expect(writesOf(events, name), name).toEqual(['create pods', 'delete pods']);
 });
+
+/** What was written of the object of this name, in order. */
+const writesOf = (events: readonly AuditEvent[], name: string): readonly string[] =>
+  events
+    .filter(({ verb, objectRef }) => objectRef?.name === name && !READING.has(verb))
+    .map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}`);
+const READING: ReadonlySet<string> = new Set(['get', 'list', 'watch']);
 
 it('the right to finalizers is needed where the API server asks for it, as it does here', async () => {
   const world = await site.aWorld('finalizers');

@@ -22,7 +22,7 @@ import {
   RUNS_ON,
 } from './operator-world.ts';
 import { aGateToTheStore } from './outage-gates.ts';
-import { conditionOf, creationsAboveParallelism, jobCreations, lastOf } from './watch-recorder.ts';
+import { carrierCreations, conditionOf, creationsAboveParallelism, lastOf } from './watch-recorder.ts';
 
 let site: OperatorSite;
 beforeAll(async () => {
@@ -54,7 +54,7 @@ it('takes a quota as it is, names it, asks seldom, and goes on at once when some
   // The same is told once.
   expect(statusWrites(proxy)).toBe(before.writes);
   expect(countsOf(proxy).all - before.all).toBeLessThanOrEqual(8);
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(2);
+  expect(carrierCreations(world.recorder.changes(), uid).size).toBe(2);
   expect(conditionOf(lastOf(world.recorder.changes(), uid), 'Progressing')?.reason).toBe('QuotaExceeded');
 
   const endedAt = performance.now();
@@ -174,7 +174,7 @@ it('says one thing at a time: what stops the run before what it waits for', asyn
   await untilProgress(world, uid, 'Paused');
   await edit(world, { cancel: true });
   await world.untilCondition(uid, 'Cancelled');
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(0);
+  expect(carrierCreations(world.recorder.changes(), uid).size).toBe(0);
   expect(await world.storedAttempts(uid)).toEqual([]);
 });
 
@@ -186,7 +186,7 @@ it('an operator that may only watch does not lead, and one with the right to lea
   await world.startOperator({ kubeconfigPath });
   const uid = await world.create(aBatchTest({ parallelism: 1, pod: ENDS_SOON }));
   await pause(3_000);
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(0);
+  expect(carrierCreations(world.recorder.changes(), uid).size).toBe(0);
   await grant(world.cluster, world.namespace, 'late', 'leading');
   await world.untilCondition(uid, 'Complete');
 });

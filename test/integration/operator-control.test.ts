@@ -32,9 +32,9 @@ import {
 } from './operator-world.ts';
 import { aGateToTheStore } from './outage-gates.ts';
 import {
+  carrierCreations,
   conditionOf,
   creationsAboveParallelism,
-  jobCreations,
   lastOf,
   liveTrials,
   present,
@@ -122,7 +122,9 @@ describe('cancelling', () => {
     expect(stored?.succeeded).toBe(attempts.filter(({ outcome }) => outcome === 'Succeeded').length);
     expect(stored).toMatchObject({ state: 'Cancelled', pending: 0, failed: 0 });
     // Every pod that was ever made is accounted for, by exactly one row.
-    expect(attempts.map(({ name }) => name).sort()).toEqual([...jobCreations(changes, uid).keys()].sort());
+    expect(attempts.map(({ name }) => name).sort()).toEqual(
+      [...carrierCreations(changes, uid).keys()].sort(),
+    );
   });
 
   it('lets what has not been given a node go at once', async () => {
@@ -265,9 +267,9 @@ describe('suspending', () => {
     expect(suspended?.status?.trials).toMatchObject({ succeeded: 1, pending: 3, cancelled: 0 });
     expect(conditionOf(suspended, 'Progressing')).toMatchObject({ status: 'False', reason: 'RunSuspended' });
     expect(await world.storedRun(uid)).toMatchObject({ state: 'Running', succeeded: 1, pending: 3 });
-    const created = jobCreations(world.recorder.changes(), uid).size;
+    const created = carrierCreations(world.recorder.changes(), uid).size;
     await world.recorder.untilQuietFor(2_000);
-    expect(jobCreations(world.recorder.changes(), uid).size).toBe(created);
+    expect(carrierCreations(world.recorder.changes(), uid).size).toBe(created);
 
     await edit(world, { suspend: false });
     for (const pod of await untilRunning(world, uid, 3))
@@ -294,7 +296,7 @@ describe('suspending', () => {
     expect(waiting.status?.startTime).toBeUndefined();
     // Longer than the deadline.
     await world.recorder.untilQuietFor(5_000);
-    expect(jobCreations(world.recorder.changes(), uid).size).toBe(0);
+    expect(carrierCreations(world.recorder.changes(), uid).size).toBe(0);
     await edit(world, { suspend: false });
     await untilRunning(world, uid, 1);
     await edit(world, { suspend: true });
@@ -346,7 +348,7 @@ describe('parallelism', () => {
     for (const pod of running.slice(0, 4)) await world.endPod(pod, { exitCode: 0, message: measured(1) });
     await untilSucceeded(world, uid, 4);
     await world.recorder.untilQuietFor(1_500);
-    expect(jobCreations(world.recorder.changes(), uid).size).toBe(6);
+    expect(carrierCreations(world.recorder.changes(), uid).size).toBe(6);
     const [last] = running.slice(4);
     if (last !== undefined) await world.endPod(last, { exitCode: 0, message: measured(1) });
     await untilJobsCreated(world, uid, 7);
@@ -431,7 +433,7 @@ it('starts no more than maxPending ahead of what runs, and says so', async () =>
   );
   expect(conditionOf(waiting, 'Progressing')?.status).toBe('True');
   await world.recorder.untilQuietFor(2_000);
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(3);
+  expect(carrierCreations(world.recorder.changes(), uid).size).toBe(3);
 
   const [pod] = lastPods(world.recorder.changes(), uid).values();
   const { name = '' } = pod?.metadata ?? {};
@@ -444,7 +446,7 @@ it('starts no more than maxPending ahead of what runs, and says so', async () =>
   const held = await untilProgress(world, uid, 'MaxPending');
   expect(conditionOf(held, 'Progressing')?.message).toContain('no more than 3 may wait to start');
   await world.recorder.untilQuietFor(1_500);
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(4);
+  expect(carrierCreations(world.recorder.changes(), uid).size).toBe(4);
 });
 
 describe('while the result store is away', () => {

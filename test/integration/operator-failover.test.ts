@@ -9,7 +9,7 @@ import {
   openOperatorSite,
 } from './operator-world.ts';
 import type { LogLine } from './running-operator.ts';
-import { creationsAboveParallelism, endedPods, jobCreations, present } from './watch-recorder.ts';
+import { carrierCreations, creationsAboveParallelism, endedPods, present } from './watch-recorder.ts';
 
 let site: OperatorSite;
 beforeAll(async () => {
@@ -56,7 +56,7 @@ it('has one leader at a time, and another that takes over when the leader is kil
   await standby.untilReady();
   const uid = await world.create(aBatchTest({ variants: 4, repetitions: 3, parallelism: 2, pod: ENDS_SOON }));
   await world.recorder.until('5 Jobs were created', (changes) =>
-    jobCreations(changes, uid).size >= 5 ? true : undefined,
+    carrierCreations(changes, uid).size >= 5 ? true : undefined,
   );
   expect((await standby.log()).filter((line) => leads(line) || line.level !== 'info')).toEqual([]);
   expect(await world.storedRun(uid)).toMatchObject({ fence: 1 });
@@ -104,6 +104,6 @@ async function expectEachTrialOnce(world: OperatorWorld, uid: string, trials: nu
     Array(trials).fill({ attempt: 1, outcome: 'Succeeded', is_accepted: true }),
   );
   const changes = world.recorder.changes();
-  expect([...jobCreations(changes, uid).values()]).toEqual(Array(trials).fill(1));
+  expect([...carrierCreations(changes, uid).values()]).toEqual(Array(trials).fill(1));
   expect(creationsAboveParallelism(changes, uid)).toEqual([]);
 }

@@ -9,9 +9,9 @@ import {
 } from './operator-world.ts';
 import { aGateToTheCluster, aGateToTheStore } from './outage-gates.ts';
 import {
+  carrierCreations,
   conditionOf,
   creationsAboveParallelism,
-  jobCreations,
   lastOf,
   liveTrials,
   present,
@@ -58,7 +58,7 @@ it('keeps what has ended while the result store is away, starts nothing, and sto
   expect(attempts.map(({ attempt, outcome }) => `${attempt} ${outcome}`)).toEqual(
     Array(18).fill('1 Succeeded'),
   );
-  expect([...jobCreations(world.recorder.changes(), uid).values()]).toEqual(Array(18).fill(1));
+  expect([...carrierCreations(world.recorder.changes(), uid).values()]).toEqual(Array(18).fill(1));
   expect(creationsAboveParallelism(world.recorder.changes(), uid)).toEqual([]);
 });
 
@@ -125,9 +125,9 @@ it('goes on after the API server was away, with every trial run once', async () 
     Array(12).fill('1 Succeeded'),
   );
   const changes = world.recorder.changes();
-  expect([...jobCreations(changes, uid).values()]).toEqual(Array(12).fill(1));
+  expect([...carrierCreations(changes, uid).values()]).toEqual(Array(12).fill(1));
   expect(creationsAboveParallelism(changes, uid)).toEqual([]);
 });
 
 const creations = (world: OperatorWorld, uid: string): number =>
-  jobCreations(world.recorder.changes(), uid).size;
+  carrierCreations(world.recorder.changes(), uid).size;

@@ -8,6 +8,7 @@ import { kubeconfigAccess } from '../../src/engine/kubernetes/cluster-access.ts'
 import { jobManifest } from '../../src/engine/kubernetes/job-manifest.ts';
 import { KubeClient } from '../../src/engine/kubernetes/kube-client.ts';
 import type { PodObject } from '../../src/engine/kubernetes/kubernetes-objects.ts';
+import { podManifest } from '../../src/engine/kubernetes/pod-manifest.ts';
 import { withRestrictedDefaults } from '../../src/engine/kubernetes/pod-security-defaults.ts';
 import type { PushAuthentication } from '../../src/ingest/push-authentication.ts';
 import { PodAuthentication } from '../../src/operator/pod-authentication.ts';
@@ -28,7 +29,7 @@ import { aGateToTheStore } from './outage-gates.ts';
 import { query } from './postgres-server.ts';
 import type { OperatorLaunch, RunningOperator } from './running-operator.ts';
 import { expired, grantTokenReviews, tokenOf } from './service-account-tokens.ts';
-import { jobCreations } from './watch-recorder.ts';
+import { carrierCreations } from './watch-recorder.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -270,6 +271,45 @@ it('does not believe a Job that the run does not own, or that has not the name o
   });
 });
 
+it('takes a pod that runs without a Job for that of a trial when the run owns it and it has the name of an attempt', async () => {
+  const world = await site.aWorld('push-forged-pod');
+  const { cluster, namespace } = world;
+  const uid = await world.create(pushing({ execution: 'Pod' }));
+  const access = await kubeconfigAccess([inject('controlPlane').kubeconfigPath], undefined);
+  const client = new KubeClient({ access, version: '0.0.0-test' });
+  onTestFinished(() => client.close());
+  const logger = createLogger('silent');
+  const { authenticate } = new PodAuthentication({ client, namespaces: [namespace], logger, now: Date.now });
+  const run = aRun({
+    ...{ uid, name: 'cache', namespace, variants: 1, template: aTemplate() },
+    spec: { execution: 'Pod', results: { push: true } },
+  });
+  const [trial] = run.trials;
+  if (trial === undefined) throw new Error('the run has no trial');
+  const name = attemptName(run, trial, 1);
+  const ingest = { url: 'http://ingest.test/v1/result', certificateAuthority: undefined };
+  const pod = podManifest({ run, trial, attempt: 1, name, deadlineSeconds: 600 }, ingest);
+  const aPod = async (metadata: object): Promise<PushAuthentication> => {
+    const created = await cluster.request<PodObject>('POST', `/api/v1/namespaces/${namespace}/pods`, {
+      ...pod,
+      metadata: { ...pod.metadata, ...metadata },
+    });
+    return authenticate(await tokenOf({ cluster, namespace }, created));
+  };
+  const notATrial = { kind: 'Forbidden', message: 'the pod of the token is not that of a trial' };
+  expect(await aPod({ name: 'other-name' })).toEqual(notATrial);
+  expect(await aPod({ name: `not-${name.slice(-20)}`, ownerReferences: [] })).toEqual(notATrial);
+  expect(await aPod({})).toMatchObject({
+    kind: 'Identified',
+    identity: {
+      runUid: run.uid,
+      namespace,
+      start: { variantId: trial.variant.id, repetition: 0, attempt: 1 },
+      hasEnded: false,
+    },
+  });
+});
+
 async function podOfJob(
   { cluster, namespace }: Pick<OperatorWorld, 'cluster' | 'namespace'>,
   job: string,
@@ -365,7 +405,7 @@ it('starts no trial that could not report, says why, and goes on once results ar
   expect(object.status?.conditions?.find(({ type }) => type === 'Progressing')?.message).toContain(
     '--result-ingest-url is not set',
   );
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(0);
+  expect(carrierCreations(world.recorder.changes(), uid).size).toBe(0);
   await off.terminate();
 
   await aTaker(world);

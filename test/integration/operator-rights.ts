@@ -16,6 +16,7 @@ export const OPERATOR_RULES = {
     { apiGroups: ['batchtest.dev'], resources: ['batchtests/status'], verbs: ['patch'] },
     { apiGroups: ['batchtest.dev'], resources: ['batchtests/finalizers'], verbs: ['update'] },
     { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'delete', 'deletecollection'] },
+    { apiGroups: [''], resources: ['pods'], verbs: ['create', 'delete', 'deletecollection'] },
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
   ],
 } as const;

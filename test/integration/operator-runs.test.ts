@@ -18,10 +18,10 @@ import {
 import { query } from './postgres-server.ts';
 import {
   type Change,
+  carrierCreations,
   conditionOf,
   creationsAboveParallelism,
   endedPods,
-  jobCreations,
   lastOf,
   mostLive,
   present,
@@ -95,10 +95,10 @@ it('loses no result and starts no trial twice, however often it is killed', asyn
   let operator = await world.startOperator();
   const uid = await world.create(aBatchTest({ variants: 6, repetitions: 4, parallelism: 3, pod: ENDS_SOON }));
   const seen = {
-    'Jobs created': (changes: readonly Change[]) => jobCreations(changes, uid).size,
+    'Jobs created': (changes: readonly Change[]) => carrierCreations(changes, uid).size,
     'pods ended': (changes: readonly Change[]) => endedPods(changes, uid).size,
     'Jobs removed': (changes: readonly Change[]) =>
-      jobCreations(changes, uid).size - present(changes, uid, 'Job').length,
+      carrierCreations(changes, uid).size - present(changes, uid, 'Job').length,
   };
   for (const [count, what] of [
     [3, 'Jobs created'],
@@ -120,7 +120,7 @@ it('loses no result and starts no trial twice, however often it is killed', asyn
       ({ attempt, outcome, is_accepted }) => attempt === 1 && outcome === 'Succeeded' && is_accepted,
     ),
   ).toBe(true);
-  const creations = jobCreations(world.recorder.changes(), uid);
+  const creations = carrierCreations(world.recorder.changes(), uid);
   expect(creations.size).toBe(24);
   expect([...creations.values()].every((count) => count === 1)).toBe(true);
   expect(creationsAboveParallelism(world.recorder.changes(), uid)).toEqual([]);
@@ -156,7 +156,7 @@ it('says what is wrong with an object that passes the CRD and cannot be run, and
     reason: 'InvalidSpec',
     message: 'spec.variants[1]: "b" has the same parameters as "a": they would run the same thing',
   });
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(0);
+  expect(carrierCreations(world.recorder.changes(), uid).size).toBe(0);
   expect(await world.storedRun(uid)).toBeUndefined();
 });
 

@@ -11,10 +11,10 @@ import {
   RUNS_ON,
 } from './operator-world.ts';
 import {
+  carrierCreations,
   conditionOf,
   creationsAboveParallelism,
   endedPods,
-  jobCreations,
   lastOf,
   liveTrials,
   present,
@@ -91,7 +91,7 @@ it('can be paused, resumed and scaled while it runs; what runs then finishes', a
   const scaleTo = (replicas: number) =>
     world.cluster.request('PATCH', world.path('cache', 'scale'), { spec: { replicas } });
   await world.recorder.until('6 Jobs were created', (changes) =>
-    jobCreations(changes, uid).size >= 6 ? true : undefined,
+    carrierCreations(changes, uid).size >= 6 ? true : undefined,
   );
   await scaleTo(0);
   await world.recorder.until('it is paused', (changes) => {
@@ -99,10 +99,10 @@ it('can be paused, resumed and scaled while it runs; what runs then finishes', a
     return reason === 'Paused' && lastOf(changes, uid)?.status?.trials?.running === 0 ? true : undefined;
   });
   const { succeeded = 0, pending = 0 } = lastOf(world.recorder.changes(), uid)?.status?.trials ?? {};
-  expect(succeeded).toBe(jobCreations(world.recorder.changes(), uid).size);
+  expect(succeeded).toBe(carrierCreations(world.recorder.changes(), uid).size);
   expect(pending).toBe(24 - succeeded);
   await world.recorder.untilQuietFor(1_500);
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(succeeded);
+  expect(carrierCreations(world.recorder.changes(), uid).size).toBe(succeeded);
 
   expect(await scaleTo(6)).toMatchObject({ kind: 'Scale', spec: { replicas: 6 }, status: { replicas: 0 } });
   await world.recorder.until('6 run', (changes) =>
@@ -112,7 +112,7 @@ it('can be paused, resumed and scaled while it runs; what runs then finishes', a
   await world.untilCondition(uid, 'Complete');
   const changes = world.recorder.changes();
   expect(creationsAboveParallelism(changes, uid)).toEqual([]);
-  expect([...jobCreations(changes, uid).values()]).toEqual(Array(24).fill(1));
+  expect([...carrierCreations(changes, uid).values()]).toEqual(Array(24).fill(1));
 });
 
 it('writes a status once a second at most, and counts that never go down', async () => {
@@ -180,7 +180,7 @@ it('ends a trial that is over its deadline, records that, and gives its slot to 
   );
   const changes = world.recorder.changes();
   expect(creationsAboveParallelism(changes, uid)).toEqual([]);
-  expect(jobCreations(changes, uid).size).toBe(2);
+  expect(carrierCreations(changes, uid).size).toBe(2);
   expect(endedPods(changes, uid).size).toBe(0);
 });
 

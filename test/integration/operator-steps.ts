@@ -11,8 +11,8 @@ import type { OperatorWorld } from './operator-world.ts';
 import {
   type BatchTestObject,
   type Change,
+  carrierCreations,
   conditionOf,
-  jobCreations,
   lastOf,
   runOf,
 } from './watch-recorder.ts';
@@ -70,7 +70,7 @@ export const untilVariantRuns = (
 
 export const untilJobsCreated = (world: OperatorWorld, runUid: string, count: number): Promise<true> =>
   world.recorder.until(`${count} Jobs were created`, (changes) =>
-    jobCreations(changes, runUid).size >= count ? true : undefined,
+    carrierCreations(changes, runUid).size >= count ? true : undefined,
   );
 
 export const untilNothingIsLeft = (world: OperatorWorld, runUid: string): Promise<true> =>

@@ -11,7 +11,7 @@ import {
   openOperatorSite,
   RUNS_ON,
 } from './operator-world.ts';
-import { jobCreations } from './watch-recorder.ts';
+import { carrierCreations } from './watch-recorder.ts';
 
 let site: OperatorSite;
 beforeAll(async () => {
@@ -74,7 +74,7 @@ it('a variant that is clearly behind is stopped early, and a new operator goes o
     reason: 'StoppedEarly',
     succeeded: 6,
   });
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(6);
+  expect(carrierCreations(world.recorder.changes(), uid).size).toBe(6);
   await untilNothingIsLeft(world, uid);
 });
 

@@ -55,6 +55,20 @@ async function contents(world: OperatorWorld): Promise<readonly string[]> {
 }
 
 describe('batchtest parity with a cluster', () => {
+  it('has the BatchTest and a pod admitted that runs without a Job', async () => {
+    const world = await site.aWorld('parity-pod');
+    const { exitCode, run } = await parity(world, {
+      ...MANIFEST,
+      spec: { ...MANIFEST.spec, execution: 'Pod' },
+    });
+    expect(exitCode).toBe(0);
+    expect(run.server.objects).toEqual(
+      ['BatchTest', 'Pod'].map((kind) => ({ kind, outcome: 'Accepted', message: null })),
+    );
+    expect(run.jobs.map(({ kind }: { kind: string }) => kind)).toEqual(['Pod', 'Pod']);
+    expect(await contents(world)).toEqual([]);
+  });
+
   it('has the BatchTest, a Job and its pod admitted, and creates none of them', async () => {
     const world = await site.aWorld('parity');
     const { exitCode, stderr, run } = await parity(world, MANIFEST);

@@ -6,7 +6,7 @@ import type { JobObject } from '../../src/engine/kubernetes/kubernetes-objects.t
 import { aTemplate } from '../builders/batch-test.ts';
 import { aRun } from '../builders/run.ts';
 import { aBatchTest, ENDS_SOON, type OperatorSite, openOperatorSite } from './operator-world.ts';
-import { jobCreations } from './watch-recorder.ts';
+import { carrierCreations } from './watch-recorder.ts';
 
 let site: OperatorSite;
 beforeAll(async () => {
@@ -35,7 +35,7 @@ it('is mounted into every pod by reference: nothing is made for a trial but its 
     }),
   );
   await world.untilCondition(uid, 'Complete');
-  expect(jobCreations(world.recorder.changes(), uid).size).toBe(3);
+  expect(carrierCreations(world.recorder.changes(), uid).size).toBe(3);
   const pods = await cluster.request<{ items: readonly { spec: unknown }[] }>(
     'GET',
     `/api/v1/namespaces/${namespace}/pods`,

@@ -209,6 +209,7 @@ const IMMUTABLE: Readonly<Partial<Record<Field, readonly unknown[]>>> = {
     { gates: [{ metric: 'x', max: '5' }] },
     { gates: [{ metric: 'x', against: 'PreviousRun', maxRegressionPercent: '5' }] },
   ],
+  execution: ['Job', 'Pod'],
   reusePolicy: ['Never', 'Succeeded'],
   results: [{}, { push: true }],
   sharedData: [

@@ -209,22 +209,37 @@ export async function recordNamespace(
 export const runOf = ({ kind, object }: Change): string | undefined =>
   kind === 'BatchTest' ? object.metadata.uid : object.metadata.labels?.[LABEL_RUN_UID];
 
-/** How many times each Job of a run was created, by its name. */
-export function jobCreations(changes: readonly Change[], runUid: string): ReadonlyMap<string, number> {
+/** True for a change of what carries an attempt: a Job, or a pod that no Job made. */
+export const isOfCarrier = ({ kind, object }: Change): boolean =>
+  kind === 'Job' || (kind === 'Pod' && object.metadata.ownerReferences?.[0]?.kind !== 'Job');
+
+/** What carries the attempt of a pod: its Job, or itself. */
+export function carrierOfPod({ name, uid, ownerReferences }: ObjectMeta): Pick<ObjectMeta, 'name' | 'uid'> {
+  const owner = ownerReferences?.[0];
+  return owner?.kind === 'Job' ? owner : { name, uid };
+}
+
+/** How many times each Job of a run, or each pod that carries an attempt itself, was created, by its name. */
+export function carrierCreations(changes: readonly Change[], runUid: string): ReadonlyMap<string, number> {
   const creations = new Map<string, number>();
   for (const change of changes)
-    if (change.kind === 'Job' && change.type === 'ADDED' && runOf(change) === runUid) {
+    if (isOfCarrier(change) && change.type === 'ADDED' && runOf(change) === runUid) {
       const { name } = change.object.metadata;
       creations.set(name, (creations.get(name) ?? 0) + 1);
     }
   return creations;
 }
 
-/** Names of a run's Jobs and pods that were there after the last of the changes. */
-export function present(changes: readonly Change[], runUid: string, kind: 'Job' | 'Pod'): readonly string[] {
+/** Names of a run's Jobs, pods, or what carries its attempts, that were there after the last of the changes. */
+export function present(
+  changes: readonly Change[],
+  runUid: string,
+  kind: 'Job' | 'Pod' | 'Carrier',
+): readonly string[] {
   const names = new Set<string>();
   for (const change of changes) {
-    if (change.kind !== kind || runOf(change) !== runUid) continue;
+    const isOfKind = kind === 'Carrier' ? isOfCarrier(change) : change.kind === kind;
+    if (!isOfKind || runOf(change) !== runUid) continue;
     if (change.type === 'DELETED') names.delete(change.object.metadata.name);
     else names.add(change.object.metadata.name);
   }
@@ -232,7 +247,7 @@ export function present(changes: readonly Change[], runUid: string, kind: 'Job' 
 }
 
 /**
- * How many trials of a run were live after each change: from the creation of the Job until its pod has ended, or both are gone. A Job
+ * How many trials of a run were live after each change: from the creation of the Job, or of a pod without one, until the pod has ended, or all is gone. A Job
  * that has no pod yet is live, and so is a pod whose Job was deleted while it runs on.
  */
 export function liveTrials(changes: readonly Change[], runUid: string): readonly LiveTrials[] {
@@ -247,7 +262,7 @@ export function liveTrials(changes: readonly Change[], runUid: string): readonly
       if (change.type === 'DELETED') jobs.delete(name);
       else jobs.add(name);
     } else {
-      const job = change.object.metadata.ownerReferences?.[0]?.name ?? name;
+      const { name: job } = carrierOfPod(change.object.metadata);
       const pods = livePods.get(job) ?? new Set();
       livePods.set(job, pods);
       begun.add(job);
@@ -276,7 +291,7 @@ export const mostLive = (changes: readonly Change[], runUid: string): number =>
   Math.max(0, ...liveTrials(changes, runUid).map(({ live }) => live));
 
 /**
- * The creations of Jobs that brought a run above its `spec.parallelism`, in words. An edit counts from the moment at which a status says
+ * The creations of Jobs, or pods without one, that brought a run above its `spec.parallelism`, in words. An edit counts from the moment at which a status says
  * that it was observed; before that, either value is allowed.
  */
 export function creationsAboveParallelism(changes: readonly Change[], runUid: string): readonly string[] {
@@ -290,7 +305,7 @@ export function creationsAboveParallelism(changes: readonly Change[], runUid: st
       wanted.set(change.object.metadata.generation, change.object.spec.parallelism);
       observedGeneration = change.object.status?.observedGeneration ?? observedGeneration;
     }
-    if (change.kind !== 'Job' || change.type !== 'ADDED') continue;
+    if (!isOfCarrier(change) || change.type !== 'ADDED') continue;
     const allowed = Math.max(
       ...[...wanted]
         .filter(([generation]) => generation >= observedGeneration)

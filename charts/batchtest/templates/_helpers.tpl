@@ -127,9 +127,9 @@ capabilities: {drop: [ALL]}
   resources: [jobs]
   verbs: [get, list, watch, create, delete, deletecollection]
 - apiGroups: [""]
+  # create, delete: spec.execution Pod.
   resources: [pods]
-  {{- /* get: the pod whose token comes with a pushed result. */}}
-  verbs: [{{ if .Values.resultIngest.enabled }}get, {{ end }}list, watch]
+  verbs: [get, list, watch, create, delete, deletecollection]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

@@ -16,6 +16,7 @@ it('fills in every default', () => {
     retryPolicy: { limit: 1, backoffSeconds: 2, maxBackoffSeconds: 60, outcomes: ['Infrastructure'] },
     podCleanupPolicy: 'Succeeded',
     results: { push: false },
+    execution: 'Job',
     reusePolicy: 'Never',
     comparison: { confidence: '0.95' },
     variants: [{ name: 'a', parameters: {} }],

@@ -581,6 +581,7 @@ export const IMMUTABLE_FIELDS = [
   'comparison',
   'results',
   'sharedData',
+  'execution',
 ] as const;
 
 const immutable = (field: (typeof IMMUTABLE_FIELDS)[number]): CelRule => ({
@@ -686,7 +687,13 @@ export const batchTestSpecSchema = z
       .enum(['Succeeded', 'Always', 'Never'])
       .default('Succeeded')
       .describe(
-        'Which Jobs are deleted once their result is stored: those that succeeded, all, or none. The others stay until the BatchTest is deleted.',
+        'Which Jobs, or pods, are deleted once their result is stored: those that succeeded, all, or none. The others stay until the BatchTest is deleted.',
+      ),
+    execution: z
+      .enum(['Job', 'Pod'])
+      .default('Job')
+      .describe(
+        'What carries an attempt in a cluster: a Job, or a pod without a Job, which the cluster starts and ends several times as fast. It changes nothing of what is run; a local run ignores it. See docs/reference/execution.md.',
       ),
     reusePolicy: z
       .enum(['Never', 'Succeeded'])

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { stringify } from 'yaml';
-import { dryRun, variantJobs, withServerCheck } from '../../parity/dry-run.ts';
+import { carrierOf } from '../../engine/kubernetes/attempt-carrier.ts';
+import { dryRun, variantAttempts, withServerCheck } from '../../parity/dry-run.ts';
 import { type ParityVerdict, runParity } from '../../parity/run-parity.ts';
 import type { ServerCheck } from '../../parity/server-check.ts';
 import type { StoredRun } from '../../results/result-store.ts';
@@ -49,7 +50,7 @@ export const parityCommand = (context: ProcessContext): Command =>
       )
       .option(
         '--jobs',
-        'manifest: print the Job of the first trial of each variant as YAML, and nothing else',
+        'manifest: print the Job, or pod, of the first trial of each variant as YAML, and nothing else',
       ),
   )
     .addOption(dataDirectoryOption())
@@ -57,7 +58,8 @@ export const parityCommand = (context: ProcessContext): Command =>
       'after',
       `
 Of a manifest nothing is run and nothing is created. An API server that can be
-reached is asked whether it would admit the BatchTest, a Job and its pod.
+reached is asked whether it would admit the BatchTest, a Job and its pod, or a
+pod alone (spec.execution).
 Exit codes: 0 the same, 1 different, 5 undecided: too few trials, or values
 that vary too much.`,
     )
@@ -81,8 +83,10 @@ const namespaceOf = ({ batchTest }: LoadedManifest, { namespace }: ClusterFlags)
   batchTest.metadata.namespace ?? namespace ?? 'default';
 
 function printJobs(manifest: LoadedManifest, flags: ParityFlags, { stdout }: ProcessContext): void {
-  for (const job of variantJobs(manifest.batchTest, namespaceOf(manifest, flags)))
-    stdout.write(`---\n${stringify(job, { lineWidth: 0, aliasDuplicateObjects: false })}`);
+  for (const attempt of variantAttempts(manifest.batchTest, namespaceOf(manifest, flags)))
+    stdout.write(
+      `---\n${stringify(carrierOf(attempt.run).manifest(attempt), { lineWidth: 0, aliasDuplicateObjects: false })}`,
+    );
 }
 
 async function compareEngines(

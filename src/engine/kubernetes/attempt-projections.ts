@@ -17,7 +17,7 @@ import {
 import { type PodState, podState } from './pod-termination.ts';
 import type { Reflected } from './reflector.ts';
 
-/** Which attempt an object belongs to, by its labels. `name` is the Job's. */
+/** Which attempt an object belongs to, by its labels. `name` is that of what carries the attempt. */
 interface Identity {
   readonly namespace: string;
   readonly name: string;
@@ -25,8 +25,12 @@ interface Identity {
   readonly key: AttemptKey;
 }
 
+/** What is kept of what carries an attempt: a Job, or a pod that carries itself. */
+export type CarrierProjection = JobProjection | PodProjection;
+
 /** What is kept of a Job. */
 export interface JobProjection extends Identity, Reflected {
+  readonly kind: 'Job';
   readonly createdAt: number;
   readonly isDeleted: boolean;
   readonly isSuspended: boolean;
@@ -34,40 +38,34 @@ export interface JobProjection extends Identity, Reflected {
   readonly finished: { readonly reason: string; readonly message: string; readonly at: number } | undefined;
 }
 
-/** What is kept of a Job that a run's UID is written on and that the run's object does not own. */
-export interface ForeignJob extends Reflected {
+/** What is kept of a Job or pod that a run's UID is written on and that carries no attempt of it. */
+export interface ForeignObject extends Reflected {
   readonly namespace: string | undefined;
   readonly foreignTo: string;
 }
 
 /** What is kept of a pod. */
 export interface PodProjection extends Identity, Reflected {
+  readonly kind: 'Pod';
   readonly podName: string;
-  /** Of the Job that made it. */
-  readonly jobUid: string;
+  /** Of the Job that made it; its own, when no Job did and it carries the attempt itself. */
+  readonly carrierUid: string;
   readonly isDeleted: boolean;
   readonly state: PodState;
 }
 
 /**
  * A Job of an attempt; undefined for one that a run's UID is written on and that the run's object does not own.
- * @param known what was kept of the same Job before. One that was ours stays ours, though it has no owner any more: a deletion with propagation Orphan
- * takes that away, and what was started has to be ended all the same.
+ * @param known what was kept of the same Job before
  */
-export function projectJob(
-  { metadata, spec, status }: JobObject,
-  known?: JobProjection | ForeignJob,
-): JobProjection | undefined {
-  const owner = controllerOf(metadata);
+export function projectJob({ metadata, spec, status }: JobObject, known?: Known): JobProjection | undefined {
   const identity = identityOf(metadata, metadata.name);
-  if (identity === undefined) return undefined;
-  const isOwned = owner?.kind === KIND && owner.uid === identity.runUid;
-  const wasOurs = owner === undefined && known !== undefined && !isForeign(known);
-  if (!isOwned && !wasOurs) return undefined;
+  if (identity === undefined || !isOfRun(metadata, known)) return undefined;
   const end =
     holdingCondition(status?.conditions, 'Failed') ?? holdingCondition(status?.conditions, 'Complete');
   return {
     ...identity,
+    kind: 'Job',
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
     createdAt: timeOf(metadata.creationTimestamp) ?? 0,
@@ -84,35 +82,63 @@ export function projectJob(
   };
 }
 
-/** Takes note of a Job with a run's UID on it, whatever it is: {@link projectJob} says what is one of ours. */
-export const projectAnyJob = (
-  job: JobObject,
-  known?: JobProjection | ForeignJob,
-): JobProjection | ForeignJob => {
-  const { uid, resourceVersion, namespace, labels } = job.metadata;
-  return (
-    projectJob(job, known) ?? { uid, resourceVersion, namespace, foreignTo: labels?.[LABEL_RUN_UID] ?? '' }
-  );
-};
-
-export const isForeign = (job: JobProjection | ForeignJob): job is ForeignJob => 'foreignTo' in job;
-
-/** A pod of an attempt; undefined for one that no Job manages. */
-export function projectPod(pod: PodObject): PodProjection | undefined {
+/**
+ * A pod of an attempt; undefined for one that neither a Job manages nor the run's object owns.
+ * @param known what was kept of the same pod before
+ */
+export function projectPod(pod: PodObject, known?: Known): PodProjection | undefined {
   const { metadata } = pod;
   const owner = controllerOf(metadata);
-  if (owner?.kind !== 'Job') return undefined;
-  const identity = identityOf(metadata, owner.name);
-  if (identity === undefined) return undefined;
+  const carrier = owner?.kind === 'Job' ? owner : isOfRun(metadata, known) ? metadata : undefined;
+  const identity = carrier === undefined ? undefined : identityOf(metadata, carrier.name);
+  if (carrier === undefined || identity === undefined) return undefined;
   return {
     ...identity,
+    kind: 'Pod',
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
     podName: metadata.name,
-    jobUid: owner.uid,
+    carrierUid: carrier.uid,
     isDeleted: metadata.deletionTimestamp !== undefined,
     state: podState(pod),
   };
+}
+
+/** A pod that carries an attempt itself; undefined for any other. */
+export function projectCarrierPod(pod: PodObject, known?: Known): PodProjection | undefined {
+  const projection = projectPod(pod, known);
+  return projection !== undefined && isCarrier(projection) ? projection : undefined;
+}
+
+/** Takes note of any object with a run's UID on it: `project` says what is of an attempt. */
+export const orForeign =
+  <Raw extends { readonly metadata: ObjectMeta }, T>(
+    project: (object: Raw, known?: Known) => T | undefined,
+  ) =>
+  (object: Raw, known?: Known): T | ForeignObject => {
+    const { uid, resourceVersion, namespace, labels } = object.metadata;
+    return (
+      project(object, known) ?? { uid, resourceVersion, namespace, foreignTo: labels?.[LABEL_RUN_UID] ?? '' }
+    );
+  };
+
+/** What may be kept of an object. */
+export type Known = CarrierProjection | ForeignObject;
+
+export const isForeign = (known: Known): known is ForeignObject => 'foreignTo' in known;
+
+/** True for a Job, and for a pod that no Job made. */
+export const isCarrier = (projection: CarrierProjection): boolean =>
+  projection.kind === 'Job' || projection.carrierUid === projection.uid;
+
+/**
+ * True when the object of the run that is written on it owns it. One that was ours stays ours, though it has no owner any more: a
+ * deletion with propagation Orphan takes that away, and what was started has to be ended all the same.
+ */
+function isOfRun(metadata: ObjectMeta, known: Known | undefined): boolean {
+  const owner = controllerOf(metadata);
+  if (owner === undefined) return known !== undefined && !isForeign(known) && isCarrier(known);
+  return owner.kind === KIND && owner.uid === metadata.labels?.[LABEL_RUN_UID];
 }
 
 function identityOf({ namespace, labels }: ObjectMeta, name: string): Identity | undefined {

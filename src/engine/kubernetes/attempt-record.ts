@@ -1,16 +1,16 @@
 import type { AttemptKey, AttemptState, ObservedAttempt, Termination } from '../../core/attempt.ts';
-import type { JobProjection, PodProjection } from './attempt-projections.ts';
+import type { CarrierProjection, JobProjection, PodProjection } from './attempt-projections.ts';
 
-/** Everything that is known of one attempt: what was seen of its Job and pods, and what we did ourselves that was not seen yet. */
+/** Everything that is known of one attempt: what was seen of what carries it and of its pods, and what we did ourselves that was not seen yet. */
 export interface AttemptRecord extends AttemptKey {
   readonly runUid: string;
   readonly namespace: string;
   readonly name: string;
   /** When its start was asked for, while the answer is out (milliseconds since the epoch). */
   startingSince: number | undefined;
-  job: KnownJob | undefined;
-  /** UIDs of Jobs of this name that were ours, those that are gone included: a pod of any other Job is not believed. */
-  readonly jobUids: Set<string>;
+  carrier: KnownCarrier | undefined;
+  /** UIDs of carriers of this name that were ours, those that are gone included: a pod of any other is not believed. */
+  readonly carrierUids: Set<string>;
   /** By UID. */
   readonly pods: Map<string, PodProjection>;
   /** A pod was seen, whether or not it is still there. */
@@ -24,8 +24,8 @@ export interface AttemptRecord extends AttemptKey {
   shown: ObservedAttempt | undefined;
 }
 
-export interface KnownJob {
-  readonly projection: JobProjection;
+export interface KnownCarrier {
+  readonly projection: CarrierProjection;
   /** False while only the answer to our own request tells of it: the watch has yet to. */
   readonly isObserved: boolean;
 }
@@ -59,7 +59,8 @@ export function observedAttempt(record: AttemptRecord): ObservedAttempt | undefi
 }
 
 function stateOf(record: AttemptRecord): AttemptState | undefined {
-  const { job, end, removal, startingSince } = record;
+  const { end, removal, startingSince } = record;
+  const job = jobOf(record);
   const livePod = livePodOf(record);
   if (removal !== undefined) {
     const isLive =
@@ -68,10 +69,10 @@ function stateOf(record: AttemptRecord): AttemptState | undefined {
   }
   if (end !== undefined) return { kind: 'Ended', at: end.at, termination: end.termination };
   if (livePod !== undefined) {
-    if (livePod.isDeleted || !record.jobUids.has(livePod.jobUid)) return { kind: 'Stopping' };
+    if (livePod.isDeleted || !record.carrierUids.has(livePod.carrierUid)) return { kind: 'Stopping' };
     return livePod.state;
   }
-  if (job !== undefined) return withoutPod(job.projection);
+  if (job !== undefined) return withoutPod(job);
   return startingSince === undefined
     ? undefined
     : { kind: 'Waiting', since: startingSince, reason: 'Starting' };
@@ -96,6 +97,10 @@ function withoutPod({ isDeleted, finished, isSuspended, createdAt }: JobProjecti
       };
 }
 
+/** The Job that carries the attempt, which may have a pod that we do not see. */
+export const jobOf = ({ carrier }: AttemptRecord): JobProjection | undefined =>
+  carrier?.projection.kind === 'Job' ? carrier.projection : undefined;
+
 const livePodOf = ({ pods }: AttemptRecord): PodProjection | undefined =>
   [...pods.values()].find(({ state }) => state.kind !== 'Ended');
 
@@ -106,15 +111,15 @@ function podNameOf({ end, pods }: AttemptRecord): string | undefined {
 }
 
 /**
- * The end that pods tell of, once one of a Job of ours has ended.
+ * The end that pods tell of, once one of ours has ended.
  * @param pods by default those that were seen of the attempt
  */
 export function endByPod(
   record: AttemptRecord,
   pods: Iterable<PodProjection> = record.pods.values(),
 ): SeenEnd | undefined {
-  for (const { state, jobUid, podName, uid } of pods)
-    if (state.kind === 'Ended' && record.jobUids.has(jobUid))
+  for (const { state, carrierUid, podName, uid } of pods)
+    if (state.kind === 'Ended' && record.carrierUids.has(carrierUid))
       return { at: state.at, termination: state.termination, podName, podUid: uid };
   return undefined;
 }
@@ -134,19 +139,37 @@ export function endByJob({ name, finished }: JobProjection): SeenEnd | undefined
   return { at, termination, podName: undefined, podUid: undefined };
 }
 
+/**
+ * Takes over what is known of a carrier now; `after` is undefined when it is gone. A pod that carries the attempt itself is its own
+ * pod.
+ */
+export function takeCarrier(
+  record: AttemptRecord,
+  uid: string,
+  after: CarrierProjection | undefined,
+  isObserved = true,
+): void {
+  record.carrierUids.add(uid);
+  if (after !== undefined) record.carrier = { projection: after, isObserved };
+  else if (record.carrier?.projection.uid === uid) record.carrier = undefined;
+  if (after?.kind === 'Pod') record.pods.set(uid, after);
+  else record.pods.delete(uid);
+}
+
 /** True when nothing is left to know, show or wait for. */
-export const isForgettable = ({ startingSince, job, pods, end, removal }: AttemptRecord): boolean =>
+export const isForgettable = ({ startingSince, carrier, pods, end, removal }: AttemptRecord): boolean =>
   startingSince === undefined &&
-  job === undefined &&
+  carrier === undefined &&
   pods.size === 0 &&
   end === undefined &&
   removal === undefined;
 
 /** True when time alone changes nothing of it: it is all seen, and nothing of it waits to be forgotten. */
-export function isSettled({ job, pods, end, removal }: AttemptRecord): boolean {
-  if (removal !== undefined || job?.isObserved === false) return false;
-  if (job === undefined) return end === undefined;
-  return end !== undefined || job.projection.finished === undefined || pods.size > 0;
+export function isSettled(record: AttemptRecord): boolean {
+  const { carrier, pods, end, removal } = record;
+  if (removal !== undefined || carrier?.isObserved === false) return false;
+  if (carrier === undefined) return end === undefined;
+  return end !== undefined || jobOf(record)?.finished === undefined || pods.size > 0;
 }
 
 /** True when both are the same to whoever observes. */

@@ -1,182 +1,24 @@
-/** The Job of an attempt, as data. Pure: the same attempt always gives the same Job, byte for byte. */
-import type {
-  V1Container,
-  V1EnvVar,
-  V1Job,
-  V1ObjectMeta,
-  V1PodSpec,
-  V1VolumeMount,
-} from '@kubernetes/client-node';
-import {
-  ANNOTATION_VARIANT_NAME,
-  API_VERSION,
-  GROUP,
-  KIND,
-  LABEL_ATTEMPT,
-  LABEL_REPETITION,
-  LABEL_RUN_UID,
-  LABEL_VARIANT_ID,
-  ProgramEnvironment,
-} from '../../api/v1alpha1/constants.ts';
+import type { V1Job } from '@kubernetes/client-node';
 import type { AttemptRequest } from '../engine.ts';
-import { pushVariables, sharedDataVariables } from '../further-variables.ts';
-import { escapeReferences, programOf, trialVariables } from '../program-environment.ts';
-import { withRestrictedDefaults } from './pod-security-defaults.ts';
-import {
-  ANNOTATION_RESULT_CA,
-  pushTarget,
-  RESULT_VOLUME_MOUNT,
-  type ResultIngestAddress,
-  resultVolume,
-} from './result-volume.ts';
-import { sharedDataMounts, sharedDataVolumes } from './shared-data-volumes.ts';
-
-/** A kubelet takes the termination message from here unless a container says otherwise. */
-const DEFAULT_RESULT_FILE = '/dev/termination-log';
-
-/** What tells a program how to report its result. */
-const OF_PROGRAM_ALONE: ReadonlySet<string> = new Set([
-  ProgramEnvironment.resultFile,
-  ProgramEnvironment.resultUrl,
-  ProgramEnvironment.tokenFile,
-  ProgramEnvironment.resultCaFile,
-]);
+import { attemptMetadata, attemptPod } from './attempt-pod.ts';
+import type { ResultIngestAddress } from './result-volume.ts';
 
 /**
- * How much longer than the attempt's deadline its pod may live, in seconds. The attempt's deadline counts from when the program runs
- * and is enforced by the core; the pod's own counts from when a node takes the pod, pulling of the image included, and is there for
- * when no operator watches.
- */
-const POD_START_ALLOWANCE_SECONDS = 300;
-
-/** Labels that say whose pod this is, to us or to the Job controller. A template may not set them. */
-const isReservedLabel = (name: string): boolean =>
-  name.startsWith(`${GROUP}/`) ||
-  name.startsWith('batch.kubernetes.io/') ||
-  name === 'controller-uid' ||
-  name === 'job-name';
-
-/** Names Kueue's queue on an object of the user's, and from there on the Jobs that it makes. */
-const KUEUE_LABEL_PREFIX = 'kueue.x-k8s.io/';
-
-/**
- * The batch/v1 Job that is one attempt: one pod, started once. Its template is the user's with our labels and the trial's environment
- * merged over it; of the template's metadata only labels and annotations are taken, since the rest, such as owner references and
- * finalizers, could be used to hijack the pod.
+ * The batch/v1 Job that is one attempt: one pod, started once. Pure: the same attempt always gives the same Job, byte for byte.
  * @param ingest where its result may be pushed to; needed for a run with `spec.results.push`
  * @throws Error when the run has no namespace: it is not a cluster's
  */
-export function jobManifest(request: AttemptRequest, ingest?: ResultIngestAddress): V1Job {
-  const { run, trial, attempt, name } = request;
-  if (run.namespace === undefined) throw new Error(`run ${run.uid} (${run.name}) is in no namespace`);
-  const { template } = run.manifest.spec;
-  const ours = {
-    [LABEL_RUN_UID]: run.uid,
-    [LABEL_VARIANT_ID]: trial.variant.id,
-    [LABEL_REPETITION]: String(trial.repetition),
-    [LABEL_ATTEMPT]: String(attempt),
-  };
-  const labels = { ...withoutReserved(template.metadata?.labels), ...ours };
-  const variantName = { [ANNOTATION_VARIANT_NAME]: trial.variant.name };
-  const { push } = run.manifest.spec.results;
-  const ca = push ? ingest?.certificateAuthority : undefined;
-  const annotations = {
-    ...withoutReserved(template.metadata?.annotations),
-    ...variantName,
-    ...(ca === undefined ? {} : { [ANNOTATION_RESULT_CA]: ca }),
-  };
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: {
-      name,
-      namespace: run.namespace,
-      labels: { ...queueLabels(run.manifest.metadata.labels), ...labels },
-      annotations: variantName,
-      ownerReferences: [
-        {
-          apiVersion: API_VERSION,
-          kind: KIND,
-          name: run.name,
-          uid: run.uid,
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
-    },
-    spec: {
-      // Another attempt is another Job: whether there is one is decided by the core, the same for every engine.
-      backoffLimit: 0,
-      completions: 1,
-      parallelism: 1,
-      // A pod that is being deleted may still write its result.
-      podReplacementPolicy: 'Failed',
-      template: { metadata: { labels, annotations }, spec: podSpec(request, push ? ingest : undefined) },
-    },
-  };
-}
-
-function podSpec(
-  { run, trial, deadlineSeconds }: AttemptRequest,
-  ingest: ResultIngestAddress | undefined,
-): V1PodSpec {
-  const program = programOf(run.manifest);
-  const spec = run.manifest.spec.template.spec ?? { containers: [program] };
-  const { sharedData = [] } = run.manifest.spec;
-  const paths = new Map(sharedData.map(({ name, mountPath }) => [name, mountPath]));
-  const variables = trialVariables(trial, program.terminationMessagePath || DEFAULT_RESULT_FILE, [
-    ...sharedDataVariables(paths),
-    ...(ingest === undefined ? [] : pushVariables(pushTarget(ingest))),
-  ]);
-  // A result is the program's alone; the variant is what the other containers may serve it for.
-  const shared = new Map([...variables].filter(([name]) => !OF_PROGRAM_ALONE.has(name)));
-  const dataMounts = sharedDataMounts(sharedData);
-  const completed = (container: V1Container): V1Container =>
-    container === program
-      ? {
-          ...withMounts(withVariables(container, variables), [
-            ...dataMounts,
-            ...(ingest === undefined ? [] : [RESULT_VOLUME_MOUNT]),
-          ]),
-          terminationMessagePolicy: 'FallbackToLogsOnError',
-        }
-      : {
-          terminationMessagePolicy: 'FallbackToLogsOnError',
-          ...withMounts(withVariables(container, shared), dataMounts),
-        };
-  const volumes = [
-    ...(spec.volumes ?? []),
-    ...sharedDataVolumes(sharedData),
-    ...(ingest === undefined ? [] : [resultVolume(ingest)]),
-  ];
-  const podDeadline = deadlineSeconds + POD_START_ALLOWANCE_SECONDS;
-  return withRestrictedDefaults({
-    ...spec,
-    containers: spec.containers.map(completed),
-    ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(completed) }),
-    ...(volumes.length === 0 ? {} : { volumes }),
-    restartPolicy: 'Never',
-    activeDeadlineSeconds: Math.min(spec.activeDeadlineSeconds ?? podDeadline, podDeadline),
-  });
-}
-
-/**
- * The trial's variables come first, so that what the template declares may refer to them by `$(NAME)`, and win over what it declares
- * under the same name. Their values are literal.
- */
-function withVariables(container: V1Container, variables: ReadonlyMap<string, string>): V1Container {
-  const fixed = [...variables].map(([name, value]): V1EnvVar => ({ name, value: escapeReferences(value) }));
-  const declared = (container.env ?? []).filter(({ name }) => !variables.has(name));
-  return { ...container, env: [...fixed, ...declared] };
-}
-
-const withMounts = (container: V1Container, mounts: readonly V1VolumeMount[]): V1Container =>
-  mounts.length === 0
-    ? container
-    : { ...container, volumeMounts: [...(container.volumeMounts ?? []), ...mounts] };
-
-const withoutReserved = (entries: V1ObjectMeta['labels']): Record<string, string> =>
-  Object.fromEntries(Object.entries(entries ?? {}).filter(([name]) => !isReservedLabel(name)));
-
-const queueLabels = (labels: Readonly<Record<string, string>> | undefined): Record<string, string> =>
-  Object.fromEntries(Object.entries(labels ?? {}).filter(([name]) => name.startsWith(KUEUE_LABEL_PREFIX)));
+export const jobManifest = (request: AttemptRequest, ingest?: ResultIngestAddress): V1Job => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: attemptMetadata(request),
+  spec: {
+    // Another attempt is another Job: whether there is one is decided by the core, the same for every engine.
+    backoffLimit: 0,
+    completions: 1,
+    parallelism: 1,
+    // A pod that is being deleted may still write its result.
+    podReplacementPolicy: 'Failed',
+    template: attemptPod(request, ingest),
+  },
+});

@@ -3,13 +3,23 @@ import type { ObservedAttempt } from '../../core/attempt.ts';
 import type { RunDefinition } from '../../core/run.ts';
 import type { AttemptRequest, Engine, StartOutcome } from '../engine.ts';
 import { ApiError, isApiError } from './api-error.ts';
+import {
+  type CarrierAddress,
+  type CarrierObject,
+  carrierOf,
+  carrierPath,
+  projectCarrier,
+} from './attempt-carrier.ts';
 import { AttemptIndex } from './attempt-index.ts';
 import {
-  type ForeignJob,
+  type CarrierProjection,
+  type ForeignObject,
+  isCarrier,
   isForeign,
   type JobProjection,
+  type Known,
+  orForeign,
   type PodProjection,
-  projectAnyJob,
   projectJob,
   projectPod,
 } from './attempt-projections.ts';
@@ -19,11 +29,12 @@ import {
   endByPod,
   isForgettable,
   isSettled,
+  jobOf,
   observedAttempt,
   shownAlike,
+  takeCarrier,
 } from './attempt-record.ts';
-import { jobManifest } from './job-manifest.ts';
-import { deleteJob, deleteJobsOfRun, jobPath } from './job-removal.ts';
+import { deleteCarrier, deleteCarriersOfRun } from './carrier-removal.ts';
 import type { KubeClient } from './kube-client.ts';
 import type { JobObject, PodObject } from './kubernetes-objects.ts';
 import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflector.ts';
@@ -51,14 +62,14 @@ export interface KubernetesEngineOptions {
 const SYNC_TIMEOUT_MS = 60_000;
 /** How often what time alone changes is looked at, in milliseconds. */
 const LOOK_INTERVAL_MS = 500;
-/** A Job that we made and that the watch does not show within this time is asked for. */
+/** What we made and the watch does not show within this time is asked for. */
 const UNOBSERVED_LIMIT_MS = 5_000;
 /** A Job's end may be seen before its pod's: they come by different watches. */
 const POD_LAG_MS = 5_000;
 /** A pod that the Job controller made in the moment before its Job went is seen within this time. */
 const LATE_POD_MS = 2_000;
-/** From how many on Jobs are deleted together. */
-const MANY_JOBS = 5;
+/** From how many on attempts are removed together. */
+const MANY = 5;
 /** How long a removed attempt is remembered, so that an event that was on its way does not bring it back. */
 const REMOVED_MEMORY_MS = 60_000;
 /** How long the end of an attempt is kept when everything of it is gone and nobody asks for its removal: of a run that was deleted. */
@@ -86,10 +97,11 @@ export async function openKubernetesEngine(options: KubernetesEngineOptions): Pr
 }
 
 /**
- * Attempts as Jobs. What is shown of an attempt follows its pod, which a watch tells of at once, and not the status of its Job, which
- * the Job controller writes in batches of a second. Our own writes are taken into account before a watch confirms them.
+ * Attempts as Jobs, or as pods. What is shown of an attempt follows its pod, which a watch tells of at once, and not the status of its
+ * Job, which the Job controller writes in batches of a second. Our own writes are taken into account before a watch confirms them.
  *
- * Nothing is done by name alone: a Job counts only when the run's object owns it, by UID, and is deleted only under its own UID.
+ * Nothing is done by name alone: what carries an attempt counts only when the run's object owns it, by UID, and is deleted only under
+ * its own UID.
  */
 export class KubernetesEngine implements Engine {
   readonly name = 'kubernetes';
@@ -97,13 +109,13 @@ export class KubernetesEngine implements Engine {
   readonly #now: () => number;
   readonly #resultIngest: ResultIngestAddress | undefined;
   readonly #index = new AttemptIndex();
-  readonly #jobs: readonly Reflector<JobObject, JobProjection | ForeignJob>[];
-  readonly #pods: readonly Reflector<PodObject, PodProjection>[];
+  readonly #jobs: readonly Reflector<JobObject, JobProjection | ForeignObject>[];
+  readonly #pods: readonly Reflector<PodObject, PodProjection | ForeignObject>[];
   readonly #listeners = new Set<{ readonly call: (runUid: string) => void }>();
   readonly #starts = new Map<string, Promise<StartOutcome>>();
   /** By run: names of attempts that may have been started though no answer said so. */
   readonly #unanswered = new Map<string, Set<string>>();
-  /** By run: all of its Jobs are being deleted, those made meanwhile as well. */
+  /** By run: all of its Jobs, or pods, are being deleted, those made meanwhile as well. */
   readonly #clearing = new Map<string, Promise<void>>();
   /** Records that may change by time alone. */
   readonly #unsettled = new Set<AttemptRecord>();
@@ -126,20 +138,20 @@ export class KubernetesEngine implements Engine {
     };
     this.#jobs = scopes.map(
       (scope) =>
-        new Reflector<JobObject, JobProjection | ForeignJob>({
+        new Reflector<JobObject, JobProjection | ForeignObject>({
           ...common,
           path: `/apis/batch/v1${scope}/jobs`,
-          project: projectAnyJob,
+          project: orForeign(projectJob),
           onChange: (_, before, after) => this.#jobChanged(ours(before), ours(after)),
         }),
     );
     this.#pods = scopes.map(
       (scope) =>
-        new Reflector<PodObject, PodProjection>({
+        new Reflector<PodObject, PodProjection | ForeignObject>({
           ...common,
           path: `/api/v1${scope}/pods`,
-          project: projectPod,
-          onChange: (_, before, after) => this.#podChanged(before, after),
+          project: orForeign(projectPod),
+          onChange: (_, before, after) => this.#podChanged(ours(before), ours(after)),
         }),
     );
     for (const reflector of this.#reflectors) reflector.start();
@@ -190,8 +202,8 @@ export class KubernetesEngine implements Engine {
       const record = this.#index.find(run.uid, namespace, name);
       return record === undefined || record.removal !== undefined ? [] : [record];
     });
-    if (this.#isAllOfMany(run.uid, namespace, names)) {
-      const clearing = this.#removing(known, () => this.#deleteAll(run.uid, namespace, known));
+    if (this.#isAllOfMany(run, namespace, names)) {
+      const clearing = this.#removing(known, () => this.#deleteAll(run, namespace, known));
       this.#clearing.set(run.uid, clearing);
       await clearing.finally(() => this.#clearing.delete(run.uid));
     }
@@ -204,32 +216,36 @@ export class KubernetesEngine implements Engine {
     this.#noteAnswer(run.uid, name, true);
     if (record === undefined || record.removal !== undefined) return;
     await this.#removing([record], async () => {
-      if (record.job !== undefined) await deleteJob(this.#client, record.job.projection);
+      if (record.carrier !== undefined) await deleteCarrier(this.#client, record.carrier.projection);
     });
   }
 
   /** True when one request can take the place of many: these attempts are all that there is of the run, or may be. */
-  #isAllOfMany(runUid: string, namespace: string, names: readonly string[]): boolean {
+  #isAllOfMany(run: RunDefinition, namespace: string, names: readonly string[]): boolean {
+    const { kind } = carrierOf(run);
     const wanted = new Set(names);
-    const mayHaveJob = this.#index
-      .recordsOf(runUid, namespace)
+    const mayBeCarried = this.#index
+      .recordsOf(run.uid, namespace)
       .filter(
-        ({ job, startingSince, removal }) =>
-          (job !== undefined && removal === undefined) || startingSince !== undefined,
+        ({ carrier, startingSince, removal }) =>
+          (carrier !== undefined && removal === undefined) || startingSince !== undefined,
       );
-    const mayBeThere = [...mayHaveJob.map(({ name }) => name), ...(this.#unanswered.get(runUid) ?? [])];
-    if (mayHaveJob.length < MANY_JOBS || mayBeThere.some((name) => !wanted.has(name))) return false;
-    return !this.#jobs.some((reflector) =>
-      [...reflector.values()].some(
-        (job) => isForeign(job) && job.foreignTo === runUid && job.namespace === namespace,
-      ),
-    );
+    const mayBeThere = [...mayBeCarried.map(({ name }) => name), ...(this.#unanswered.get(run.uid) ?? [])];
+    if (mayBeCarried.length < MANY || mayBeThere.some((name) => !wanted.has(name))) return false;
+    if (mayBeCarried.some(({ carrier }) => carrier !== undefined && carrier.projection.kind !== kind))
+      return false;
+    // What the request would hit besides.
+    const isBystander = (seen: Known): boolean =>
+      seen.namespace === namespace &&
+      (isForeign(seen) ? seen.foreignTo === run.uid : seen.runUid === run.uid && !isCarrier(seen));
+    const views: readonly { values(): Iterable<Known> }[] = kind === 'Job' ? this.#jobs : this.#pods;
+    return !views.some((view) => [...view.values()].some(isBystander));
   }
 
-  async #deleteAll(runUid: string, namespace: string, records: readonly AttemptRecord[]): Promise<void> {
-    if (await deleteJobsOfRun(this.#client, runUid, namespace)) return;
-    const known = records.flatMap(({ job }) => (job === undefined ? [] : [job.projection]));
-    await Promise.all(known.map((job) => deleteJob(this.#client, job)));
+  async #deleteAll(run: RunDefinition, namespace: string, records: readonly AttemptRecord[]): Promise<void> {
+    if (await deleteCarriersOfRun(this.#client, carrierOf(run).collection(namespace), run.uid)) return;
+    const known = records.flatMap(({ carrier }) => (carrier === undefined ? [] : [carrier.projection]));
+    await Promise.all(known.map((carrier) => deleteCarrier(this.#client, carrier)));
   }
 
   /**
@@ -274,22 +290,22 @@ export class KubernetesEngine implements Engine {
   async #start(request: AttemptRequest): Promise<StartOutcome> {
     const { run, trial, attempt, name } = request;
     const namespace = namespaceOf(run);
+    const carrier = carrierOf(run);
     const key = { variantId: trial.variant.id, repetition: trial.repetition, attempt };
     const record = this.#index.ensure({ runUid: run.uid, namespace, name, key }, this.#now());
     this.#index.noteNamespace(run.uid, namespace);
-    if (record.removal === undefined && (record.job !== undefined || record.end !== undefined))
+    if (record.removal === undefined && (record.carrier !== undefined || record.end !== undefined))
       return { kind: 'AlreadyStarted' };
     if (record.removal !== undefined) beginAnew(record);
     record.startingSince = this.#now();
     this.#changed(record, 'Quietly');
     try {
       await this.#clearing.get(run.uid)?.catch(() => undefined);
-      const path = `/apis/batch/v1/namespaces/${namespace}/jobs`;
-      const job = await this.#client.request<JobObject>('POST', path, {
-        body: jobManifest(request, this.#resultIngest),
+      const created = await this.#client.request<CarrierObject>('POST', carrier.collection(namespace), {
+        body: carrier.manifest(request, this.#resultIngest),
       });
       this.#noteAnswer(run.uid, name, true);
-      this.#expect(record, job);
+      this.#expect(record, carrier.project(created));
       return { kind: 'Started' };
     } catch (error) {
       // A server that failed may have done it all the same. One that refuses for now says nothing about an earlier try.
@@ -297,14 +313,16 @@ export class KubernetesEngine implements Engine {
       if (!(error instanceof ApiError))
         throw new Error(`start ${namespace}/${name}: no answer`, { cause: error });
       if (error.reason === 'AlreadyExists') this.#noteAnswer(run.uid, name, true);
-      return error.reason === 'AlreadyExists' ? await this.#adopt(record, request) : outcomeOfRefusal(error);
+      return error.reason === 'AlreadyExists'
+        ? await this.#adopt(record, request)
+        : outcomeOfRefusal(error, carrier.kind);
     } finally {
       record.startingSince = undefined;
       this.#changed(record, 'Quietly');
     }
   }
 
-  /** Whether there may be a Job of this name that no answer and no watch has told of. */
+  /** Whether there may be an object of this name that no answer and no watch has told of. */
   #noteAnswer(runUid: string, name: string, isKnown: boolean): void {
     const names = this.#unanswered.get(runUid) ?? new Set();
     if (isKnown) names.delete(name);
@@ -313,50 +331,51 @@ export class KubernetesEngine implements Engine {
     else this.#unanswered.set(runUid, names);
   }
 
-  /** There is a Job of this name: ours, whose start we do not know of, or somebody else's. */
+  /** There is an object of this name: ours, whose start we do not know of, or somebody else's. */
   async #adopt(record: AttemptRecord, { run, name }: AttemptRequest): Promise<StartOutcome> {
-    const job = await this.#getJob(record.namespace, name);
+    const carrier = carrierOf(run);
+    const { kind } = carrier;
+    const found = await this.#get({ kind, namespace: record.namespace, name });
     // It has gone since; the next try finds the name free.
-    if (job === undefined)
+    if (found === undefined)
       return {
         kind: 'Postponed',
         reason: 'NameInUse',
-        message: `Job ${name} was just being deleted`,
+        message: `${kind} ${name} was just being deleted`,
         retryAfterMs: 500,
       };
-    const projection = projectJob(job);
-    if (projection === undefined || !isJobOf(projection, record))
+    const projection = carrier.project(found);
+    if (projection === undefined || !isOfRecord(projection, record))
       return {
         kind: 'Refused',
         reason: 'NameTaken',
-        message: `Job ${record.namespace}/${name} is there already and is not owned by BatchTest ${run.name} (UID ${run.uid})`,
+        message: `${kind} ${record.namespace}/${name} is there already and is not owned by BatchTest ${run.name} (UID ${run.uid})`,
       };
-    this.#expect(record, job);
+    this.#expect(record, projection);
     return { kind: 'AlreadyStarted' };
   }
 
   /** Takes what the server answered for what the watch is going to show. */
-  #expect(record: AttemptRecord, job: JobObject): void {
-    const projection = projectJob(job);
-    // The watch was faster: the Job is known already, or even gone again.
-    if (projection === undefined || record.jobUids.has(projection.uid)) return;
-    record.job = { projection, isObserved: false };
-    record.jobUids.add(projection.uid);
+  #expect(record: AttemptRecord, projection: CarrierProjection | undefined): void {
+    // The watch was faster: it is known already, or even gone again.
+    if (projection === undefined || record.carrierUids.has(projection.uid)) return;
+    takeCarrier(record, projection.uid, projection, false);
   }
 
-  /** The record of an attempt that no view shows, made from what the server says; undefined when it has no such Job of the run. */
+  /** The record of an attempt that no view shows, made from what the server says; undefined when nothing of the run has the name. */
   async #recordOfUnseen(run: RunDefinition, name: string): Promise<AttemptRecord | undefined> {
-    const job = await this.#getJob(namespaceOf(run), name);
-    const projection = job === undefined ? undefined : projectJob(job);
-    if (job === undefined || projection?.runUid !== run.uid) return undefined;
+    const carrier = carrierOf(run);
+    const found = await this.#get({ kind: carrier.kind, namespace: namespaceOf(run), name });
+    const projection = found === undefined ? undefined : carrier.project(found);
+    if (projection?.runUid !== run.uid) return undefined;
     const record = this.#index.ensure(projection, this.#now());
-    this.#expect(record, job);
+    this.#expect(record, projection);
     return record;
   }
 
-  async #getJob(namespace: string, name: string): Promise<JobObject | undefined> {
+  async #get(address: CarrierAddress): Promise<CarrierObject | undefined> {
     try {
-      return await this.#client.request<JobObject>('GET', jobPath(namespace, name));
+      return await this.#client.request<CarrierObject>('GET', carrierPath(address));
     } catch (error) {
       if (isApiError(error, 404)) return undefined;
       throw error;
@@ -367,9 +386,7 @@ export class KubernetesEngine implements Engine {
     const job = after ?? before;
     if (job === undefined) return;
     const record = this.#index.ensure(job, this.#now());
-    record.jobUids.add(job.uid);
-    if (after !== undefined) record.job = { projection: after, isObserved: true };
-    else if (record.job?.projection.uid === job.uid) record.job = undefined;
+    takeCarrier(record, job.uid, after);
     this.#changed(record);
   }
 
@@ -377,7 +394,8 @@ export class KubernetesEngine implements Engine {
     const pod = after ?? before;
     if (pod === undefined) return;
     const record = this.#index.ensure(pod, this.#now());
-    if (after === undefined) record.pods.delete(pod.uid);
+    if (isCarrier(pod)) takeCarrier(record, pod.uid, after);
+    else if (after === undefined) record.pods.delete(pod.uid);
     else record.pods.set(after.uid, after);
     this.#changed(record);
   }
@@ -385,7 +403,7 @@ export class KubernetesEngine implements Engine {
   /** Everything that a change of a record entails; announces it when it shows. */
   #changed(record: AttemptRecord, how: 'Announced' | 'Quietly' = 'Announced'): void {
     record.changedAt = this.#now();
-    record.podWasSeen ||= hasPodOfItsJob(record);
+    record.podWasSeen ||= hasOwnPod(record);
     if (record.removal !== undefined) record.removal.mayStillGetPod &&= !record.podWasSeen;
     else record.end ??= endByPod(record) ?? endOfPodless(record);
     this.#reconsider(record, how);
@@ -408,21 +426,22 @@ export class KubernetesEngine implements Engine {
 
   /** @param age milliseconds since anything of the record changed */
   #lookAt(record: AttemptRecord, age: number): void {
-    const { job, removal, pods } = record;
-    if (job?.isObserved === false) {
-      if (age >= UNOBSERVED_LIMIT_MS) void this.#verify(record, job.projection);
+    const { carrier, removal, pods } = record;
+    if (carrier?.isObserved === false) {
+      if (age >= UNOBSERVED_LIMIT_MS) void this.#verify(record, carrier.projection);
       return;
     }
-    if (removal !== undefined && job === undefined) {
+    const job = jobOf(record);
+    if (removal !== undefined && carrier === undefined) {
       if (age >= LATE_POD_MS) removal.mayStillGetPod = false;
       if (age >= REMOVED_MEMORY_MS && pods.size === 0) record.removal = undefined;
     } else if (job !== undefined && age >= POD_LAG_MS) {
       const isPodless = removal === undefined && record.end === undefined && pods.size === 0;
-      if (isPodless && job.projection.finished !== undefined) {
-        void this.#lookForPod(record, job.projection);
+      if (isPodless && job.finished !== undefined) {
+        void this.#lookForPod(record, job);
         return;
       }
-    } else if (job === undefined && pods.size === 0 && age >= END_MEMORY_MS) {
+    } else if (carrier === undefined && pods.size === 0 && age >= END_MEMORY_MS) {
       record.end = undefined;
     }
     this.#reconsider(record);
@@ -448,7 +467,7 @@ export class KubernetesEngine implements Engine {
       if (!isStillMissing || this.#isClosed) return;
       const pods = items
         .flatMap((pod) => projectPod(pod) ?? [])
-        .filter(({ jobUid }) => record.jobUids.has(jobUid));
+        .filter(({ carrierUid }) => record.carrierUids.has(carrierUid));
       // A pod that has not ended yet, though its Job has, is looked for again.
       record.end = endByPod(record, pods) ?? (pods.length === 0 ? endByJob(job) : undefined);
       this.#changed(record);
@@ -457,15 +476,20 @@ export class KubernetesEngine implements Engine {
     }
   }
 
-  /** Asks the server for a Job that ought to have been seen long since. */
-  async #verify(record: AttemptRecord, { uid, namespace, name }: JobProjection): Promise<void> {
+  /** Asks the server for what ought to have been seen long since. */
+  async #verify(record: AttemptRecord, expected: CarrierProjection): Promise<void> {
+    const { uid } = expected;
     // Not again before the answer is here and some time has passed.
     record.changedAt = this.#now();
     try {
-      const found = await this.#getJob(namespace, name);
-      if (record.job?.isObserved !== false || record.job.projection.uid !== uid || this.#isClosed) return;
-      const projection = found?.metadata.uid === uid ? projectJob(found, record.job.projection) : undefined;
-      record.job = projection === undefined ? undefined : { projection, isObserved: true };
+      const found = await this.#get(expected);
+      const { carrier } = record;
+      if (carrier?.isObserved !== false || carrier.projection.uid !== uid || this.#isClosed) return;
+      takeCarrier(
+        record,
+        uid,
+        found?.metadata.uid === uid ? projectCarrier(found, carrier.projection) : undefined,
+      );
       this.#changed(record);
     } catch {
       // The views have the same trouble and report it; it is asked again.
@@ -473,31 +497,33 @@ export class KubernetesEngine implements Engine {
   }
 }
 
-const ours = (job: JobProjection | ForeignJob | undefined): JobProjection | undefined =>
-  job === undefined || isForeign(job) ? undefined : job;
+const ours = <T extends CarrierProjection>(seen: T | ForeignObject | undefined): T | undefined =>
+  seen === undefined || isForeign(seen) ? undefined : seen;
 
 function namespaceOf({ uid, name, namespace }: RunDefinition): string {
   if (namespace === undefined) throw new Error(`run ${uid} (${name}) is in no namespace`);
   return namespace;
 }
 
-const isJobOf = ({ runUid, key }: JobProjection, record: AttemptRecord): boolean =>
+const isOfRecord = ({ runUid, key }: CarrierProjection, record: AttemptRecord): boolean =>
   runUid === record.runUid &&
   key.variantId === record.variantId &&
   key.repetition === record.repetition &&
   key.attempt === record.attempt;
 
-const hasPodOfItsJob = ({ pods, jobUids }: AttemptRecord): boolean =>
-  [...pods.values()].some(({ jobUid }) => jobUids.has(jobUid));
+const hasOwnPod = ({ pods, carrierUids }: AttemptRecord): boolean =>
+  [...pods.values()].some(({ carrierUid }) => carrierUids.has(carrierUid));
 
 /** Its pod was seen, went without telling its end, and the Job is over. */
-const endOfPodless = ({ job, podWasSeen, pods }: AttemptRecord) =>
-  job !== undefined && podWasSeen && pods.size === 0 ? endByJob(job.projection) : undefined;
+function endOfPodless(record: AttemptRecord) {
+  const job = jobOf(record);
+  return job !== undefined && record.podWasSeen && record.pods.size === 0 ? endByJob(job) : undefined;
+}
 
 /** What was removed is started again under the same name: nothing of then counts. */
 function beginAnew(record: AttemptRecord): void {
   record.removal = undefined;
-  record.job = undefined;
+  record.carrier = undefined;
   record.podWasSeen = false;
-  record.jobUids.clear();
+  record.carrierUids.clear();
 }

@@ -3,7 +3,10 @@ import { ApiError, type StatusDetails } from './api-error.ts';
 import { outcomeOfRefusal } from './start-outcome.ts';
 
 const refusal = (status: number, message: string, details: StatusDetails = {}) =>
-  outcomeOfRefusal(new ApiError('POST /jobs', status, { message, details }));
+  outcomeOfRefusal(
+    new ApiError('POST', status, { message, details }),
+    /^pods|^Pod/i.test(message) ? 'Pod' : 'Job',
+  );
 
 // Messages as an API server 1.34 words them.
 it.each([
@@ -38,6 +41,25 @@ it.each([
     'Refused',
     'InvalidJob',
   ],
+  [422, 'Pod "x" is invalid: spec.containers[0].image: Required value', 'Refused', 'InvalidPod'],
+  [
+    403,
+    'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: 3, limited: 3',
+    'Postponed',
+    'QuotaExceeded',
+  ],
+  [
+    403,
+    'pods "x" is forbidden: error looking up service account n/default: serviceaccount "default" not found',
+    'Postponed',
+    'ServiceAccountMissing',
+  ],
+  [
+    403,
+    'pods "x" is forbidden: violates PodSecurity "restricted:latest": privileged',
+    'Refused',
+    'AdmissionDenied',
+  ],
   [413, 'Request entity too large: limit is 3145728', 'Refused', 'InvalidJob'],
   [404, 'namespaces "n" not found', 'Postponed', 'NamespaceTerminating'],
   [401, 'Unauthorized', 'Postponed', 'Unauthorized'],
@@ -59,8 +81,8 @@ it.each([
   expect(refusal(status, message)).toMatchObject({
     kind,
     reason,
-    // What is to be tried again is told without the name of the one Job that was tried.
-    message: kind === 'Postponed' ? message.replace('jobs.batch "x" is forbidden: ', '') : message,
+    // What is to be tried again is told without the name of the one that was tried.
+    message: kind === 'Postponed' ? message.replace(/^(jobs\.batch|pods) "x" is forbidden: /, '') : message,
   });
 });
 

@@ -1,6 +1,7 @@
 import { LABEL_RUN_UID } from '../../api/v1alpha1/constants.ts';
 import { isApiError } from './api-error.ts';
-import type { JobProjection } from './attempt-projections.ts';
+import { carrierPath } from './attempt-carrier.ts';
+import type { CarrierProjection } from './attempt-projections.ts';
 import type { KubeClient } from './kube-client.ts';
 
 /** The server deletes a collection one object after the other before it answers, and ends a request after 60 s by itself. */
@@ -8,30 +9,30 @@ const COLLECTION_TIMEOUT_MS = 60_000;
 
 const DELETE_OPTIONS = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background' };
 
-/** Deletes this Job, and no other that has its name by now. Resolves as well when it is gone. */
-export async function deleteJob(client: KubeClient, { namespace, name, uid }: JobProjection): Promise<void> {
+/** Deletes this Job or pod, and no other that has its name by now. Resolves as well when it is gone. */
+export async function deleteCarrier(client: KubeClient, carrier: CarrierProjection): Promise<void> {
   try {
-    await client.request('DELETE', jobPath(namespace, name), {
-      body: { ...DELETE_OPTIONS, preconditions: { uid } },
+    await client.request('DELETE', carrierPath(carrier), {
+      body: { ...DELETE_OPTIONS, preconditions: { uid: carrier.uid } },
     });
   } catch (error) {
-    // Gone already, or another Job has the name by now.
+    // Gone already, or another object has the name by now.
     if (!isApiError(error, 404) && !isApiError(error, 409)) throw error;
   }
 }
 
 /**
- * Deletes every Job of the namespace that the run's UID is written on, in one request. The server looks for them, so that Jobs which no watch has
- * shown yet go as well.
+ * Deletes every object of the collection that the run's UID is written on, in one request. The server looks for them, so that those
+ * which no watch has shown yet go as well.
  * @returns false when this is not allowed: it takes the verb `deletecollection`
  */
-export async function deleteJobsOfRun(
+export async function deleteCarriersOfRun(
   client: KubeClient,
+  collection: string,
   runUid: string,
-  namespace: string,
 ): Promise<boolean> {
   try {
-    await client.request('DELETE', `/apis/batch/v1/namespaces/${namespace}/jobs`, {
+    await client.request('DELETE', collection, {
       query: { labelSelector: `${LABEL_RUN_UID}=${runUid}` },
       body: DELETE_OPTIONS,
       timeoutMs: COLLECTION_TIMEOUT_MS,
@@ -42,6 +43,3 @@ export async function deleteJobsOfRun(
     throw error;
   }
 }
-
-export const jobPath = (namespace: string, name: string): string =>
-  `/apis/batch/v1/namespaces/${namespace}/jobs/${name}`;
