@@ -65,6 +65,18 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      {
+        // Real pods: npm run test:e2e. The global setup starts a cluster and installs the operator into it.
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/e2e/vitest-target.ts'],
+          pool: 'forks',
+          sequence: { groupOrder: 4 },
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+        },
+      },
     ],
   },
 });

@@ -9,6 +9,8 @@ const VERBS: Readonly<Record<string, string>> = {
   lint: 'style, types, layers, unused code',
   test: 'unit, property, contract, integration and quick fault tests (starts a real control plane)',
   'test:faults': 'the tests of faults that take minutes: a kill at every write, pauses longer than a Lease',
+  'test:e2e':
+    'real pods on a real node of this machine, with the operator from the chart (Linux, as root; about 5 minutes)',
   bench: 'measure the budgets: each figure beside its budget',
   'bench:cluster': 'the operator beside other ways to run the same trials in a cluster (about 40 minutes)',
   check: 'all that CI runs: verify, lint, build, test',

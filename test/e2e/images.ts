@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { REPOSITORY } from '../tools/markdown-page.ts';
+import { writeImageArchive } from '../tools/real-node/image-archive.ts';
+import { copyProgram, copyShell } from '../tools/real-node/local-files.ts';
+
+/** Where images are named when they are loaded from archives. */
+export const LOCAL_REGISTRY = 'docker.io/batchtest-e2e';
+
+/** The names of all images, which differ by where they are kept. */
+export const imagesIn = (registry: string) => ({
+  shell: `${registry}/shell:1`,
+  operator: `${registry}/operator:1`,
+  compression: `${registry}/compression:1`,
+});
+
+const NODE = 'nodejs/bin/node';
+const EXAMPLE = 'examples/compression';
+const EXAMPLE_FILES = ['compress.js', 'opticks-book-one.txt'];
+/** A number, as runAsNonRoot can only check a number. */
+const USER = '65532:65532';
+
+/** Writes an archive of all images, made of this machine's Node and busybox and of the project as it is here. */
+export async function writeImages(archive: string, registry = LOCAL_REGISTRY): Promise<void> {
+  const names = imagesIn(registry);
+  const content = await mkdtemp(join(tmpdir(), 'batchtest-images-'));
+  const layer = (name: string) => join(content, name);
+  try {
+    await copyShell(layer('shell'));
+    await copyProgram(process.execPath, layer('node'), NODE);
+    await copyProduct(join(layer('operator'), 'app'));
+    await copyFiles(join(REPOSITORY, EXAMPLE), EXAMPLE_FILES, join(layer('compression'), 'app'));
+    const image = { user: USER, workingDirectory: '/app' };
+    await writeImageArchive(
+      [
+        { ...image, name: names.shell, layers: [layer('shell')], entrypoint: [] },
+        {
+          ...image,
+          name: names.operator,
+          layers: [layer('node'), layer('operator')],
+          entrypoint: [`/${NODE}`, '/app/dist/cli/main.js'],
+          environment: ['NODE_ENV=production'],
+        },
+        {
+          ...image,
+          name: names.compression,
+          layers: [layer('node'), layer('compression')],
+          entrypoint: [`/${NODE}`, '/app/compress.js'],
+        },
+      ],
+      archive,
+    );
+  } finally {
+    await rm(content, { recursive: true });
+  }
+}
+
+async function copyFiles(from: string, entries: readonly string[], to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+  for (const entry of entries) await cp(join(from, entry), join(to, entry), { recursive: true });
+}
+
+interface LockedPackage {
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly devOptional?: boolean;
+}
+
+/** As the Dockerfile does it, but for the dependencies: those of package-lock.json that are for production, as they are installed here. */
+async function copyProduct(app: string): Promise<void> {
+  await promisify(execFile)('npx', ['tsc', '-p', 'tsconfig.build.json', '--outDir', join(app, 'dist')], {
+    cwd: REPOSITORY,
+  });
+  await copyFiles(REPOSITORY, ['package.json', 'LICENSE', 'crds'], app);
+  const lock: { readonly packages: Readonly<Record<string, LockedPackage>> } = JSON.parse(
+    await readFile(join(REPOSITORY, 'package-lock.json'), 'utf8'),
+  );
+  for (const [path, { dev, optional, devOptional }] of Object.entries(lock.packages)) {
+    if (path === '' || dev || optional || devOptional) continue;
+    await mkdir(dirname(join(app, path)), { recursive: true });
+    await cp(join(REPOSITORY, path), join(app, path), { recursive: true, verbatimSymlinks: true });
+  }
+}
