@@ -109,7 +109,7 @@ module.exports = {
       to: {
         path: '^src/',
         pathNot:
-          '^src/(api|core|comparison|report|parity)/|^src/results/result-store\\.ts$|^src/engine/(program-environment|further-variables)\\.ts$|^src/engine/kubernetes/job-manifest\\.ts$|^src/engine/local/(local-program|unsupported-locally)\\.ts$',
+          '^src/(api|core|comparison|report|parity)/|^src/results/result-store\\.ts$|^src/engine/(engine|program-environment|further-variables)\\.ts$|^src/engine/kubernetes/(attempt-pod|attempt-carrier)\\.ts$|^src/engine/local/(local-program|unsupported-locally)\\.ts$',
       },
     },
     {
