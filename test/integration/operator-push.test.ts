@@ -198,7 +198,8 @@ it('takes a result from the pod of the trial alone', async () => {
 
   // A pod that says of itself that it is the trial's.
   const { namespace, cluster } = world;
-  const { labels = {} } = pod.metadata;
+  // With this one the Job controller would adopt it, and it would be the trial's.
+  const { 'batch.kubernetes.io/controller-uid': _, ...labels } = pod.metadata.labels ?? {};
   const template = {
     metadata: { labels, annotations: pod.metadata.annotations },
     spec: withRestrictedDefaults({ restartPolicy: 'Never', containers: [{ name: 'test', image: 'test:1' }] }),
