@@ -136,7 +136,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     expect(deletions(proxy)).toHaveLength(7);
   });
 
-  it('removes one whose Job lost its owner, as by a deletion with propagation Orphan', async () => {
+  it('removes one whose Job, or pod, lost its owner, as by a deletion with propagation Orphan', async () => {
     const { engine, run, names } = await started(2);
     const client = world.client();
     for (const name of names)
