@@ -693,7 +693,7 @@ export const batchTestSpecSchema = z
       .enum(['Job', 'Pod'])
       .default('Job')
       .describe(
-        'What carries an attempt in a cluster: a Job, or a pod without a Job, which the cluster starts and ends several times as fast. It changes nothing of what is run; a local run ignores it. See docs/reference/execution.md.',
+        'What carries an attempt in a cluster: a Job, or a pod without a Job, which does not wait for the Job controller. It changes nothing of what is run; a local run ignores it. See docs/reference/execution.md.',
       ),
     reusePolicy: z
       .enum(['Never', 'Succeeded'])
