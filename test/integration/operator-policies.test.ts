@@ -336,8 +336,11 @@ describe('deadlines', () => {
         spec: { trialStartDeadlineSeconds: 3, retryPolicy: { limit: 0 } },
       }),
     );
-    const waiting = await untilProgress(world, uid, 'WaitingForStart');
-    expect(conditionOf(waiting, 'Progressing')?.message).toContain('PodNotCreated');
+    await world.recorder.until(
+      'its status says why',
+      (changes) =>
+        conditionOf(lastOf(changes, uid), 'Progressing')?.message?.includes('PodNotCreated') || undefined,
+    );
     await world.untilCondition(uid, 'Failed');
     expect(await outcomes(world, uid)).toEqual(['v0/0#1 Infrastructure StartDeadlineExceeded']);
     expect((await world.storedAttempts(uid))[0]?.message).toContain('last seen: PodNotCreated');

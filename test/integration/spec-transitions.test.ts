@@ -157,8 +157,9 @@ const MUTABLE: readonly MutableField[] = [
       ['Always', 'Failed VariantsFailed; Failed, 1 succeeded, 1 failed, 0 cancelled; 0 Jobs'],
       ['Never', 'Failed VariantsFailed; Failed, 1 succeeded, 1 failed, 0 cancelled; 2 Jobs'],
     ],
-    async afterwards(world, _, uid) {
+    async afterwards(world, name, uid) {
       const [one, other] = await untilRunning(world, uid, 2);
+      await untilObserved(world, name, uid);
       if (one === undefined || other === undefined) throw new Error('unreachable: two were waited for');
       await world.endPod(one, { exitCode: 0, message: measured(1) });
       await world.endPod(other, { exitCode: 1 });
@@ -220,6 +221,18 @@ const IMMUTABLE: Readonly<Partial<Record<Field, readonly unknown[]>>> = {
     [{ name: 'corpus', mountPath: '/data', persistentVolumeClaim: { claimName: 'corpus' } }],
   ],
 };
+
+/** The operator knows the spec as it is: edits and ends of pods reach it by different watches. */
+async function untilObserved(world: OperatorWorld, name: string, uid: string): Promise<void> {
+  const { metadata } = await world.cluster.request<{ metadata: { generation: number } }>(
+    'GET',
+    world.path(name),
+  );
+  await world.recorder.until(
+    'the operator knows the spec',
+    (changes) => (lastOf(changes, uid)?.status?.observedGeneration ?? 0) >= metadata.generation || undefined,
+  );
+}
 
 let site: OperatorSite;
 beforeAll(async () => {
