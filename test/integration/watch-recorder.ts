@@ -44,7 +44,7 @@ export interface LiveTrials {
 }
 
 export interface WatchRecorder {
-  /** Everything so far, in the order in which it happened. Throws when a watch has failed, as something may be missing then. */
+  /** Everything that was kept so far, in the order in which it happened. Throws when a watch has failed, as something may be missing then. */
   changes(): readonly Change[];
   /** Resolves with what `look` gives as soon as it gives something; `look` is asked after each change. */
   until<T>(
@@ -70,11 +70,13 @@ const COLLECTIONS = [
 /**
  * Begins to record a namespace. Resolves when nothing that happens from now on is missed.
  * @param onChange told of each change as soon as it is seen
+ * @param keeps which changes are kept; all of a long run would take much memory
  */
 export async function recordNamespace(
   credentials: ClusterCredentials,
   namespace: string,
   onChange: (change: Change) => void = () => undefined,
+  keeps: (change: Change) => boolean = () => true,
 ): Promise<WatchRecorder> {
   const agent = new Agent({
     connect: { ca: credentials.certificateAuthority },
@@ -99,7 +101,7 @@ export async function recordNamespace(
     if (type === 'BOOKMARK') return;
     if (!isChangeType(type)) throw new Error(`the watch of ${kind}s answered ${JSON.stringify(object)}`);
     const change = changeOf(kind, type, object);
-    recorded.push(change);
+    if (keeps(change)) recorded.push(change);
     onChange(change);
   };
 

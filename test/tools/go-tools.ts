@@ -4,6 +4,7 @@ import { BUILD_OPTIONS, buildGoPrograms, goProgramsFolder } from './go-programs.
 /** Programs of which each has a module of its own, named like it, and the package that it is built from. */
 const PACKAGES = {
   actionlint: 'github.com/rhysd/actionlint/cmd/actionlint',
+  argo: 'github.com/argoproj/argo-workflows/v4/cmd/workflow-controller',
   helm: 'helm.sh/helm/v3/cmd/helm',
   kubectl: '.',
 } as const;
