@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { GROUP, PLURAL } from '../src/api/v1alpha1/constants.ts';
 import { batchTestCrd } from '../src/api/v1alpha1/crd.ts';
+import { benchmarkFiles } from '../test/bench/benchmarks-page.ts';
 import { apiReference } from './api-reference.ts';
 import { chartValuesReference } from './chart-values.ts';
 import { operatorDashboard } from './dashboards/operator-dashboard.ts';
@@ -53,6 +54,7 @@ const GENERATED_FILES: readonly GeneratedFile[] = [
     path: 'charts/batchtest/files/batchtest.rules.yaml',
     content: () => readFile(path.join(root, 'alerts', 'batchtest.rules.yaml'), 'utf8'),
   },
+  ...[...(await benchmarkFiles(root))].map(([path, text]) => ({ path, content: () => text })),
 ];
 
 function asJson(value: unknown): string {

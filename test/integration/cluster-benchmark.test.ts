@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WRITES_POLICY } from '../bench/cluster/api-writes.ts';
+import { ARGO_WORKFLOWS } from '../bench/cluster/argo-contender.ts';
+import { calibrate } from '../bench/cluster/calibration.ts';
 import { figuresOf } from '../bench/cluster/figures.ts';
 import { INDEXED_JOB } from '../bench/cluster/indexed-job-contender.ts';
 import { LOOP_OF_JOBS, LOOP_OF_PODS } from '../bench/cluster/loop-contender.ts';
@@ -11,6 +13,7 @@ import { type Ground, observe } from '../bench/cluster/measurement.ts';
 import { operatorContender } from '../bench/cluster/operator-contender.ts';
 import type { Scenario } from '../bench/cluster/scenario.ts';
 import { startControlPlane } from '../tools/control-plane.ts';
+import { resolveGoTool } from '../tools/go-tools.ts';
 import { installCrd } from './installed-crd.ts';
 import { startPostgresServer } from './postgres-server.ts';
 import { COMMAND_LINE } from './running-operator.ts';
@@ -25,16 +28,26 @@ beforeAll(async () => {
     startPostgresServer(),
     mkdtemp(join(tmpdir(), 'batchtest-bench-test-')),
     installCrd(cluster),
+    // The first build takes minutes.
+    resolveGoTool('argo'),
   ]);
-  ground = { cluster, postgres, directory };
-}, 900_000);
+  ground = { cluster, limits: 'raised', postgres, directory };
+}, 2_700_000);
 afterAll(async () => {
   await ground?.cluster.stop();
   await ground?.postgres.stop();
   if (ground !== undefined) await rm(ground.directory, { recursive: true, force: true });
 }, 60_000);
 
-const COMPLETED: Scenario = { name: 'completed', trials: 10, parallelism: 3, runMs: 100 };
+/** Two batches, whose programs run for different times. */
+const COMPLETED: Scenario = {
+  name: 'completed',
+  trials: 10,
+  parallelism: 3,
+  runMs: 50,
+  longestRunMs: 400,
+  batches: 2,
+};
 const CANCELLED: Scenario = {
   name: 'cancelled',
   trials: 10,
@@ -44,22 +57,26 @@ const CANCELLED: Scenario = {
 };
 
 describe.each([
-  // A creation and a deletion for each trial, or for all of them.
-  { contender: operatorContender(COMMAND_LINE), leastWrites: 20, exactly: false },
-  { contender: LOOP_OF_JOBS, leastWrites: 20, exactly: true },
-  { contender: INDEXED_JOB, leastWrites: 2, exactly: true },
-  { contender: LOOP_OF_PODS, leastWrites: 20, exactly: true },
+  // A creation and a deletion for each trial, or for all of a batch.
+  { contender: operatorContender(COMMAND_LINE), leastWrites: 40, exactly: false },
+  { contender: LOOP_OF_JOBS, leastWrites: 40, exactly: true },
+  { contender: INDEXED_JOB, leastWrites: 4, exactly: true },
+  { contender: LOOP_OF_PODS, leastWrites: 40, exactly: true },
+  { contender: ARGO_WORKFLOWS, leastWrites: 40, exactly: false },
 ])('$contender.name', ({ contender, leastWrites, exactly }) => {
-  it('runs every trial once, never more at a time than may be', async () => {
+  it('runs every trial of every batch once, never more at a time than may be', async () => {
     const observation = await observe(contender, COMPLETED, ground);
-    const { timeline, writes } = observation;
-    expect([timeline.created.length, timeline.ended.length, timeline.gone.length]).toEqual([10, 10, 10]);
+    const { batches, timeline, writes } = observation;
+    for (const { created, ended, gone } of batches)
+      expect([created.length, ended.length, gone.length]).toEqual([10, 10, 10]);
     expect(figuresOf(observation)).toMatchObject({ overshoot: 0 });
+    // Each drew a time of its own.
+    expect(Math.max(...timeline.runTimes) - Math.min(...timeline.runTimes)).toBeGreaterThan(100);
     if (exactly) expect(writes.contender).toBe(leastWrites);
     else expect(writes.contender).toBeGreaterThan(leastWrites);
     // A pod is bound, and told to run and to have ended.
-    expect(writes.scheduler).toBeGreaterThanOrEqual(10);
-    expect(writes.kwok).toBeGreaterThanOrEqual(20);
+    expect(writes.scheduler).toBeGreaterThanOrEqual(20);
+    expect(writes.kwok).toBeGreaterThanOrEqual(40);
   });
 
   it('is cancelled: every pod goes, none comes', async () => {
@@ -67,4 +84,16 @@ describe.each([
     expect(figuresOf(observation)).toMatchObject({ overshoot: 0, createdAfterCancel: 0 });
     expect(observation.timeline.gone).toHaveLength(3);
   });
+});
+
+it('the operator plans a suspended run and starts nothing', async () => {
+  const planned: Scenario = { name: 'planned', trials: 100, parallelism: 3, runMs: 100, isSuspended: true };
+  const observation = await observe(operatorContender(COMMAND_LINE), planned, ground);
+  expect(observation.timeline.created).toEqual([]);
+  expect(figuresOf(observation).plannedMs).toBeGreaterThan(0);
+  expect(figuresOf(observation).objectBytes).toBeGreaterThan(figuresOf(observation).statusBytes ?? 0);
+});
+
+it('climbs the ladder of calibration', async () => {
+  for (const rate of Object.values(await calibrate(ground))) expect(rate).toBeGreaterThan(0);
 });

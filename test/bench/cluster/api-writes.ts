@@ -14,6 +14,7 @@ export const WRITES_POLICY: AuditPolicy = {
         { group: '', resources: ['pods', 'pods/*', 'events'] },
         { group: 'batch', resources: ['jobs', 'jobs/*'] },
         { group: 'batchtest.dev', resources: ['batchtests', 'batchtests/*'] },
+        { group: 'argoproj.io', resources: ['*'] },
         { group: 'events.k8s.io', resources: ['events'] },
       ],
     },

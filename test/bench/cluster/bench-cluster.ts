@@ -2,25 +2,34 @@
  * `npm run bench:cluster`: the operator beside other ways to do the same work, each in turn, on a real control plane whose nodes KWOK plays.
  * It judges nothing by its exit code, which says only whether everything was measured.
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { installCrd } from '../../integration/installed-crd.ts';
-import { type PostgresServer, startPostgresServer } from '../../integration/postgres-server.ts';
+import { startPostgresServer } from '../../integration/postgres-server.ts';
 import { startControlPlane } from '../../tools/control-plane.ts';
 import { WRITES_POLICY } from './api-writes.ts';
+import { ARGO_WORKFLOWS } from './argo-contender.ts';
+import { calibrate } from './calibration.ts';
 import type { Contender } from './contender.ts';
-import { type Figures, figuresOf, type Rates, ratesOf } from './figures.ts';
+import { type Figures, figuresOf, type Resident } from './figures.ts';
 import { INDEXED_JOB } from './indexed-job-contender.ts';
+import { LIMITS, type Limits } from './limits.ts';
 import { LOOP_OF_JOBS, LOOP_OF_PODS } from './loop-contender.ts';
 import { type Ground, observe } from './measurement.ts';
 import { operatorContender } from './operator-contender.ts';
-import { type BenchmarkResult, type Comparison, LIMITS, type Limits } from './result.ts';
-import { benchmarkMarkdown, calibrationText, comparisonText } from './result-text.ts';
-import { CALIBRATION, QUICK_SCENARIOS, SCENARIOS, type Scenario, scenarioText } from './scenario.ts';
+import type { BenchmarkResult, Comparison } from './result.ts';
+import { calibrationText, comparisonText } from './result-text.ts';
+import {
+  expectedSeconds,
+  type PlannedScenario,
+  QUICK_SCENARIOS,
+  SCENARIOS,
+  scenarioText,
+} from './scenario.ts';
 import { versionsOf } from './versions.ts';
 
 /** As it is shipped: from its source it would need more memory. */
@@ -30,6 +39,7 @@ const CONTENDERS: readonly Contender[] = [
   LOOP_OF_JOBS,
   INDEXED_JOB,
   LOOP_OF_PODS,
+  ARGO_WORKFLOWS,
 ];
 
 const { values: options } = parseArgs({
@@ -38,12 +48,36 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     minutes: { type: 'string', default: '60' },
     json: { type: 'string' },
-    markdown: { type: 'string' },
   },
 });
 const rounds = positiveInteger('--rounds', options.rounds);
 const minutes = positiveInteger('--minutes', options.minutes);
-const scenarios = options.quick ? QUICK_SCENARIOS : SCENARIOS;
+
+interface Task {
+  readonly limits: Limits;
+  readonly scenario: PlannedScenario;
+  readonly contenders: readonly Contender[];
+  readonly rounds: number;
+}
+
+const tasks: readonly Task[] = LIMITS.flatMap((limits) =>
+  (options.quick ? QUICK_SCENARIOS : SCENARIOS)
+    .filter((scenario) => scenario.limits.includes(limits))
+    .map((scenario) => ({
+      limits,
+      scenario,
+      contenders: CONTENDERS.filter(
+        ({ isOperator }) => isOperator === true || scenario.isForOperators !== true,
+      ),
+      rounds: Math.min(rounds, scenario.mostRounds ?? rounds),
+    })),
+);
+
+const secondsOf = ({ limits, scenario, contenders, rounds }: Task): number =>
+  SECONDS_TO_START + rounds * contenders.length * expectedSeconds(scenario, limits);
+/** A control plane, and everything that is asked for but once. */
+const SECONDS_TO_START = 15;
+const SECONDS_TO_CALIBRATE = 60;
 
 function positiveInteger(option: string, text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text))
@@ -61,59 +95,90 @@ const machine: BenchmarkResult['machine'] = {
   memoryGiB: Math.round(totalmem() / 2 ** 30),
   loadBefore: loadavg()[0] ?? 0,
 };
+const expected = SECONDS_TO_CALIBRATE + tasks.reduce((sum, task) => sum + secondsOf(task), 0);
+print(`This takes about ${Math.ceil(expected / 60)} minutes.`);
+const endsAt = performance.now() + minutes * 60_000;
 const directory = await mkdtemp(join(tmpdir(), 'batchtest-bench-cluster-'));
 const postgres = await startPostgresServer();
 try {
-  const { calibration, versions } = await calibrate(postgres);
+  const { calibration, versions } = await onControlPlane('raised', async (ground) => ({
+    versions: await versionsOf(ground.cluster, postgres),
+    calibration: await calibrate(ground),
+  }));
   print(`${calibrationText(calibration)}\n`);
-  const shareMs = (minutes * 60_000) / (LIMITS.length * scenarios.length);
   const comparisons: Comparison[] = [];
-  for (const limits of LIMITS)
-    for (const scenario of scenarios) {
-      const comparison = await compare(limits, scenario, shareMs);
-      print(`${comparisonText(comparison)}\n`);
-      comparisons.push(comparison);
-      // Each time, so that a measurement that fails takes nothing with it.
-      write({ date: new Date().toISOString(), versions, machine, calibration, comparisons });
-    }
+  for (const [index, task] of tasks.entries()) {
+    const comparison = await compare(task, shareMs(tasks.slice(index)));
+    print(`${comparisonText(comparison)}\n`);
+    comparisons.push(comparison);
+    // Each time, so that a measurement that fails takes nothing with it.
+    write({ date: new Date().toISOString(), versions, machine, calibration, comparisons });
+  }
 } finally {
   await postgres.stop();
   await rm(directory, { recursive: true, force: true });
 }
 
 function write(result: BenchmarkResult): void {
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
-  if (options.markdown !== undefined) writeFileSync(options.markdown, benchmarkMarkdown(result));
+  if (options.json === undefined) return;
+  mkdirSync(dirname(options.json), { recursive: true });
+  writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
 }
 
-/** How fast the control plane and KWOK are by themselves. */
-function calibrate(
-  server: PostgresServer,
-): Promise<{ readonly calibration: Rates; readonly versions: BenchmarkResult['versions'] }> {
-  return onControlPlane('raised', async (ground) => ({
-    calibration: ratesOf(await observe(LOOP_OF_PODS, CALIBRATION, ground)),
-    versions: await versionsOf(ground.cluster, server),
-  }));
+/** What the first of the tasks may take of the time that is left, given what each is expected to need. */
+function shareMs(left: readonly Task[]): number {
+  const [first, ...others] = left.map(secondsOf);
+  if (first === undefined) return 0;
+  const all = others.reduce((sum, seconds) => sum + seconds, first);
+  return ((endsAt - performance.now()) * first) / all;
 }
 
-/** All contenders in turn, and again, in another order, until all rounds are done or another would take more than the time that is left. */
-async function compare(limits: Limits, scenario: Scenario, shareMs: number): Promise<Comparison> {
-  const measured = new Map<string, Figures[]>(CONTENDERS.map(({ name }) => [name, []]));
+/** All contenders in turn, and again, in another order, until all rounds are done or another would take more than the share of time. */
+async function compare({ limits, scenario, contenders, rounds }: Task, shareMs: number): Promise<Comparison> {
+  const measured = new Map<Contender, Figures[]>(contenders.map((contender) => [contender, []]));
+  const resident = new Map<Contender, readonly Resident[]>();
   const beganAt = performance.now();
   await onControlPlane(limits, async (ground) => {
     for (let round = 0; round < rounds; round += 1) {
       const roundBeganAt = performance.now();
-      for (const contender of rotated(CONTENDERS, round)) {
+      for (const contender of rotated(contenders, round)) {
         process.stderr.write(
           `${limits} limits, ${scenarioText(scenario)}: round ${round + 1}, ${contender.name}\n`,
         );
-        measured.get(contender.name)?.push(figuresOf(await observe(contender, scenario, ground)));
+        const observation = await observe(contender, scenario, ground);
+        const figures = figuresOf(observation);
+        measured.get(contender)?.push(figures);
+        if (figures.residentGrowth !== undefined)
+          resident.set(contender, thinned(observation.usage?.resident ?? []));
       }
       const now = performance.now();
       if (now - beganAt + (now - roundBeganAt) > shareMs) break;
     }
   });
-  return { limits, scenario, contenders: [...measured].map(([name, found]) => ({ name, rounds: found })) };
+  const { limits: _, mostRounds: __, isForOperators: ___, ...work } = scenario;
+  return {
+    limits,
+    scenario: work,
+    contenders: [...measured].map(([contender, found]) => {
+      const memory = resident.get(contender);
+      return {
+        name: contender.name,
+        ...(contender.isOperator === true ? { isOperator: true } : {}),
+        rounds: found,
+        ...(memory === undefined ? {} : { resident: memory }),
+      };
+    }),
+  };
+}
+
+/** Enough for a plot. */
+const MOST_SAMPLES = 150;
+
+function thinned(samples: readonly Resident[]): readonly Resident[] {
+  const step = Math.ceil(samples.length / MOST_SAMPLES);
+  return samples
+    .filter((_, index) => index % step === 0)
+    .map(([trials, mebibytes]) => [trials, Number(mebibytes.toFixed(1))]);
 }
 
 function rotated<T>(items: readonly T[], by: number): readonly T[] {
@@ -126,7 +191,7 @@ async function onControlPlane<T>(limits: Limits, use: (ground: Ground) => Promis
   const cluster = await startControlPlane({ controllerManagerLimits: limits, auditPolicy: WRITES_POLICY });
   try {
     await installCrd(cluster);
-    return await use({ cluster, postgres, directory });
+    return await use({ cluster, limits, postgres, directory });
   } finally {
     await cluster.stop();
   }

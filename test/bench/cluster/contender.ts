@@ -3,14 +3,18 @@ import type { WatchRecorder } from '../../integration/watch-recorder.ts';
 import type { ClusterClient } from '../../tools/cluster-client.ts';
 import type { ClusterCredentials } from '../../tools/kubeconfig.ts';
 import type { Observation } from './figures.ts';
-import { type Scenario, scenarioText } from './scenario.ts';
+import type { Limits } from './limits.ts';
+import { allTrials, type Scenario, scenarioText } from './scenario.ts';
 
 /** Where the work is done, and what a contender may use for it. */
 export interface Site {
   readonly scenario: Scenario;
+  /** Those of the contender too, when it has such. */
+  readonly limits: Limits;
   /** An administrator's, who asks for the work. */
   readonly cluster: ClusterClient & ClusterCredentials;
   readonly namespace: string;
+  /** Keeps BatchTests only. */
   readonly witness: WatchRecorder;
   readonly postgres: PostgresServer;
   /** For logs and kubeconfigs. */
@@ -20,6 +24,8 @@ export interface Site {
 /** Somebody who runs the trials of a scenario. */
 export interface Contender {
   readonly name: string;
+  /** Of this project. */
+  readonly isOperator?: boolean;
   /** Resolves when it only waits to be told to begin. */
   prepare(site: Site): Promise<PreparedContender>;
 }
@@ -27,35 +33,49 @@ export interface Contender {
 export interface PreparedContender {
   /** Of its process; undefined when nothing works but the control plane. */
   readonly pid: number | undefined;
+  /** Begins all batches. */
   begin(): Promise<void>;
   cancel(): Promise<void>;
-  /** Called when all pods have ended or gone: resolves when it has noticed, and will leave nothing behind. */
-  finish(): Promise<void>;
+  /**
+   * Called when all pods have ended or gone: resolves when it has noticed, and will leave nothing behind. Gives when that could be
+   * read in a status, in the time of `performance.now()`; undefined when it has none.
+   */
+  finish(): Promise<number | undefined>;
   /** What only it has; asked for after its end. */
-  ownFigures(): Promise<Pick<Observation, 'statusBytes' | 'transactions'>>;
+  ownFigures(): Promise<Pick<Observation, 'statusBytes' | 'objectBytes' | 'transactions'>>;
   /** What it says of itself, for an error message. */
   account(): Promise<string>;
   /** Ends its process. */
   end(): Promise<void>;
 }
 
+/** Tells the witness which batch a pod is of. */
+export const BATCH_LABEL = 'bench/batch';
+
 const MEASURED = JSON.stringify({ metrics: { x: 1 } });
 
 /** The one pod template of all contenders, as KWOK plays it. */
-export const podTemplate = ({ runMs }: Scenario) => ({
-  metadata: { annotations: { 'kwok.test/run': `${runMs}ms`, 'kwok.test/message': MEASURED } },
+export const podTemplate = ({ runMs, longestRunMs }: Scenario, batch: number) => ({
+  metadata: {
+    labels: { [BATCH_LABEL]: String(batch) },
+    annotations: {
+      'kwok.test/run': `${runMs}ms`,
+      ...(longestRunMs === undefined ? {} : { 'kwok.test/run-at-most': `${longestRunMs}ms` }),
+      'kwok.test/message': MEASURED,
+    },
+  },
   spec: { containers: [{ name: 'test', image: 'test:1' }] },
 });
 
 /** As a Job or a bare pod needs it. */
-export const podTemplateOfJob = (scenario: Scenario) => {
-  const { metadata, spec } = podTemplate(scenario);
+export const podTemplateOfJob = (scenario: Scenario, batch: number) => {
+  const { metadata, spec } = podTemplate(scenario, batch);
   return { metadata, spec: { ...spec, restartPolicy: 'Never' } };
 };
 
 /** Longer than any contender takes, also on a busy machine and at stock limits. */
-export const deadlineMs = ({ trials, runMs, isCancelled }: Scenario): number =>
-  120_000 + trials * 1_000 + (isCancelled === true ? 0 : 10 * runMs);
+export const deadlineMs = (scenario: Scenario): number =>
+  120_000 + allTrials(scenario) * 1_000 + (scenario.isCancelled === true ? 0 : 10 * scenario.runMs);
 
 export const describe = ({ name }: Contender, scenario: Scenario): string =>
   `${name}, ${scenarioText(scenario)}`;

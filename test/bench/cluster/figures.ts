@@ -1,84 +1,176 @@
+import { linearRegression } from 'simple-statistics';
 import { percentile } from '../figure.ts';
 import { ACTORS, type Actor } from './api-writes.ts';
+import { jainIndex } from './fairness.ts';
 import { type PodTimeline, refills } from './pod-timeline.ts';
-import { idealMs, type Scenario } from './scenario.ts';
+import { allTrials, idealMs, listScheduledMs, type Scenario } from './scenario.ts';
 
-/** Everything that is measured, in the order in which it is told. Less is better, but for the efficiency. */
+interface FigureKind {
+  readonly title: string;
+  readonly unit: string;
+  readonly digits: number;
+  /** Undefined for what is neither good nor bad. */
+  readonly best?: 'least' | 'most';
+}
+
+/** Everything that is measured, in the order in which it is told. */
 export const FIGURES = {
-  efficiency: { title: 'efficiency: ideal makespan / makespan', unit: '%', digits: 1 },
-  makespanSeconds: { title: 'makespan', unit: 's', digits: 1 },
-  firstPodMs: { title: 'time to the first pod', unit: 'ms', digits: 0 },
-  refillCreatedP50Ms: { title: 'refill, slot free to next pod created, p50', unit: 'ms', digits: 0 },
-  refillCreatedP99Ms: { title: 'refill, slot free to next pod created, p99', unit: 'ms', digits: 0 },
-  refillRunningP50Ms: { title: 'refill, slot free to next pod running, p50', unit: 'ms', digits: 0 },
-  refillRunningP99Ms: { title: 'refill, slot free to next pod running, p99', unit: 'ms', digits: 0 },
+  efficiency: { title: 'efficiency: ideal makespan / makespan', unit: '%', digits: 1, best: 'most' },
+  makespanSeconds: { title: 'makespan', unit: 's', digits: 1, best: 'least' },
+  fairness: { title: 'fairness: Jain index of when the batches ended', unit: '', digits: 3, best: 'most' },
+  firstPodMs: { title: 'time to the first pod', unit: 'ms', digits: 0, best: 'least' },
+  refillCreatedP50Ms: {
+    title: 'refill, slot free to next pod created, p50',
+    unit: 'ms',
+    digits: 0,
+    best: 'least',
+  },
+  refillCreatedP99Ms: {
+    title: 'refill, slot free to next pod created, p99',
+    unit: 'ms',
+    digits: 0,
+    best: 'least',
+  },
+  refillRunningP50Ms: {
+    title: 'refill, slot free to next pod running, p50',
+    unit: 'ms',
+    digits: 0,
+    best: 'least',
+  },
+  refillRunningP99Ms: {
+    title: 'refill, slot free to next pod running, p99',
+    unit: 'ms',
+    digits: 0,
+    best: 'least',
+  },
   mostLive: { title: 'most live pods', unit: '', digits: 0 },
-  overshoot: { title: 'overshoot: live pods above the limit', unit: '', digits: 0 },
-  cancelMs: { title: 'cancel to the last pod gone', unit: 'ms', digits: 0 },
-  createdAfterCancel: { title: 'pods created after the cancel', unit: '', digits: 0 },
-  writes: { title: 'API writes per trial', unit: '', digits: 1 },
+  overshoot: { title: 'overshoot: live pods above the limit', unit: '', digits: 0, best: 'least' },
+  toldMs: { title: 'last pod ended to told by the status', unit: 'ms', digits: 0, best: 'least' },
+  cancelMs: { title: 'cancel to the last pod gone', unit: 'ms', digits: 0, best: 'least' },
+  cancelToldMs: { title: 'cancel to told by the status', unit: 'ms', digits: 0, best: 'least' },
+  createdAfterCancel: { title: 'pods created after the cancel', unit: '', digits: 0, best: 'least' },
+  plannedMs: {
+    title: 'request to all trials planned and told by the status',
+    unit: 'ms',
+    digits: 0,
+    best: 'least',
+  },
+  writes: { title: 'API writes per trial', unit: '', digits: 1, best: 'least' },
   contenderWrites: { title: '– of the contender', unit: '', digits: 1 },
   controllerManagerWrites: { title: '– of the controller manager', unit: '', digits: 1 },
   schedulerWrites: { title: '– of the scheduler', unit: '', digits: 1 },
   kwokWrites: { title: '– of KWOK', unit: '', digits: 1 },
-  cpuSeconds: { title: 'CPU of the contender per 1,000 trials', unit: 's', digits: 1 },
-  peakResidentMiB: { title: 'peak resident memory of the contender', unit: 'MiB', digits: 0 },
-  statusBytes: { title: 'largest status', unit: 'bytes', digits: 0 },
-  etcdKiB: { title: 'written to etcd per trial', unit: 'KiB', digits: 1 },
-  transactions: { title: 'Postgres transactions per trial, start included', unit: '', digits: 1 },
-} as const;
+  cpuSeconds: { title: 'CPU of the contender per 1,000 trials', unit: 's', digits: 1, best: 'least' },
+  peakResidentMiB: { title: 'peak resident memory of the contender', unit: 'MiB', digits: 0, best: 'least' },
+  residentGrowth: {
+    title: 'growth of its resident memory per 1,000 trials, over the second half',
+    unit: 'MiB',
+    digits: 1,
+    best: 'least',
+  },
+  statusBytes: { title: 'largest status', unit: 'bytes', digits: 0, best: 'least' },
+  objectBytes: { title: 'largest object, status included', unit: 'bytes', digits: 0, best: 'least' },
+  etcdKiB: { title: 'written to etcd per trial', unit: 'KiB', digits: 1, best: 'least' },
+  transactions: {
+    title: 'Postgres transactions per trial, start included',
+    unit: '',
+    digits: 1,
+    best: 'least',
+  },
+} as const satisfies Readonly<Record<string, FigureKind>>;
 
 export type FigureName = keyof typeof FIGURES;
 export type Figures = Readonly<Partial<Record<FigureName, number>>>;
 
+export const figureKind = (name: FigureName): FigureKind => FIGURES[name];
+
+type Timeline = Pick<PodTimeline, 'created' | 'running' | 'ended' | 'gone' | 'mostLive' | 'runTimes'>;
+
+/** How many trials had ended, and how much memory the contender had resident then. */
+export type Resident = readonly [trials: number, mebibytes: number];
+
 /** One contender at one scenario, as a witness and the API server saw it; times are `performance.now()`. */
 export interface Observation {
   readonly scenario: Scenario;
-  readonly timeline: Pick<PodTimeline, 'created' | 'running' | 'ended' | 'gone' | 'mostLive'>;
+  /** Of all pods. */
+  readonly timeline: Timeline;
+  /** Of the pods of each batch. */
+  readonly batches: readonly Timeline[];
   readonly beganAt: number;
   /** Undefined unless the work was cancelled. */
   readonly cancelledAt: number | undefined;
+  /** When a status told that it was over; undefined for a contender that has none. */
+  readonly toldAt: number | undefined;
   readonly writes: Readonly<Record<Actor, number>>;
   /** What was written to etcd meanwhile, by whomever. */
   readonly etcdBytes: number;
   /** Of the contender's process; undefined when it has none. */
-  readonly usage: { readonly cpuSeconds: number; readonly peakResidentMiB: number } | undefined;
-  /** Of the operator alone. */
+  readonly usage:
+    | {
+        readonly cpuSeconds: number;
+        readonly peakResidentMiB: number;
+        /** Once a second. */
+        readonly resident: readonly Resident[];
+      }
+    | undefined;
   readonly statusBytes?: number;
+  /** Of the operator alone. */
+  readonly objectBytes?: number;
   readonly transactions?: number;
 }
 
 export function figuresOf(observation: Observation): Figures {
-  const { scenario, timeline, beganAt, cancelledAt } = observation;
+  const { statusBytes, objectBytes } = observation;
   return {
-    firstPodMs: (timeline.created[0] ?? Number.NaN) - beganAt,
-    mostLive: timeline.mostLive,
-    overshoot: Math.max(0, timeline.mostLive - scenario.parallelism),
-    ...(observation.statusBytes === undefined ? {} : { statusBytes: observation.statusBytes }),
-    ...(cancelledAt === undefined ? figuresOfCompleted(observation) : figuresOfCancel(timeline, cancelledAt)),
+    ...(statusBytes === undefined ? {} : { statusBytes }),
+    ...(objectBytes === undefined ? {} : { objectBytes }),
+    ...(observation.scenario.isSuspended === true
+      ? figuresOfPlanned(observation)
+      : { ...figuresOfPods(observation), ...figuresOfEnd(observation) }),
   };
 }
 
-function figuresOfCompleted({
-  scenario,
-  timeline,
-  beganAt,
-  writes,
-  etcdBytes,
-  usage,
-  transactions,
-}: Observation): Figures {
-  const { trials, parallelism } = scenario;
-  const makespanMs = (timeline.ended.at(-1) ?? Number.NaN) - beganAt;
-  const created = refills(timeline, 'created', parallelism);
-  const running = refills(timeline, 'running', parallelism);
+const figuresOfPods = ({ scenario, timeline, batches, beganAt }: Observation): Figures => ({
+  firstPodMs: (timeline.created[0] ?? Number.NaN) - beganAt,
+  mostLive: timeline.mostLive,
+  overshoot: Math.max(0, ...batches.map(({ mostLive }) => mostLive - scenario.parallelism)),
+});
+
+const figuresOfEnd = (observation: Observation): Figures =>
+  observation.cancelledAt === undefined
+    ? figuresOfCompleted(observation)
+    : figuresOfCancel(observation, observation.cancelledAt);
+
+function figuresOfPlanned({ beganAt, toldAt, usage }: Observation): Figures {
   return {
-    efficiency: (100 * idealMs(scenario)) / makespanMs,
+    ...(toldAt === undefined ? {} : { plannedMs: toldAt - beganAt }),
+    ...(usage === undefined ? {} : { peakResidentMiB: usage.peakResidentMiB }),
+  };
+}
+
+function figuresOfCompleted(observation: Observation): Figures {
+  const { scenario, timeline, batches, beganAt, toldAt, writes, etcdBytes, usage, transactions } =
+    observation;
+  const trials = allTrials(scenario);
+  const endedAt = timeline.ended.at(-1) ?? Number.NaN;
+  const makespanMs = endedAt - beganAt;
+  const ideal =
+    scenario.longestRunMs === undefined
+      ? idealMs(scenario)
+      : Math.max(...batches.map(({ runTimes }) => listScheduledMs(runTimes, scenario.parallelism)));
+  const created = batches.flatMap((batch) => refills(batch, 'created', scenario.parallelism));
+  const running = batches.flatMap((batch) => refills(batch, 'running', scenario.parallelism));
+  return {
+    efficiency: (100 * ideal) / makespanMs,
     makespanSeconds: makespanMs / 1_000,
+    ...(batches.length === 1
+      ? {}
+      : { fairness: jainIndex(batches.map(({ ended }) => (ended.at(-1) ?? Number.NaN) - beganAt)) }),
     refillCreatedP50Ms: percentile(created, 0.5),
     refillCreatedP99Ms: percentile(created, 0.99),
     refillRunningP50Ms: percentile(running, 0.5),
     refillRunningP99Ms: percentile(running, 0.99),
+    ...(toldAt === undefined ? {} : { toldMs: toldAt - endedAt }),
     writes: ACTORS.reduce((sum, actor) => sum + writes[actor], 0) / trials,
     contenderWrites: writes.contender / trials,
     controllerManagerWrites: writes.controllerManager / trials,
@@ -87,29 +179,30 @@ function figuresOfCompleted({
     etcdKiB: etcdBytes / 1_024 / trials,
     ...(usage === undefined
       ? {}
-      : { cpuSeconds: (usage.cpuSeconds * 1_000) / trials, peakResidentMiB: usage.peakResidentMiB }),
+      : {
+          cpuSeconds: (usage.cpuSeconds * 1_000) / trials,
+          peakResidentMiB: usage.peakResidentMiB,
+          ...growthOf(usage.resident),
+        }),
     ...(transactions === undefined ? {} : { transactions: transactions / trials }),
   };
 }
 
-const figuresOfCancel = (timeline: Observation['timeline'], cancelledAt: number): Figures => ({
+/** Fewer samples than this tell of a warm-up alone. */
+const LEAST_SAMPLES = 60;
+
+function growthOf(resident: readonly Resident[]): Figures {
+  if (resident.length < LEAST_SAMPLES) return {};
+  const secondHalf = resident.slice(resident.length / 2);
+  return { residentGrowth: 1_000 * linearRegression(secondHalf.map(([x, y]) => [x, y])).m };
+}
+
+const figuresOfCancel = ({ timeline, toldAt }: Observation, cancelledAt: number): Figures => ({
   cancelMs: (timeline.gone.at(-1) ?? Number.NaN) - cancelledAt,
+  ...(toldAt === undefined ? {} : { cancelToldMs: toldAt - cancelledAt }),
   createdAfterCancel: timeline.created.filter((at) => at > cancelledAt).length,
 });
 
-/** Pods a second that reached each step, from the first request to the last pod. */
-export const ratesOf = ({ timeline, beganAt }: Pick<Observation, 'timeline' | 'beganAt'>): Rates => {
-  const rate = (times: readonly number[]) =>
-    (1_000 * times.length) / ((times.at(-1) ?? Number.NaN) - beganAt);
-  return {
-    created: rate(timeline.created),
-    running: rate(timeline.running),
-    ended: rate(timeline.ended),
-  };
-};
-
-export interface Rates {
-  readonly created: number;
-  readonly running: number;
-  readonly ended: number;
-}
+/** How many a second, from the first request to the last of the times. */
+export const rateOf = (times: readonly number[], beganAt: number): number =>
+  (1_000 * times.length) / ((times.at(-1) ?? Number.NaN) - beganAt);

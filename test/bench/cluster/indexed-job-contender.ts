@@ -1,30 +1,35 @@
 import { type Contender, podTemplateOfJob } from './contender.ts';
+import { batchesOf } from './scenario.ts';
 
-/** One Job of many completions: the Job controller does everything. */
+/** One Job of many completions for each batch: the Job controller does everything. */
 export const INDEXED_JOB: Contender = {
   name: 'one Indexed Job',
   async prepare({ scenario, cluster, namespace }) {
     const collection = `/apis/batch/v1/namespaces/${namespace}/jobs`;
+    const batches = Array.from({ length: batchesOf(scenario) }, (_, batch) => batch);
     const remove = async () => {
-      await cluster.request('DELETE', `${collection}/bench?propagationPolicy=Background`);
+      for (const batch of batches)
+        await cluster.request('DELETE', `${collection}/bench-${batch}?propagationPolicy=Background`);
     };
     return {
       pid: undefined,
       async begin() {
-        await cluster.request('POST', collection, {
-          metadata: { name: 'bench' },
-          spec: {
-            completionMode: 'Indexed',
-            completions: scenario.trials,
-            parallelism: scenario.parallelism,
-            backoffLimitPerIndex: 0,
-            template: podTemplateOfJob(scenario),
-          },
-        });
+        for (const batch of batches)
+          await cluster.request('POST', collection, {
+            metadata: { name: `bench-${batch}` },
+            spec: {
+              completionMode: 'Indexed',
+              completions: scenario.trials,
+              parallelism: scenario.parallelism,
+              backoffLimitPerIndex: 0,
+              template: podTemplateOfJob(scenario, batch),
+            },
+          });
       },
       cancel: remove,
       finish: async () => {
         if (scenario.isCancelled !== true) await remove();
+        return undefined;
       },
       ownFigures: async () => ({}),
       account: async () => '',

@@ -1,8 +1,9 @@
 /** The process of a loop that keeps trials open until all were (loop-contender.ts). It ends with the process that started it. */
-import { recordNamespace } from '../../integration/watch-recorder.ts';
+import { type Change, recordNamespace } from '../../integration/watch-recorder.ts';
 import { createClusterClient } from '../../tools/cluster-client.ts';
-import { podTemplateOfJob } from './contender.ts';
+import { BATCH_LABEL, podTemplateOfJob } from './contender.ts';
 import type { LoopMessage } from './loop-contender.ts';
+import { batchesOf } from './scenario.ts';
 
 /** Enough to fill all slots at once, without a connection for each. */
 const CREATIONS_AT_ONCE = 16;
@@ -21,45 +22,48 @@ async function prepareLoop({
   const client = createClusterClient(credentials);
   const collection =
     unit === 'Job' ? `/apis/batch/v1/namespaces/${namespace}/jobs` : `/api/v1/namespaces/${namespace}/pods`;
-  const template = podTemplateOfJob(scenario);
-  const objectCalled = (name: string) =>
-    unit === 'Job'
+  const objectCalled = (name: string, batch: number) => {
+    const template = podTemplateOfJob(scenario, batch);
+    return unit === 'Job'
       ? { metadata: { name }, spec: { backoffLimit: 0, template } }
       : { metadata: { ...template.metadata, name }, spec: template.spec };
-  let started = 0;
-  let open = 0;
+  };
+  const batches = Array.from({ length: batchesOf(scenario) }, () => ({ started: 0, open: 0 }));
   let creating = 0;
   let isCancelled = false;
   const over = new Set<string>();
 
-  const create = async (name: string) => {
-    await client.request('POST', collection, objectCalled(name));
+  const create = async (name: string, batch: number) => {
+    await client.request('POST', collection, objectCalled(name, batch));
     creating -= 1;
     fill();
   };
   const fill = () => {
-    while (
-      !isCancelled &&
-      creating < CREATIONS_AT_ONCE &&
-      open < scenario.parallelism &&
-      started < scenario.trials
-    ) {
-      creating += 1;
-      open += 1;
-      started += 1;
-      void create(`trial-${started}`);
-    }
+    for (const [index, batch] of batches.entries())
+      while (
+        !isCancelled &&
+        creating < CREATIONS_AT_ONCE &&
+        batch.open < scenario.parallelism &&
+        batch.started < scenario.trials
+      ) {
+        creating += 1;
+        batch.open += 1;
+        batch.started += 1;
+        void create(`trial-${index}-${batch.started}`, index);
+      }
   };
-  await recordNamespace(credentials, namespace, (change) => {
+  const onChange = (change: Change) => {
     if (change.kind !== 'Pod') return;
     const { metadata, status } = change.object;
     if (!['Succeeded', 'Failed'].includes(status?.phase ?? '') || over.has(metadata.uid)) return;
     over.add(metadata.uid);
-    open -= 1;
+    const batch = batches[Number(metadata.labels?.[BATCH_LABEL])];
+    if (batch !== undefined) batch.open -= 1;
     fill();
     const name = unit === 'Job' ? metadata.ownerReferences?.[0]?.name : metadata.name;
     void client.request('DELETE', `${collection}/${name}?propagationPolicy=Background`);
-  });
+  };
+  await recordNamespace(credentials, namespace, onChange, () => false);
   return {
     begin: fill,
     async cancel() {

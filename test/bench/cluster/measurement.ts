@@ -1,19 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresServer } from '../../integration/postgres-server.ts';
-import { recordNamespace, type WatchRecorder } from '../../integration/watch-recorder.ts';
+import { type Change, recordNamespace, type WatchRecorder } from '../../integration/watch-recorder.ts';
 import type { AuditEvent } from '../../tools/audit-log.ts';
 import type { ControlPlane } from '../../tools/control-plane.ts';
 import { seriesOf, seriesValue } from '../../tools/exposition.ts';
 import { writesByActor } from './api-writes.ts';
-import { type Contender, deadlineMs, describe, type PreparedContender } from './contender.ts';
+import { BATCH_LABEL, type Contender, deadlineMs, describe, type PreparedContender } from './contender.ts';
 import type { Observation } from './figures.ts';
+import type { Limits } from './limits.ts';
 import { PodTimeline } from './pod-timeline.ts';
-import { cpuSeconds, peakResidentMiB } from './process-usage.ts';
-import type { Scenario } from './scenario.ts';
+import { ProcessUsage } from './process-usage.ts';
+import { allTrials, batchesOf, type Scenario } from './scenario.ts';
 
 /** What all measurements at one control plane share. */
 export interface Ground {
   readonly cluster: ControlPlane;
+  readonly limits: Limits;
   readonly postgres: PostgresServer;
   readonly directory: string;
 }
@@ -25,13 +27,18 @@ export async function observe(
   ground: Ground,
 ): Promise<Observation> {
   const namespace = await ground.cluster.createNamespace('bench');
-  const timeline = new PodTimeline();
-  const witness = await recordNamespace(ground.cluster, namespace, (change) => timeline.note(change));
+  const pods = new WitnessedPods(scenario);
+  const witness = await recordNamespace(
+    ground.cluster,
+    namespace,
+    (change) => pods.note(change),
+    ({ kind }) => kind === 'BatchTest',
+  );
   let prepared: PreparedContender | undefined;
   try {
-    const putBefore = await bytesPut(ground.cluster);
     prepared = await contender.prepare({ ...ground, scenario, namespace, witness });
-    const observed = await observeWork(prepared, scenario, witness, timeline);
+    const putBefore = await bytesPut(ground.cluster);
+    const observed = await observeWork(prepared, scenario, witness, pods);
     await prepared.end();
     const writes = writesByActor(await settledAuditLog(ground.cluster), namespace);
     return {
@@ -48,40 +55,55 @@ export async function observe(
   }
 }
 
+/** The pods of a namespace, all together and by the batch that they are of. */
+class WitnessedPods {
+  readonly timeline = new PodTimeline();
+  readonly batches: readonly PodTimeline[];
+
+  constructor(scenario: Scenario) {
+    this.batches = Array.from({ length: batchesOf(scenario) }, () => new PodTimeline());
+  }
+
+  note(change: Change): void {
+    if (change.kind !== 'Pod') return;
+    this.timeline.note(change);
+    const batch = change.object.metadata.labels?.[BATCH_LABEL];
+    const timeline = this.batches[Number(batch)];
+    if (timeline === undefined) throw new Error(`a pod is of batch ${batch}, which there is not`);
+    timeline.note(change);
+  }
+}
+
 async function observeWork(
   contender: PreparedContender,
   scenario: Scenario,
   witness: WatchRecorder,
-  timeline: PodTimeline,
-): Promise<Omit<Observation, 'writes' | 'etcdBytes' | 'statusBytes' | 'transactions'>> {
+  { timeline, batches }: WitnessedPods,
+): Promise<Omit<Observation, 'writes' | 'etcdBytes' | 'statusBytes' | 'objectBytes' | 'transactions'>> {
   const { pid } = contender;
   const until = (what: string, look: () => boolean) =>
     witness.until(what, () => (look() ? true : undefined), deadlineMs(scenario));
-  const cpuBefore = pid === undefined ? 0 : cpuSeconds(pid);
-  const beganAt = performance.now();
-  await contender.begin();
-  let cancelledAt: number | undefined;
-  if (scenario.isCancelled === true) {
-    await until(`${scenario.parallelism} pods run`, () => timeline.running.length >= scenario.parallelism);
-    cancelledAt = performance.now();
-    await contender.cancel();
-  } else {
-    await until(`${scenario.trials} pods have ended`, () => timeline.ended.length >= scenario.trials);
+  const trials = scenario.isSuspended === true ? 0 : allTrials(scenario);
+  const usage = pid === undefined ? undefined : new ProcessUsage(pid, () => timeline.ended.length);
+  try {
+    const beganAt = performance.now();
+    await contender.begin();
+    let cancelledAt: number | undefined;
+    if (scenario.isCancelled === true) {
+      await until(`${scenario.parallelism} pods run`, () => timeline.running.length >= scenario.parallelism);
+      cancelledAt = performance.now();
+      await contender.cancel();
+    } else {
+      await until(`${trials} pods have ended`, () => timeline.ended.length >= trials);
+    }
+    const toldAt = await contender.finish();
+    await until('no pod is left', () => timeline.present === 0);
+    if (scenario.isCancelled !== true && timeline.succeeded.length !== trials)
+      throw new Error(`${timeline.succeeded.length} pods succeeded, ${trials} were to`);
+    return { scenario, timeline, batches, beganAt, cancelledAt, toldAt, usage: usage?.soFar() };
+  } finally {
+    usage?.end();
   }
-  await contender.finish();
-  await until('no pod is left', () => timeline.present === 0);
-  if (scenario.isCancelled !== true && timeline.succeeded.length !== scenario.trials)
-    throw new Error(`${timeline.succeeded.length} pods succeeded, ${scenario.trials} were to`);
-  return {
-    scenario,
-    timeline,
-    beganAt,
-    cancelledAt,
-    usage:
-      pid === undefined
-        ? undefined
-        : { cpuSeconds: cpuSeconds(pid) - cpuBefore, peakResidentMiB: peakResidentMiB(pid) },
-  };
 }
 
 /** All that etcd was ever told to store. Its database grows in pages, which it reuses, so the size of that tells little. */

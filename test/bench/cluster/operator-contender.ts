@@ -4,11 +4,12 @@ import type { BatchTestManifest } from '../../../src/api/v1alpha1/schema.ts';
 import { kubeconfigWithRights } from '../../integration/operator-rights.ts';
 import { databaseUrlOf, query } from '../../integration/postgres-server.ts';
 import { startOperator } from '../../integration/running-operator.ts';
-import { conditionOf } from '../../integration/watch-recorder.ts';
-import { type Contender, deadlineMs, podTemplate, type Site } from './contender.ts';
-import type { Scenario } from './scenario.ts';
+import { type Change, conditionOf } from '../../integration/watch-recorder.ts';
+import { type Contender, deadlineMs, podTemplate } from './contender.ts';
+import type { Observation } from './figures.ts';
+import { allTrials, batchesOf, type Scenario } from './scenario.ts';
 
-const VARIANTS = 10;
+const REPETITIONS = 10;
 
 /**
  * The operator with the rights that it needs, and a database of its own.
@@ -16,6 +17,7 @@ const VARIANTS = 10;
  */
 export const operatorContender = (program: readonly string[]): Contender => ({
   name: 'operator',
+  isOperator: true,
   async prepare(site) {
     const { scenario, cluster, namespace, witness, directory } = site;
     const connection = await site.postgres.createDatabase();
@@ -37,31 +39,37 @@ export const operatorContender = (program: readonly string[]): Contender => ({
       await operator.kill();
       throw error;
     }
+    const batches = Array.from({ length: batchesOf(scenario) }, (_, batch) => batch);
     return {
       pid: operator.pid,
       async begin() {
-        await cluster.request('POST', collection, manifestOf(scenario));
+        for (const batch of batches) await cluster.request('POST', collection, manifestOf(scenario, batch));
       },
       async cancel() {
-        await cluster.request('PATCH', `${collection}/bench`, { spec: { cancel: true } });
+        for (const batch of batches)
+          await cluster.request('PATCH', `${collection}/bench-${batch}`, { spec: { cancel: true } });
       },
       async finish() {
-        const end = scenario.isCancelled === true ? 'Cancelled' : 'Complete';
-        await witness.until(`the BatchTest is ${end}`, () => isOver(site, end), deadlineMs(scenario));
-        if (scenario.isCancelled === true) return;
+        const toldAt = await witness.until(
+          'the BatchTests have reached their condition',
+          (changes) => reachedAt(changes, scenario),
+          deadlineMs(scenario),
+        );
+        if (scenario.isCancelled === true || scenario.isSuspended === true) return toldAt;
         const [row] = await query<{ readonly succeeded: number }>(
           connection,
-          'select succeeded::int from batchtest.run_summary',
+          'select sum(succeeded)::int as succeeded from batchtest.run_summary',
         );
-        if (row?.succeeded !== scenario.trials)
-          throw new Error(`${row?.succeeded ?? 0} of ${scenario.trials} results are stored`);
+        if (row?.succeeded !== allTrials(scenario))
+          throw new Error(`${row?.succeeded ?? 0} of ${allTrials(scenario)} results are stored`);
+        return toldAt;
       },
       async ownFigures() {
         const [row] = await query<{ readonly count: string }>(
           connection,
           'select xact_commit as count from pg_stat_database where datname = current_database()',
         );
-        return { statusBytes: largestStatus(site), transactions: Number(row?.count) };
+        return { ...largest(witness.changes()), transactions: Number(row?.count) };
       },
       account: () => operator.logTail(),
       end: () => operator.kill(),
@@ -69,35 +77,45 @@ export const operatorContender = (program: readonly string[]): Contender => ({
   },
 });
 
-function isOver({ witness }: Site, condition: string): true | undefined {
-  const last = witness.changes().findLast(({ kind }) => kind === 'BatchTest');
-  return last?.kind === 'BatchTest' && conditionOf(last.object, condition)?.status === 'True'
-    ? true
-    : undefined;
+/** When the last of the batches was seen to be over, or to be planned and suspended; undefined before that. */
+function reachedAt(changes: readonly Change[], scenario: Scenario): number | undefined {
+  const { isCancelled, isSuspended, trials } = scenario;
+  const wanted = isCancelled === true ? 'Cancelled' : isSuspended === true ? 'Suspended' : 'Complete';
+  const reached = new Map<string, number>();
+  for (const change of changes) {
+    if (change.kind !== 'BatchTest' || reached.has(change.object.metadata.name)) continue;
+    const isSo = conditionOf(change.object, wanted)?.status === 'True';
+    if (isSo && change.object.status?.trials?.total === trials)
+      reached.set(change.object.metadata.name, change.at);
+  }
+  return reached.size === batchesOf(scenario) ? Math.max(...reached.values()) : undefined;
 }
 
-const largestStatus = ({ witness }: Site): number =>
-  Math.max(
-    0,
-    ...witness
-      .changes()
-      .map((change) =>
-        change.kind === 'BatchTest' ? Buffer.byteLength(JSON.stringify(change.object.status ?? {})) : 0,
-      ),
-  );
+/** Bytes of the largest status, and of the largest object with all that it had at the time. */
+function largest(changes: readonly Change[]): Pick<Observation, 'statusBytes' | 'objectBytes'> {
+  let statusBytes = 0;
+  let objectBytes = 0;
+  for (const { kind, object } of changes) {
+    if (kind !== 'BatchTest') continue;
+    objectBytes = Math.max(objectBytes, Buffer.byteLength(JSON.stringify(object)));
+    statusBytes = Math.max(statusBytes, Buffer.byteLength(JSON.stringify(object.status ?? {})));
+  }
+  return { statusBytes, objectBytes };
+}
 
-const manifestOf = (scenario: Scenario): BatchTestManifest => ({
+const manifestOf = (scenario: Scenario, batch: number): BatchTestManifest => ({
   apiVersion: API_VERSION,
   kind: KIND,
-  metadata: { name: 'bench' },
+  metadata: { name: `bench-${batch}` },
   spec: {
     parallelism: scenario.parallelism,
-    repetitions: scenario.trials / VARIANTS,
-    variants: Array.from({ length: VARIANTS }, (_, index) => ({
+    ...(scenario.isSuspended === true ? { suspend: true } : {}),
+    repetitions: REPETITIONS,
+    variants: Array.from({ length: scenario.trials / REPETITIONS }, (_, index) => ({
       name: `v${index}`,
       parameters: { V: String(index) },
     })),
     objective: { metrics: [{ name: 'x', goal: 'minimize' }] },
-    template: podTemplate(scenario),
+    template: podTemplate(scenario, batch),
   },
 });

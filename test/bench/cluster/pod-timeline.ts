@@ -1,5 +1,7 @@
 import type { Change } from '../../integration/watch-recorder.ts';
 
+type Step = 'created' | 'running' | 'ended' | 'succeeded' | 'gone';
+
 /** What happened to the pods of a namespace, and when a witness saw it: each list is in the order of time. */
 export class PodTimeline {
   readonly created: number[] = [];
@@ -8,21 +10,27 @@ export class PodTimeline {
   readonly ended: number[] = [];
   readonly succeeded: number[] = [];
   readonly gone: number[] = [];
+  /** How long each pod ran, in the order of creation; without those that have not ended. */
+  get runTimes(): readonly number[] {
+    return [...this.#times.values()].flatMap(({ running, ended }) =>
+      running === undefined || ended === undefined ? [] : [ended - running],
+    );
+  }
   /** The most pods that had not ended at one instant. */
   mostLive = 0;
-  /** How far each pod has come, by its UID. */
-  readonly #seen = new Map<string, Set<'created' | 'running' | 'ended' | 'succeeded' | 'gone'>>();
+  /** When each pod, by its UID, was seen to have come how far. */
+  readonly #times = new Map<string, Partial<Record<Step, number>>>();
 
   note(change: Change): void {
     if (change.kind !== 'Pod') return;
     const { object, at, type } = change;
-    const seen = this.#seen.get(object.metadata.uid) ?? new Set();
-    this.#seen.set(object.metadata.uid, seen);
+    const times = this.#times.get(object.metadata.uid) ?? {};
+    this.#times.set(object.metadata.uid, times);
     const phase = object.status?.phase ?? '';
-    const once = (what: 'created' | 'running' | 'ended' | 'succeeded' | 'gone') => {
-      if (seen.has(what)) return;
-      seen.add(what);
-      this[what].push(at);
+    const once = (step: Step) => {
+      if (times[step] !== undefined) return;
+      times[step] = at;
+      this[step].push(at);
     };
     once('created');
     if (phase === 'Running') once('running');

@@ -1,10 +1,8 @@
 import { median } from '../figure.ts';
-import { FIGURES, type FigureName, type Figures, type Rates } from './figures.ts';
+import type { Ladder } from './calibration.ts';
+import { FIGURES, type FigureName, type Figures, figureKind, type Resident } from './figures.ts';
+import type { Limits } from './limits.ts';
 import type { Scenario } from './scenario.ts';
-
-/** How fast the controller manager may ask: as Kubernetes ships it, or as a tuned cluster has it. */
-export const LIMITS = ['stock', 'raised'] as const;
-export type Limits = (typeof LIMITS)[number];
 
 /** Everything that one benchmark found, as `--json` writes it. */
 export interface BenchmarkResult {
@@ -17,7 +15,7 @@ export interface BenchmarkResult {
     /** Processes that wanted to run in the minute before; figures of a busy machine mean little. */
     readonly loadBefore: number;
   };
-  readonly calibration: Rates;
+  readonly calibration: Ladder;
   readonly comparisons: readonly Comparison[];
 }
 
@@ -25,7 +23,15 @@ export interface BenchmarkResult {
 export interface Comparison {
   readonly limits: Limits;
   readonly scenario: Scenario;
-  readonly contenders: readonly { readonly name: string; readonly rounds: readonly Figures[] }[];
+  readonly contenders: readonly MeasuredContender[];
+}
+
+export interface MeasuredContender {
+  readonly name: string;
+  readonly isOperator?: boolean;
+  readonly rounds: readonly Figures[];
+  /** Of the last round of a long scenario. */
+  readonly resident?: readonly Resident[];
 }
 
 export interface Spread {
@@ -46,3 +52,16 @@ export const figuresIn = ({ contenders }: Comparison): readonly FigureName[] =>
   (Object.keys(FIGURES) as FigureName[]).filter((name) =>
     contenders.some(({ rounds }) => spreadOf(rounds, name) !== undefined),
   );
+
+/** The contenders whose median is the best as it is told, rounded; nobody where only one has the figure, or where no value is better than another. */
+export function bestAt(comparison: Comparison, name: FigureName): readonly MeasuredContender[] {
+  const { best, digits } = figureKind(name);
+  const told = comparison.contenders.flatMap((contender) => {
+    const spread = spreadOf(contender.rounds, name);
+    return spread === undefined ? [] : [{ contender, value: Number(spread.median.toFixed(digits)) }];
+  });
+  if (best === undefined || told.length < 2) return [];
+  const values = told.map(({ value }) => value);
+  const wanted = best === 'most' ? Math.max(...values) : Math.min(...values);
+  return told.filter(({ value }) => value === wanted).map(({ contender }) => contender);
+}

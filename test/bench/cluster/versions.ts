@@ -19,6 +19,7 @@ export async function versionsOf(
     Kubernetes: gitVersion,
     etcd: pinned('kubernetes', 'go.etcd.io/etcd/server/v3'),
     KWOK: pinned('kwok', 'sigs.k8s.io/kwok'),
+    'Argo Workflows': pinned('argo', 'github.com/argoproj/argo-workflows/v4'),
     Postgres: row?.version ?? '',
   };
 }

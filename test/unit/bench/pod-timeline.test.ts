@@ -57,6 +57,19 @@ describe('the timeline of pods', () => {
     expect(timeline).toMatchObject({ created: [1, 3], present: 1 });
   });
 
+  it('knows how long each pod ran, in the order of creation', () => {
+    const timeline = timelineOf(
+      [1, 'a', 'created'],
+      [2, 'b', 'created'],
+      [3, 'b', 'running'],
+      [4, 'a', 'running'],
+      [10, 'b', 'succeeded'],
+      [14, 'a', 'succeeded'],
+      [15, 'c', 'created'],
+    );
+    expect(timeline.runTimes).toEqual([10, 7]);
+  });
+
   it('counts the most pods that were live at one instant', () => {
     const timeline = timelineOf(
       [1, 'a', 'created'],

@@ -1,0 +1,31 @@
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { benchmarkFiles } from '../../bench/benchmarks-page.ts';
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'batchtest-benchmarks-page-'));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+it('says how a part is measured that was not, then shows it with its plots', async () => {
+  const before = await benchmarkFiles(root);
+  expect([...before.keys()]).toEqual(['docs/benchmarks.md']);
+  expect(before.get('docs/benchmarks.md')).toContain(
+    'Not measured yet: `npm run bench:cluster -- --json docs/benchmarks/cluster.json`',
+  );
+
+  await mkdir(join(root, 'docs/benchmarks'), { recursive: true });
+  await copyFile(
+    fileURLToPath(new URL('./benchmark-result.json', import.meta.url)),
+    join(root, 'docs/benchmarks/cluster.json'),
+  );
+  const after = await benchmarkFiles(root);
+  const page = after.get('docs/benchmarks.md') ?? '';
+  const shown = [...page.matchAll(/!\[.*\]\((.*)\)/g)].map(([, path]) => `docs/${path}`);
+  expect([...after.keys()].sort()).toEqual([...shown, 'docs/benchmarks.md'].sort());
+  expect(page).not.toContain('Not measured');
+});
