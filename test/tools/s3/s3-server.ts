@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { pythonWith } from '../../unit/cli/python-environment.ts';
 import { freeLoopbackPorts } from '../loopback-port.ts';
+import { pythonWith } from '../python-environment.ts';
 import { logTail, startSupervised } from '../supervised-process.ts';
 
 /** An S3-compatible server on this machine, for the time of a test file. */

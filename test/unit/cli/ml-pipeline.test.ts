@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { pythonWith } from '../../tools/python-environment.ts';
 import { aDataDirectory, runCommand } from './command-line.ts';
-import { pythonWith } from './python-environment.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../../examples/ml-pipeline', import.meta.url));
 const FIRST_INSTALLATION_MS = 15 * 60_000;

@@ -4,7 +4,7 @@ import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { acquireBuildLock } from '../../tools/build-lock.ts';
+import { acquireBuildLock } from './build-lock.ts';
 
 const UNFINISHED = 'unfinished-';
 const INSTALLATION_LIMIT_MS = 10 * 60_000;
