@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLUSTER_SECTION } from './cluster/cluster-section.ts';
+import { LOCAL_SECTION } from './local/local-section.ts';
 
 /** A part of docs/benchmarks.md: what one benchmark measured, as its committed JSON has it. */
 export interface BenchmarkSection {
@@ -16,7 +17,7 @@ export interface BenchmarkSection {
 }
 
 /** In the order of the page. */
-const SECTIONS: readonly BenchmarkSection[] = [CLUSTER_SECTION];
+const SECTIONS: readonly BenchmarkSection[] = [CLUSTER_SECTION, LOCAL_SECTION];
 
 const FOLDER = 'docs/benchmarks';
 

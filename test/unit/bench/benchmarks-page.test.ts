@@ -14,15 +14,20 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 it('says how a part is measured that was not, then shows it with its plots', async () => {
   const before = await benchmarkFiles(root);
   expect([...before.keys()]).toEqual(['docs/benchmarks.md']);
-  expect(before.get('docs/benchmarks.md')).toContain(
-    'Not measured yet: `npm run bench:cluster -- --json docs/benchmarks/cluster.json`',
-  );
+  for (const part of ['cluster', 'local'])
+    expect(before.get('docs/benchmarks.md')).toContain(
+      `Not measured yet: \`npm run bench:${part} -- --json docs/benchmarks/${part}.json\``,
+    );
 
   await mkdir(join(root, 'docs/benchmarks'), { recursive: true });
-  await copyFile(
-    fileURLToPath(new URL('./benchmark-result.json', import.meta.url)),
-    join(root, 'docs/benchmarks/cluster.json'),
-  );
+  for (const [result, json] of [
+    ['benchmark-result.json', 'cluster.json'],
+    ['local-result.json', 'local.json'],
+  ])
+    await copyFile(
+      fileURLToPath(new URL(`./${result}`, import.meta.url)),
+      join(root, `docs/benchmarks/${json}`),
+    );
   const after = await benchmarkFiles(root);
   const page = after.get('docs/benchmarks.md') ?? '';
   const shown = [...page.matchAll(/!\[.*\]\((.*)\)/g)].map(([, path]) => `docs/${path}`);

@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Linux counts in these for every program, whatever the kernel's own tick is. */
+const TICKS_PER_SECOND = 100;
+const SAMPLE_MS = 200;
+
+/** What a process and all of its descendants use, from its start on: looked at five times a second, so what lives for less is seen by its processor time alone. */
+export class ProcessTree {
+  readonly #root: number;
+  readonly #furtherProcess: () => number | undefined;
+  readonly #waitedBefore = waitedSeconds(process.pid);
+  readonly #timer: NodeJS.Timeout;
+  #members: readonly number[] = [];
+  #peakMiB = 0;
+  #cpuSeconds = 0;
+
+  /** @param root a child of this process, which has no other that ends meanwhile */
+  constructor(root: number, furtherProcess: () => number | undefined) {
+    this.#root = root;
+    this.#furtherProcess = furtherProcess;
+    this.#look();
+    this.#timer = setInterval(() => this.#look(), SAMPLE_MS);
+  }
+
+  /** Called when the root has ended. */
+  usage(): { readonly cpuSeconds: number; readonly peakMiB: number } {
+    clearInterval(this.#timer);
+    // The root's, with that of all descendants that were waited for, came to this process with its end; the others live on, or were last seen before it.
+    const ended = waitedSeconds(process.pid) - this.#waitedBefore;
+    const left = this.#members.filter((member) => member !== this.#root);
+    return {
+      cpuSeconds: Math.max(this.#cpuSeconds, ended + sum(left.map(secondsWithWaited))),
+      peakMiB: this.#peakMiB,
+    };
+  }
+
+  #look(): void {
+    this.#members = familyOf([this.#root, this.#furtherProcess()]);
+    this.#peakMiB = Math.max(this.#peakMiB, sum(this.#members.map(proportionalMiB)));
+    // Whoever ends takes its time to the parent that waits for it, so of one look to the next this only grows.
+    this.#cpuSeconds = Math.max(this.#cpuSeconds, sum(this.#members.map(secondsWithWaited)));
+  }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+function familyOf(roots: readonly (number | undefined)[]): readonly number[] {
+  const children = new Map<number, number[]>();
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const parent = Number(statOf(Number(entry))?.[1]);
+    children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
+  }
+  const family = new Set(roots.filter((pid) => pid !== undefined));
+  for (const member of family) for (const child of children.get(member) ?? []) family.add(child);
+  return [...family];
+}
+
+/** The fields of proc_pid_stat(5) from the state on; undefined when it has ended. */
+function statOf(pid: number): readonly string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name of the program, in parentheses, may hold spaces.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+const ticks = (stat: readonly string[] | undefined, ...fields: readonly number[]): number =>
+  sum(fields.map((field) => Number(stat?.[field] ?? 0))) / TICKS_PER_SECOND;
+
+/** Of those children, and theirs, that have ended and were waited for. */
+const waitedSeconds = (pid: number): number => ticks(statOf(pid), 13, 14);
+
+const secondsWithWaited = (pid: number): number => ticks(statOf(pid), 11, 12, 13, 14);
+
+/** Proportional set size: memory that several share is counted once among them. */
+function proportionalMiB(pid: number): number {
+  try {
+    return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) / 1_024;
+  } catch {
+    // It has ended, or is about to.
+    return 0;
+  }
+}

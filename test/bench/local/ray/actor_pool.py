@@ -1,0 +1,25 @@
+"""Runs a program so many times, with one more argument each time, in a pool of actors of Ray.
+
+actor_pool.py TRIALS ACTORS FOLDER PROGRAM [ARGS...]
+"""
+
+import subprocess
+import sys
+
+import ray
+from ray.util import ActorPool
+
+trials, actors, folder, *program = sys.argv[1:]
+
+
+@ray.remote(num_cpus=1)
+class Runner:
+    def run(self, trial):
+        subprocess.run([*program, f"{folder}/{trial}.json"], check=True)
+
+
+ray.init(num_cpus=int(actors), include_dashboard=False, logging_level="ERROR")
+pool = ActorPool([Runner.remote() for _ in range(int(actors))])
+for _ in pool.map_unordered(lambda runner, trial: runner.run.remote(trial), range(int(trials))):
+    pass
+ray.shutdown()
