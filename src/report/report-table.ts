@@ -195,7 +195,8 @@ function bestValueText(rows: readonly ComparisonRow[], metric: string): string {
 
 /** As many of the names as fit, and how many more there are. */
 function tiedNames(names: readonly string[], width: number): string {
-  for (let shown = names.length; shown > 1; shown -= 1) {
+  // Each name takes a column at least: thousands of ties are not tried one by one.
+  for (let shown = Math.min(names.length, Math.max(width, 1)); shown > 1; shown -= 1) {
     const text = listed(names.slice(0, shown), names.length - shown);
     if (textWidth(text) <= width) return text;
   }
