@@ -1,14 +1,18 @@
 /**
- * `npm run bench [core|store|local…]`: measures the budgets and prints each figure beside its budget. It judges nothing by its exit code:
+ * `npm run bench [core|comparison|reflector|store|local…]`: measures the budgets and prints each figure beside its budget. It judges nothing by its exit code:
  * timings of a shared machine are noisy, and a figure that is over is for a person to look at.
  */
+import { benchComparison } from './comparison.ts';
 import { benchCore } from './core.ts';
 import { type Figure, figureLine } from './figure.ts';
 import { benchLocal } from './local.ts';
+import { benchReflector } from './reflector.ts';
 import { benchStore } from './store.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => readonly Figure[] | Promise<readonly Figure[]>>> = {
   core: benchCore,
+  comparison: benchComparison,
+  reflector: benchReflector,
   store: benchStore,
   local: benchLocal,
 };
