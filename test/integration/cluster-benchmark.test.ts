@@ -58,7 +58,8 @@ const CANCELLED: Scenario = {
 
 describe.each([
   // A creation and a deletion for each trial, or for all of a batch.
-  { contender: operatorContender(COMMAND_LINE), leastWrites: 40, exactly: false },
+  { contender: operatorContender(COMMAND_LINE, 'Job'), leastWrites: 40, exactly: false },
+  { contender: operatorContender(COMMAND_LINE, 'Pod'), leastWrites: 40, exactly: false },
   { contender: LOOP_OF_JOBS, leastWrites: 40, exactly: true },
   { contender: INDEXED_JOB, leastWrites: 4, exactly: true },
   { contender: LOOP_OF_PODS, leastWrites: 40, exactly: true },
@@ -88,7 +89,7 @@ describe.each([
 
 it('the operator plans a suspended run and starts nothing', async () => {
   const planned: Scenario = { name: 'planned', trials: 100, parallelism: 3, runMs: 100, isSuspended: true };
-  const observation = await observe(operatorContender(COMMAND_LINE), planned, ground);
+  const observation = await observe(operatorContender(COMMAND_LINE, 'Job'), planned, ground);
   expect(observation.timeline.created).toEqual([]);
   expect(figuresOf(observation).plannedMs).toBeGreaterThan(0);
   expect(figuresOf(observation).objectBytes).toBeGreaterThan(figuresOf(observation).statusBytes ?? 0);

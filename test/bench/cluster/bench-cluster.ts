@@ -35,7 +35,8 @@ import { versionsOf } from './versions.ts';
 /** As it is shipped: from its source it would need more memory. */
 const OPERATOR = 'dist/cli/main.js';
 const CONTENDERS: readonly Contender[] = [
-  operatorContender([OPERATOR]),
+  operatorContender([OPERATOR], 'Job'),
+  operatorContender([OPERATOR], 'Pod'),
   LOOP_OF_JOBS,
   INDEXED_JOB,
   LOOP_OF_PODS,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { API_VERSION, KIND, PLURAL } from '../../../src/api/v1alpha1/constants.ts';
-import type { BatchTestManifest } from '../../../src/api/v1alpha1/schema.ts';
+import type { BatchTestManifest, BatchTestSpec } from '../../../src/api/v1alpha1/schema.ts';
 import { kubeconfigWithRights } from '../../integration/operator-rights.ts';
 import { databaseUrlOf, query } from '../../integration/postgres-server.ts';
 import { startOperator } from '../../integration/running-operator.ts';
@@ -14,9 +14,13 @@ const REPETITIONS = 10;
 /**
  * The operator with the rights that it needs, and a database of its own.
  * @param program what Node is given to run
+ * @param execution what carries its attempts
  */
-export const operatorContender = (program: readonly string[]): Contender => ({
-  name: 'operator',
+export const operatorContender = (
+  program: readonly string[],
+  execution: BatchTestSpec['execution'],
+): Contender => ({
+  name: `operator, ${execution}s`,
   isOperator: true,
   async prepare(site) {
     const { scenario, cluster, namespace, witness, directory } = site;
@@ -43,7 +47,8 @@ export const operatorContender = (program: readonly string[]): Contender => ({
     return {
       pid: operator.pid,
       async begin() {
-        for (const batch of batches) await cluster.request('POST', collection, manifestOf(scenario, batch));
+        for (const batch of batches)
+          await cluster.request('POST', collection, manifestOf(scenario, batch, execution));
       },
       async cancel() {
         for (const batch of batches)
@@ -103,11 +108,16 @@ function largest(changes: readonly Change[]): Pick<Observation, 'statusBytes' | 
   return { statusBytes, objectBytes };
 }
 
-const manifestOf = (scenario: Scenario, batch: number): BatchTestManifest => ({
+const manifestOf = (
+  scenario: Scenario,
+  batch: number,
+  execution: BatchTestSpec['execution'],
+): BatchTestManifest => ({
   apiVersion: API_VERSION,
   kind: KIND,
   metadata: { name: `bench-${batch}` },
   spec: {
+    execution,
     parallelism: scenario.parallelism,
     ...(scenario.isSuspended === true ? { suspend: true } : {}),
     repetitions: REPETITIONS,
