@@ -7,6 +7,7 @@ const PACKAGES = {
   argo: 'github.com/argoproj/argo-workflows/v4/cmd/workflow-controller',
   helm: 'helm.sh/helm/v3/cmd/helm',
   kubectl: '.',
+  kueue: 'sigs.k8s.io/kueue/cmd/kueue',
 } as const;
 
 /** Finds the program in this user's cache, else builds it from the version pinned in test/tools/NAME/go.mod. Gives its path. */

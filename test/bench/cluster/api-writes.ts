@@ -15,6 +15,7 @@ export const WRITES_POLICY: AuditPolicy = {
         { group: 'batch', resources: ['jobs', 'jobs/*'] },
         { group: 'batchtest.dev', resources: ['batchtests', 'batchtests/*'] },
         { group: 'argoproj.io', resources: ['*'] },
+        { group: 'kueue.x-k8s.io', resources: ['*'] },
         { group: 'events.k8s.io', resources: ['events'] },
       ],
     },
@@ -29,9 +30,13 @@ export function writesByActor(
 ): Readonly<Record<Actor, number>> {
   const writes = { contender: 0, controllerManager: 0, scheduler: 0, kwok: 0 };
   for (const { objectRef, user } of events)
-    if (objectRef?.namespace === namespace) writes[actorOf(user.username)] += 1;
+    if (objectRef !== undefined && isOf(namespace, objectRef)) writes[actorOf(user.username)] += 1;
   return writes;
 }
+
+/** An object without a namespace is of the one that it is named after. */
+const isOf = (namespace: string, { namespace: own, name }: NonNullable<AuditEvent['objectRef']>): boolean =>
+  own === undefined ? name?.startsWith(namespace) === true : own === namespace;
 
 function actorOf(userName: string): Actor {
   if (userName === 'admin' || userName.startsWith('system:serviceaccount:')) return 'contender';

@@ -58,7 +58,7 @@ export const ARGO_WORKFLOWS: Contender = {
       environment: { LEADER_ELECTION_DISABLE: 'true', ...requeue },
       namespace,
       directory,
-      readyLine: 'Performing periodic GC',
+      readyLine: /Performing periodic GC/,
     });
     const batches = Array.from({ length: batchesOf(scenario) }, (_, batch) => batch);
     const remove = async () => {

@@ -17,6 +17,7 @@ import { calibrate } from './calibration.ts';
 import type { Contender } from './contender.ts';
 import { type Figures, figuresOf, type Resident } from './figures.ts';
 import { INDEXED_JOB } from './indexed-job-contender.ts';
+import { KUEUE } from './kueue-contender.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { LOOP_OF_JOBS, LOOP_OF_PODS } from './loop-contender.ts';
 import { type Ground, observe } from './measurement.ts';
@@ -24,6 +25,7 @@ import { operatorContender } from './operator-contender.ts';
 import type { BenchmarkResult, Comparison } from './result.ts';
 import { calibrationText, comparisonText } from './result-text.ts';
 import {
+  CALIBRATION,
   expectedSeconds,
   type PlannedScenario,
   QUICK_SCENARIOS,
@@ -41,6 +43,7 @@ const CONTENDERS: readonly Contender[] = [
   INDEXED_JOB,
   LOOP_OF_PODS,
   ARGO_WORKFLOWS,
+  KUEUE,
 ];
 
 const { values: options } = parseArgs({
@@ -104,7 +107,7 @@ const postgres = await startPostgresServer();
 try {
   const { calibration, versions } = await onControlPlane('raised', async (ground) => ({
     versions: await versionsOf(ground.cluster, postgres),
-    calibration: await calibrate(ground),
+    calibration: await calibrate(ground, CALIBRATION),
   }));
   print(`${calibrationText(calibration)}\n`);
   const comparisons: Comparison[] = [];

@@ -4,7 +4,7 @@ import { podTemplateOfJob } from './contender.ts';
 import { rateOf } from './figures.ts';
 import { LOOP_OF_JOBS, LOOP_OF_PODS } from './loop-contender.ts';
 import { type Ground, observe } from './measurement.ts';
-import { CALIBRATION } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
 
 /** Pods a second, each step with one more part of a cluster at work: what nobody can be faster than here. */
 export interface Ladder {
@@ -18,14 +18,14 @@ export interface Ladder {
   readonly endedOfJobs: number;
 }
 
-export async function calibrate(ground: Ground): Promise<Ladder> {
-  const created = await podsPerSecond(ground, 'nobody');
+export async function calibrate(ground: Ground, work: Scenario): Promise<Ladder> {
+  const created = await podsPerSecond(ground, work, 'nobody');
   const kwok = ground.cluster.component('kwok');
   await kwok.stop();
-  const bound = await podsPerSecond(ground, 'default-scheduler');
+  const bound = await podsPerSecond(ground, work, 'default-scheduler');
   await kwok.start();
-  const ended = await observe(LOOP_OF_PODS, CALIBRATION, ground);
-  const endedOfJobs = await observe(LOOP_OF_JOBS, CALIBRATION, ground);
+  const ended = await observe(LOOP_OF_PODS, work, ground);
+  const endedOfJobs = await observe(LOOP_OF_JOBS, work, ground);
   return {
     created,
     bound,
@@ -37,14 +37,15 @@ export async function calibrate(ground: Ground): Promise<Ladder> {
 const REQUESTS_AT_ONCE = 16;
 const DEADLINE_MS = 120_000;
 
-/** As many pods as the calibration has, until all are there; and on a node, unless nobody puts them there. Nothing of them is left. */
+/** As many pods as the work has trials, until all are there; and on a node, unless nobody puts them there. Nothing of them is left. */
 async function podsPerSecond(
   { cluster }: Ground,
+  work: Scenario,
   schedulerName: 'nobody' | 'default-scheduler',
 ): Promise<number> {
   const namespace = await cluster.createNamespace('bench');
   const pods = `/api/v1/namespaces/${namespace}/pods`;
-  const template = podTemplateOfJob(CALIBRATION, 0);
+  const template = podTemplateOfJob(work, 0);
   const reached = new Map<string, number>();
   const witness = await recordNamespace(
     cluster,
@@ -56,7 +57,7 @@ async function podsPerSecond(
     () => false,
   );
   const beganAt = performance.now();
-  const numbers = Array.from({ length: CALIBRATION.trials }, (_, index) => index).values();
+  const numbers = Array.from({ length: work.trials }, (_, index) => index).values();
   const create = async () => {
     for (const number of numbers)
       await cluster.request('POST', pods, {
@@ -68,7 +69,7 @@ async function podsPerSecond(
     await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, create));
     await witness.until(
       'all pods are there',
-      () => (reached.size === CALIBRATION.trials ? true : undefined),
+      () => (reached.size === work.trials ? true : undefined),
       DEADLINE_MS,
     );
   } finally {

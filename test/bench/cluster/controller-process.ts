@@ -11,8 +11,8 @@ export interface ControllerLaunch {
   readonly environment?: NodeJS.ProcessEnv;
   readonly namespace: string;
   readonly directory: string;
-  /** In its log as soon as it waits for work. */
-  readonly readyLine: string;
+  /** A line of its log as soon as it waits for work. */
+  readonly readyLine: RegExp;
 }
 
 export interface Controller {
@@ -21,7 +21,7 @@ export interface Controller {
   end(): Promise<void>;
 }
 
-const READY_DEADLINE_MS = 90_000;
+const READY_DEADLINE_MS = 300_000;
 
 /** Starts another project's controller out of the cluster, as a service account that may do everything; resolves when it is ready. */
 export async function startController(cluster: ClusterClient, launch: ControllerLaunch): Promise<Controller> {
@@ -50,7 +50,7 @@ export async function startController(cluster: ClusterClient, launch: Controller
     hasEnded = true;
   });
   const deadline = performance.now() + READY_DEADLINE_MS;
-  while (!(await readFile(logFile, 'utf8').catch(() => '')).includes(launch.readyLine)) {
+  while (!launch.readyLine.test(await readFile(logFile, 'utf8').catch(() => ''))) {
     if (hasEnded || performance.now() > deadline) {
       await started.kill();
       throw new Error(`${name} did not become ready; ${await logTail(logFile)}`);

@@ -7,13 +7,17 @@ import type { ClusterClient } from '../../tools/cluster-client.ts';
 interface Crd {
   readonly kind: string;
   readonly metadata: { readonly name: string };
+  readonly spec: object;
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
 const DEADLINE_MS = 60_000;
 
-/** Applies the CRDs of another project's folder; resolves when the API server serves them. Nothing happens when they are there already. */
-export async function installCrds(cluster: ClusterClient, folder: string): Promise<void> {
+/**
+ * Applies the CRDs of another project's folder; resolves when the API server serves them. Nothing happens when they are there already.
+ * @param also what their spec has beside what the file says
+ */
+export async function installCrds(cluster: ClusterClient, folder: string, also: object = {}): Promise<void> {
   for (const file of await readdir(folder)) {
     const crd: Crd = parse(await readFile(join(folder, file), 'utf8'));
     if (crd.kind !== 'CustomResourceDefinition') continue;
@@ -21,7 +25,7 @@ export async function installCrds(cluster: ClusterClient, folder: string): Promi
     await cluster.request(
       'PATCH',
       `${path}?fieldManager=bench&force=true`,
-      crd,
+      { ...crd, spec: { ...crd.spec, ...also } },
       'application/apply-patch+yaml',
     );
     await untilEstablished(cluster, path);

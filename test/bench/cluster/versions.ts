@@ -20,6 +20,7 @@ export async function versionsOf(
     etcd: pinned('kubernetes', 'go.etcd.io/etcd/server/v3'),
     KWOK: pinned('kwok', 'sigs.k8s.io/kwok'),
     'Argo Workflows': pinned('argo', 'github.com/argoproj/argo-workflows/v4'),
+    Kueue: pinned('kueue', 'sigs.k8s.io/kueue'),
     Postgres: row?.version ?? '',
   };
 }

@@ -214,6 +214,14 @@ describe('API writes', () => {
     });
   });
 
+  it('to what has no namespace are of the one that it is named after', () => {
+    const queue = (name: string): AuditEvent => ({
+      ...write('system:serviceaccount:bench-a:contender'),
+      objectRef: { resource: 'clusterqueues', name },
+    });
+    expect(writesByActor([queue('bench-a-0'), queue('bench-b-0')], 'bench-a').contender).toBe(1);
+  });
+
   it('of somebody unknown are an error, as the sums would be wrong without them', () => {
     expect(() => writesByActor([write('system:node:a')], 'bench-a')).toThrow('"system:node:a"');
   });
