@@ -66,6 +66,17 @@ export default defineConfig({
         },
       },
       {
+        // Argo Workflows and Kueue, as they compete in bench:cluster: npm run test:peers.
+        test: {
+          name: 'peers',
+          include: ['test/peers/**/*.test.ts'],
+          pool: 'forks',
+          sequence: { groupOrder: 5 },
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
         // Real pods: npm run test:e2e. The global setup starts a cluster and installs the operator into it.
         test: {
           name: 'e2e',

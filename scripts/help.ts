@@ -11,8 +11,11 @@ const VERBS: Readonly<Record<string, string>> = {
   'test:faults': 'the tests of faults that take minutes: a kill at every write, pauses longer than a Lease',
   'test:e2e':
     'real pods on a real node of this machine, with the operator from the chart (Linux, as root; about 5 minutes)',
+  'test:peers': 'Argo Workflows and Kueue, built from their modules, do what bench:cluster asks of them',
   bench: 'measure the budgets: each figure beside its budget',
-  'bench:cluster': 'the operator beside other ways to run the same trials in a cluster (about 40 minutes)',
+  'bench:local': 'the local engine beside Ray, xargs and bare Node (some minutes)',
+  'bench:cluster':
+    'the operator beside other ways to run the same trials in a cluster (says at its start how long)',
   check: 'all that CI runs: verify, lint, build, test',
   prepare: 'run by npm after an install: build',
 };

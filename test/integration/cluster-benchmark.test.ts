@@ -2,19 +2,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { WRITES_POLICY } from '../bench/cluster/api-writes.ts';
-import { ARGO_WORKFLOWS } from '../bench/cluster/argo-contender.ts';
 import { calibrate } from '../bench/cluster/calibration.ts';
+import { testContenders } from '../bench/cluster/contender.testsuite.ts';
 import { figuresOf } from '../bench/cluster/figures.ts';
 import { INDEXED_JOB } from '../bench/cluster/indexed-job-contender.ts';
-import { KUEUE } from '../bench/cluster/kueue-contender.ts';
 import { LOOP_OF_JOBS, LOOP_OF_PODS } from '../bench/cluster/loop-contender.ts';
 import { type Ground, observe } from '../bench/cluster/measurement.ts';
 import { operatorContender } from '../bench/cluster/operator-contender.ts';
 import type { Scenario } from '../bench/cluster/scenario.ts';
 import { startControlPlane } from '../tools/control-plane.ts';
-import { resolveGoTool } from '../tools/go-tools.ts';
 import { installCrd } from './installed-crd.ts';
 import { startPostgresServer } from './postgres-server.ts';
 import { COMMAND_LINE } from './running-operator.ts';
@@ -29,65 +27,26 @@ beforeAll(async () => {
     startPostgresServer(),
     mkdtemp(join(tmpdir(), 'batchtest-bench-test-')),
     installCrd(cluster),
-    // The first builds take minutes.
-    resolveGoTool('argo').then(() => resolveGoTool('kueue')),
   ]);
   ground = { cluster, limits: 'raised', postgres, directory };
-}, 2_700_000);
+}, 300_000);
 afterAll(async () => {
   await ground?.cluster.stop();
   await ground?.postgres.stop();
   if (ground !== undefined) await rm(ground.directory, { recursive: true, force: true });
 }, 60_000);
 
-/** Two batches, whose programs run for different times. */
-const COMPLETED: Scenario = {
-  name: 'completed',
-  trials: 10,
-  parallelism: 3,
-  runMs: 50,
-  longestRunMs: 400,
-  batches: 2,
-};
-const CANCELLED: Scenario = {
-  name: 'cancelled',
-  trials: 10,
-  parallelism: 3,
-  runMs: 3_600_000,
-  isCancelled: true,
-};
-
-describe.each([
-  // A creation and a deletion for each trial, or for all of a batch.
-  { contender: operatorContender(COMMAND_LINE, 'Job'), leastWrites: 40, exactly: false },
-  { contender: operatorContender(COMMAND_LINE, 'Pod'), leastWrites: 40, exactly: false },
-  { contender: LOOP_OF_JOBS, leastWrites: 40, exactly: true },
-  { contender: INDEXED_JOB, leastWrites: 4, exactly: true },
-  { contender: LOOP_OF_PODS, leastWrites: 40, exactly: true },
-  { contender: ARGO_WORKFLOWS, leastWrites: 40, exactly: false },
-  { contender: KUEUE, leastWrites: 40, exactly: false },
-])('$contender.name', ({ contender, leastWrites, exactly }) => {
-  it('runs every trial of every batch once, never more at a time than may be', async () => {
-    const observation = await observe(contender, COMPLETED, ground);
-    const { batches, timeline, writes } = observation;
-    for (const { created, ended, gone } of batches)
-      expect([created.length, ended.length, gone.length]).toEqual([10, 10, 10]);
-    expect(figuresOf(observation)).toMatchObject({ overshoot: 0 });
-    // Each drew a time of its own.
-    expect(Math.max(...timeline.runTimes) - Math.min(...timeline.runTimes)).toBeGreaterThan(100);
-    if (exactly) expect(writes.contender).toBe(leastWrites);
-    else expect(writes.contender).toBeGreaterThan(leastWrites);
-    // A pod is bound, and told to run and to have ended.
-    expect(writes.scheduler).toBeGreaterThanOrEqual(20);
-    expect(writes.kwok).toBeGreaterThanOrEqual(40);
-  });
-
-  it('is cancelled: every pod goes, none comes', async () => {
-    const observation = await observe(contender, CANCELLED, ground);
-    expect(figuresOf(observation)).toMatchObject({ overshoot: 0, createdAfterCancel: 0 });
-    expect(observation.timeline.gone).toHaveLength(3);
-  });
-});
+testContenders(
+  [
+    // A creation and a deletion for each trial, or for all of a batch.
+    { contender: operatorContender(COMMAND_LINE, 'Job'), leastWrites: 40, exactly: false },
+    { contender: operatorContender(COMMAND_LINE, 'Pod'), leastWrites: 40, exactly: false },
+    { contender: LOOP_OF_JOBS, leastWrites: 40, exactly: true },
+    { contender: INDEXED_JOB, leastWrites: 4, exactly: true },
+    { contender: LOOP_OF_PODS, leastWrites: 40, exactly: true },
+  ],
+  () => ground,
+);
 
 it('the operator plans a suspended run and starts nothing', async () => {
   const planned: Scenario = { name: 'planned', trials: 100, parallelism: 3, runMs: 100, isSuspended: true };
