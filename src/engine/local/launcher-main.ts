@@ -22,7 +22,7 @@ const CHECK_MS = 50;
 const mark = process.argv[2]?.slice(MARK_VARIABLE.length + 1) ?? '';
 const liveGroups = new Set<number>();
 
-process.on('message', launch);
+process.on('message', (requests: readonly LaunchRequest[]) => requests.forEach(launch));
 process.once('disconnect', endEverything);
 
 function launch(request: LaunchRequest): void {
@@ -71,9 +71,17 @@ const failureOf = (error: unknown) => ({
   message: error instanceof Error ? error.message : String(error),
 });
 
+let reports: LaunchReport[] = [];
+
+/** Tells what happened in one turn of the event loop in one message: each wakes the engine's process, and has it decide. */
 function report(message: LaunchReport): void {
-  // Nobody listens any more once the engine's process has ended; `endEverything` is then under way.
-  if (process.connected) process.send?.(message, () => {});
+  if (reports.length === 0)
+    setImmediate(() => {
+      // Nobody listens any more once the engine's process has ended; `endEverything` is then under way.
+      if (process.connected) process.send?.(reports, () => {});
+      reports = [];
+    });
+  reports.push(message);
 }
 
 async function endEverything(): Promise<void> {

@@ -96,13 +96,17 @@ const launcherOptions = (): readonly string[] =>
 class Launcher implements ProgramLauncher {
   readonly #child: ChildProcess;
   readonly #launches = new Map<number, Launch>();
+  /** Not sent yet. */
+  #requests: LaunchRequest[] = [];
   readonly #ended: Promise<void>;
   #lastId = 0;
   isRunning = true;
 
   constructor(child: ChildProcess, mark: string) {
     this.#child = child;
-    child.on('message', (report: LaunchReport) => this.#take(report));
+    child.on('message', (reports: readonly LaunchReport[]) => {
+      for (const report of reports) this.#take(report);
+    });
     this.#ended = new Promise((resolve) => {
       const lost = (how: string): void => {
         if (!this.isRunning) return;
@@ -125,10 +129,16 @@ class Launcher implements ProgramLauncher {
     return new Promise((settle) => {
       if (this.#launches.size === 0) this.#child.channel?.ref();
       this.#launches.set(id, { settle, listener, group: undefined, killing: undefined });
-      // That it failed because the launcher has ended is told by its exit.
-      const request: LaunchRequest = { id, command, args, workingDirectory, environment, files };
-      this.#child.send(request, () => {});
+      if (this.#requests.length === 0) queueMicrotask(() => this.#send());
+      this.#requests.push({ id, command, args, workingDirectory, environment, files });
     });
+  }
+
+  /** What is asked for at once goes in one message: each wakes the launcher, which takes longer than to write it. */
+  #send(): void {
+    // That it failed because the launcher has ended is told by its exit.
+    this.#child.send(this.#requests, () => {});
+    this.#requests = [];
   }
 
   close(): Promise<void> {
