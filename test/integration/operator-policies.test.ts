@@ -405,7 +405,7 @@ describe('maxFailedVariants', () => {
     if (first === undefined || second === undefined) throw new Error('unreachable: two were waited for');
     await world.endPod(first, { exitCode: 1 });
     await untilJobsCreated(world, uid, 3);
-    expect(conditionOf(lastOf(world.recorder.changes(), uid), 'Progressing')?.status).toBe('True');
+    await untilProgress(world, uid, 'Running');
     await untilRunning(world, uid, 2);
     await world.endPod(second, { exitCode: 1 });
     const object = await world.untilCondition(uid, 'Failed');
