@@ -1,20 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BenchmarkSection } from './benchmark-section.ts';
 import { CLUSTER_SECTION } from './cluster/cluster-section.ts';
 import { LOCAL_SECTION } from './local/local-section.ts';
-
-/** A part of docs/benchmarks.md: what one benchmark measured, as its committed JSON has it. */
-export interface BenchmarkSection {
-  readonly title: string;
-  /** Writes the JSON. */
-  readonly command: string;
-  /** In docs/benchmarks. */
-  readonly json: string;
-  /** @param result what the JSON holds */
-  readonly markdown: (result: unknown) => string;
-  /** SVG files in docs/benchmarks, which the text shows, by their names. */
-  readonly plots: (result: unknown) => Promise<ReadonlyMap<string, string>>;
-}
 
 /** In the order of the page. */
 const SECTIONS: readonly BenchmarkSection[] = [CLUSTER_SECTION, LOCAL_SECTION];

@@ -23,6 +23,15 @@ const LOOK = {
   view: { stroke: 'transparent' },
 } as const;
 
+/** A plot of docs/benchmarks.md. */
+export interface Plot {
+  /** In docs/benchmarks. */
+  readonly file: string;
+  /** What it shows, in words. */
+  readonly text: string;
+  readonly spec: TopLevelSpec;
+}
+
 /** A Vega-Lite plot as SVG: the same text for the same plot. */
 export async function svgOf(plot: TopLevelSpec): Promise<string> {
   const { spec } = compile({ ...plot, config: LOOK });

@@ -2,15 +2,17 @@
  * `npm run bench:cluster`: the operator beside other ways to do the same work, each in turn, on a real control plane whose nodes KWOK plays.
  * It judges nothing by its exit code, which says only whether everything was measured.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { installCrd } from '../../integration/installed-crd.ts';
 import { startPostgresServer } from '../../integration/postgres-server.ts';
 import { startControlPlane } from '../../tools/control-plane.ts';
+import { thisMachine, writeResult } from '../benchmark-result.ts';
+import { positiveInteger, rotated } from '../rounds.ts';
 import { WRITES_POLICY } from './api-writes.ts';
 import { ARGO_WORKFLOWS } from './argo-contender.ts';
 import { calibrate } from './calibration.ts';
@@ -83,22 +85,12 @@ const secondsOf = ({ limits, scenario, contenders, rounds }: Task): number =>
 const SECONDS_TO_START = 15;
 const SECONDS_TO_CALIBRATE = 60;
 
-function positiveInteger(option: string, text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text))
-    throw new Error(`${option} ${text}: must be a whole number from 1 to 9999`);
-  return Number(text);
-}
-
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
 if (!existsSync(fileURLToPath(new URL(`../../../${OPERATOR}`, import.meta.url))))
   throw new Error(`${OPERATOR} is missing: run npm run build first`);
 
-const machine: BenchmarkResult['machine'] = {
-  processors: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`,
-  memoryGiB: Math.round(totalmem() / 2 ** 30),
-  loadBefore: loadavg()[0] ?? 0,
-};
+const machine = thisMachine();
 const expected = SECONDS_TO_CALIBRATE + tasks.reduce((sum, task) => sum + secondsOf(task), 0);
 print(`This takes about ${Math.ceil(expected / 60)} minutes.`);
 const endsAt = performance.now() + minutes * 60_000;
@@ -116,17 +108,18 @@ try {
     print(`${comparisonText(comparison)}\n`);
     comparisons.push(comparison);
     // Each time, so that a measurement that fails takes nothing with it.
-    write({ date: new Date().toISOString(), versions, machine, calibration, comparisons });
+    const result: BenchmarkResult = {
+      date: new Date().toISOString(),
+      versions,
+      machine,
+      calibration,
+      comparisons,
+    };
+    writeResult(options.json, result);
   }
 } finally {
   await postgres.stop();
   await rm(directory, { recursive: true, force: true });
-}
-
-function write(result: BenchmarkResult): void {
-  if (options.json === undefined) return;
-  mkdirSync(dirname(options.json), { recursive: true });
-  writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
 }
 
 /** What the first of the tasks may take of the time that is left, given what each is expected to need. */
@@ -183,11 +176,6 @@ function thinned(samples: readonly Resident[]): readonly Resident[] {
   return samples
     .filter((_, index) => index % step === 0)
     .map(([trials, mebibytes]) => [trials, Number(mebibytes.toFixed(1))]);
-}
-
-function rotated<T>(items: readonly T[], by: number): readonly T[] {
-  const first = by % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
 }
 
 /** A control plane that starts empty, so that no scenario carries what the ones before it have left. */

@@ -1,5 +1,12 @@
 /** What every contender of `npm run bench:cluster` does when it is asked to; how fast is not judged. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { installCrd } from '../../integration/installed-crd.ts';
+import { startPostgresServer } from '../../integration/postgres-server.ts';
+import { startControlPlane } from '../../tools/control-plane.ts';
+import { WRITES_POLICY } from './api-writes.ts';
 import type { Contender } from './contender.ts';
 import { figuresOf } from './figures.ts';
 import { type Ground, observe } from './measurement.ts';
@@ -11,6 +18,29 @@ export interface ContenderUnderTest {
   readonly leastWrites: number;
   /** True when there are no others. */
   readonly exactly: boolean;
+}
+
+/** Where a file tests contenders: a control plane with an audit log, which belongs to the whole cluster. */
+export interface TestGround {
+  readonly ground: Ground;
+  close(): Promise<void>;
+}
+
+export async function openTestGround(): Promise<TestGround> {
+  const cluster = await startControlPlane({ auditPolicy: WRITES_POLICY });
+  const [postgres, directory] = await Promise.all([
+    startPostgresServer(),
+    mkdtemp(join(tmpdir(), 'batchtest-bench-test-')),
+    installCrd(cluster),
+  ]);
+  return {
+    ground: { cluster, limits: 'raised', postgres, directory },
+    async close() {
+      await cluster.stop();
+      await postgres.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 /** Two batches, whose programs run for different times. */
@@ -30,7 +60,10 @@ const CANCELLED: Scenario = {
   isCancelled: true,
 };
 
-/** Call once in a file. */
+/**
+ * Call once in a file.
+ * @param ground asked for when the tests run
+ */
 export function testContenders(contenders: readonly ContenderUnderTest[], ground: () => Ground): void {
   describe.each(contenders)('$contender.name', ({ contender, leastWrites, exactly }) => {
     it('runs every trial of every batch once, never more at a time than may be', async () => {

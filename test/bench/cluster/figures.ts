@@ -1,17 +1,10 @@
 import { linearRegression } from 'simple-statistics';
 import { percentile } from '../figure.ts';
+import type { FigureKind } from '../spread.ts';
 import { ACTORS, type Actor } from './api-writes.ts';
 import { jainIndex } from './fairness.ts';
 import { type PodTimeline, refills } from './pod-timeline.ts';
 import { allTrials, idealMs, listScheduledMs, type Scenario } from './scenario.ts';
-
-interface FigureKind {
-  readonly title: string;
-  readonly unit: string;
-  readonly digits: number;
-  /** Undefined for what is neither good nor bad. */
-  readonly best?: 'least' | 'most';
-}
 
 /** Everything that is measured, in the order in which it is told. */
 export const FIGURES = {

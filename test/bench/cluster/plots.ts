@@ -1,15 +1,7 @@
-import type { TopLevelSpec } from 'vega-lite';
-import { COLOURS } from '../plot.ts';
+import { COLOURS, type Plot } from '../plot.ts';
+import { spreadOf } from '../spread.ts';
 import type { FigureName } from './figures.ts';
-import { type BenchmarkResult, type Comparison, spreadOf } from './result.ts';
-
-export interface Plot {
-  /** In docs/benchmarks. */
-  readonly file: string;
-  /** What it shows, in words. */
-  readonly text: string;
-  readonly spec: TopLevelSpec;
-}
+import type { BenchmarkResult, Comparison } from './result.ts';
 
 /** The plots for which the result has figures. */
 export const clusterPlots = (result: BenchmarkResult): readonly Plot[] =>

@@ -1,16 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { statFields, tickSeconds } from '../process-stat.ts';
 import type { Observation, Resident } from './figures.ts';
 
-/** Linux counts in these for every program, whatever the kernel's own tick is. */
-const TICKS_PER_SECOND = 100;
-
 /** Processor time that a process has used so far, in itself and in the system's name. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The name of the program, in parentheses, may hold spaces.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
+const cpuSeconds = (pid: number): number => tickSeconds(statFields(pid), 11, 12);
 
 /** What the kernel says of a process' memory: what is resident now, or the most that ever was. */
 function memoryMiB(pid: number, field: 'VmRSS' | 'VmHWM'): number {

@@ -26,6 +26,17 @@ export interface PlannedScenario extends Scenario {
   readonly isForOperators?: boolean;
 }
 
+/** Admitted and planned, and nothing begun. */
+const planned = (trials: number): PlannedScenario => ({
+  name: 'planned',
+  trials,
+  parallelism: 100,
+  runMs: 1_000,
+  isSuspended: true,
+  limits: ['raised'],
+  isForOperators: true,
+});
+
 /**
  * Sized for two cores: below the rate at which the control plane itself is the limit, but for `saturated`. At stock limits what goes through
  * the controller manager is bound by it whatever the work looks like, so two scenarios tell all.
@@ -37,15 +48,7 @@ export const SCENARIOS: readonly PlannedScenario[] = [
   { name: 'saturated', trials: 200, parallelism: 50, runMs: 1_000, limits: ['raised'] },
   { name: 'stragglers', trials: 60, parallelism: 20, runMs: 1_000, longestRunMs: 5_000, limits: ['raised'] },
   { name: 'batches', trials: 20, parallelism: 5, runMs: 2_000, batches: 5, limits: ['raised'] },
-  {
-    name: 'planned',
-    trials: 10_000,
-    parallelism: 100,
-    runMs: 1_000,
-    isSuspended: true,
-    limits: ['raised'],
-    isForOperators: true,
-  },
+  planned(10_000),
   {
     name: 'long',
     trials: 10_000,
@@ -63,15 +66,7 @@ export const QUICK_SCENARIOS: readonly PlannedScenario[] = [
   { name: 'cancel', trials: 20, parallelism: 10, runMs: 600_000, isCancelled: true, limits: LIMITS },
   { name: 'stragglers', trials: 20, parallelism: 5, runMs: 200, longestRunMs: 800, limits: ['raised'] },
   { name: 'batches', trials: 10, parallelism: 2, runMs: 500, batches: 2, limits: ['raised'] },
-  {
-    name: 'planned',
-    trials: 1_000,
-    parallelism: 100,
-    runMs: 1_000,
-    isSuspended: true,
-    limits: ['raised'],
-    isForOperators: true,
-  },
+  planned(1_000),
 ];
 
 /** All at once and over at once: what is left is the pace of the API server and of whoever takes the next step. */

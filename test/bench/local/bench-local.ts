@@ -2,9 +2,10 @@
  * `npm run bench:local`: the local engine beside other ways to run the same programs on one machine, each in turn. It judges nothing by its exit code, which says
  * only whether everything that can be measured here was.
  */
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, totalmem } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { thisMachine, writeResult } from '../benchmark-result.ts';
+import { positiveInteger } from '../rounds.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 import { BARE_NODE } from './bare-node-contender.ts';
 import { batchtestContender } from './batchtest-contender.ts';
@@ -21,17 +22,11 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
   },
 });
-const rounds = options.rounds ?? (options.quick ? '1' : '3');
-if (!/^[1-9]\d{0,3}$/.test(rounds))
-  throw new Error(`--rounds ${rounds}: must be a whole number from 1 to 9999`);
+const rounds = positiveInteger('--rounds', options.rounds ?? (options.quick ? '1' : '3'));
 if (!existsSync('/proc/self/smaps_rollup'))
   throw new Error('bench:local needs Linux: memory and processor time are read from /proc');
 
-const machine = {
-  processors: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`,
-  memoryGiB: Math.round(totalmem() / 2 ** 30),
-  loadBefore: loadavg()[0] ?? 0,
-};
+const machine = thisMachine();
 const own = batchtestContender(['dist/cli/main.js']);
 // There is nothing to compare without it.
 await own.prepare();
@@ -41,14 +36,14 @@ try {
     [own, BARE_NODE, XARGS, rayContender()],
     {
       work: options.quick ? QUICK_WORK : WORK,
-      rounds: Number(rounds),
+      rounds,
       directory,
     },
     (doing) => process.stderr.write(`${doing}\n`),
   );
   const result = { date: new Date().toISOString(), machine, ...found };
   process.stdout.write(`${localText(result)}\n`);
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
+  writeResult(options.json, result);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

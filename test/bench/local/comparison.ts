@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { rotated } from '../rounds.ts';
 import { BARE_NODE } from './bare-node-contender.ts';
 import type { Contender } from './contender.ts';
 import { againstBareNode, type Figures } from './figures.ts';
@@ -50,9 +51,4 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
   return `${error.message}${cause}`.replaceAll(/\s+/g, ' ').slice(0, 400);
-}
-
-function rotated<T>(items: readonly T[], by: number): readonly T[] {
-  const first = by % items.length;
-  return [...items.slice(first), ...items.slice(0, first)];
 }

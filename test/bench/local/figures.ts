@@ -1,3 +1,5 @@
+import type { FigureKind } from '../spread.ts';
+
 /** Everything that is measured of one contender in one round, in the order in which it is told. */
 export const FIGURES = {
   firstResultMs: { title: 'start to the first result', unit: 'ms', digits: 0, best: 'least' },
@@ -8,7 +10,7 @@ export const FIGURES = {
   peakMiB: { title: 'peak memory of all its processes', unit: 'MiB', digits: 1, best: 'least' },
   cpuSeconds: { title: 'CPU per 1,000 programs', unit: 's', digits: 2, best: 'least' },
   committed: { title: 'results in a database at the end', unit: '', digits: 0, best: 'most' },
-} as const;
+} as const satisfies Readonly<Record<string, FigureKind>>;
 
 export type FigureName = keyof typeof FIGURES;
 export const FIGURE_NAMES = Object.keys(FIGURES) as readonly FigureName[];

@@ -1,7 +1,7 @@
-import type { Plot } from '../cluster/plots.ts';
-import { COLOURS } from '../plot.ts';
+import { COLOURS, type Plot } from '../plot.ts';
+import { spreadOf } from '../spread.ts';
 import { FIGURES, type FigureName } from './figures.ts';
-import { type LocalResult, spreadOf } from './result.ts';
+import type { LocalResult } from './result.ts';
 
 export const localPlots = (result: LocalResult): readonly Plot[] => [
   barPlot(result, 'local-rate.svg', 'Programs a second: more is better', 'programsPerSecond'),
@@ -11,7 +11,7 @@ export const localPlots = (result: LocalResult): readonly Plot[] => [
 
 function barPlot({ contenders }: LocalResult, file: string, text: string, name: FigureName): Plot {
   const values = contenders.flatMap((contender) => {
-    const spread = spreadOf(contender, name);
+    const spread = spreadOf(contender.rounds, name);
     return spread === undefined
       ? []
       : [{ contender: contender.name, whose: contender.isOwn ? 'own' : 'other', ...spread }];

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { statFields, tickSeconds } from '../process-stat.ts';
 
-/** Linux counts in these for every program, whatever the kernel's own tick is. */
-const TICKS_PER_SECOND = 100;
 const SAMPLE_MS = 200;
 
 /** What a process and all of its descendants use, from its start on: looked at five times a second, so what lives for less is seen by its processor time alone. */
@@ -55,19 +54,18 @@ function familyOf(roots: readonly (number | undefined)[]): readonly number[] {
   return [...family];
 }
 
-/** The fields of proc_pid_stat(5) from the state on; undefined when it has ended. */
+/** Undefined when it has ended. */
 function statOf(pid: number): readonly string[] | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name of the program, in parentheses, may hold spaces.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return statFields(pid);
   } catch {
     return undefined;
   }
 }
 
-const ticks = (stat: readonly string[] | undefined, ...fields: readonly number[]): number =>
-  sum(fields.map((field) => Number(stat?.[field] ?? 0))) / TICKS_PER_SECOND;
+function ticks(stat: readonly string[] | undefined, ...fields: readonly number[]): number {
+  return stat === undefined ? 0 : tickSeconds(stat, ...fields);
+}
 
 /** Of those children, and theirs, that have ended and were waited for. */
 const waitedSeconds = (pid: number): number => ticks(statOf(pid), 13, 14);

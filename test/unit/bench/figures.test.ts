@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { writesByActor } from '../../bench/cluster/api-writes.ts';
 import { jainIndex } from '../../bench/cluster/fairness.ts';
 import { figuresOf, type Observation, rateOf } from '../../bench/cluster/figures.ts';
-import { bestAt, type Comparison, spreadOf } from '../../bench/cluster/result.ts';
+import { bestAt, type Comparison } from '../../bench/cluster/result.ts';
 import { listScheduledMs } from '../../bench/cluster/scenario.ts';
+import { spreadOf } from '../../bench/spread.ts';
 import type { AuditEvent } from '../../tools/audit-log.ts';
 
 const TIMELINE: Observation['timeline'] = {
