@@ -1,12 +1,13 @@
 import { inject, onTestFinished } from 'vitest';
 import { API_VERSION, KIND, PLURAL } from '../../src/api/v1alpha1/constants.ts';
 import type { BatchTestManifest } from '../../src/api/v1alpha1/schema.ts';
+import { isFinished } from '../../src/core/status.ts';
+import { runningPods } from '../integration/operator-steps.ts';
 import { query } from '../integration/postgres-server.ts';
 import { createRestrictedNamespace } from '../integration/restricted-namespace.ts';
 import { type StoredAttemptRow, storedAttempts } from '../integration/stored-attempts.ts';
 import {
   type BatchTestObject,
-  conditionOf,
   lastOf,
   recordNamespace,
   type WatchRecorder,
@@ -64,25 +65,13 @@ export async function aWorld(name: string): Promise<E2eWorld> {
         'the run is over',
         (changes) => {
           const object = lastOf(changes, runUid);
-          const isOver = ['Complete', 'Failed', 'Cancelled'].some(
-            (type) => conditionOf(object, type)?.status === 'True',
-          );
-          return isOver && (object?.metadata.finalizers ?? []).length === 0 ? object : undefined;
+          const isDone = isFinished(object?.status) && (object?.metadata.finalizers ?? []).length === 0;
+          return isDone ? object : undefined;
         },
         DEADLINE_MS,
       ),
     async untilRunning(runUid) {
-      await recorder.until(
-        'a program runs',
-        (changes) =>
-          changes.find(
-            ({ kind, object }) =>
-              kind === 'Pod' &&
-              object.metadata.labels?.['batchtest.dev/run-uid'] === runUid &&
-              object.status?.phase === 'Running',
-          ),
-        DEADLINE_MS,
-      );
+      await recorder.until('a program runs', (changes) => runningPods(changes, runUid)[0], DEADLINE_MS);
     },
     attempts: (runUid) => storedAttempts(inject('database'), runUid),
     async outputs(runUid) {

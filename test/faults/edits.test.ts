@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
+import { aDenyingPolicy } from '../integration/denying-policy.ts';
 import {
   aBatchTest,
   measured,
@@ -83,47 +84,25 @@ it('F23: follows the parallelism up and down without ending anything, and is spa
 
 it('F31: fails a variant whose Jobs a policy denies, with the words of the policy, and goes on with the others', async () => {
   const { world, way } = await aWorldWithAWay('denied');
-  const policies = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
-  const bindings = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings';
-  const name = `deny-${world.namespace}`;
   const matches = { apiGroups: ['batch'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['jobs'] };
-  await world.cluster.request('POST', policies, {
-    metadata: { name },
-    spec: {
-      matchConstraints: {
-        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': world.namespace } },
-        resourceRules: [matches],
+  await aDenyingPolicy(world.cluster, {
+    name: `deny-${world.namespace}`,
+    matchConstraints: {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': world.namespace } },
+      resourceRules: [matches],
+    },
+    validation: {
+      expression: `!object.metadata.name.contains('-forbidden-')`,
+      message: 'not in my cluster',
+    },
+    collection: `/apis/batch/v1/namespaces/${world.namespace}/jobs`,
+    denied: {
+      metadata: { name: 'x-forbidden-x' },
+      spec: {
+        template: { spec: { restartPolicy: 'Never', containers: [{ name: 'test', image: 'test:1' }] } },
       },
-      validations: [
-        { expression: `!object.metadata.name.contains('-forbidden-')`, message: 'not in my cluster' },
-      ],
     },
   });
-  await world.cluster.request('POST', bindings, {
-    metadata: { name },
-    spec: { policyName: name, validationActions: ['Deny'] },
-  });
-  onTestFinished(async () => {
-    await world.cluster.request('DELETE', `${bindings}/${name}`);
-    await world.cluster.request('DELETE', `${policies}/${name}`);
-  });
-  // A policy takes effect a moment after it was made; a dry run tells when.
-  const probe = {
-    metadata: { name: 'x-forbidden-x' },
-    spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'test', image: 'test:1' }] } } },
-  };
-  await expect
-    .poll(
-      () =>
-        world.cluster
-          .request('POST', `/apis/batch/v1/namespaces/${world.namespace}/jobs?dryRun=All`, probe)
-          .then(
-            () => 'allowed',
-            () => 'denied',
-          ),
-      { timeout: 20_000 },
-    )
-    .toBe('denied');
   await way.startOperator();
   const manifest = aBatchTest({ variants: ['allowed', 'forbidden'], parallelism: 2, pod: RUNS_ON });
   const retryPolicy = { limit: 1, backoffSeconds: 0, maxBackoffSeconds: 0 };

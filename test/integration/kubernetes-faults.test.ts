@@ -12,6 +12,7 @@ import {
   openKubernetesEngine,
 } from '../../src/engine/kubernetes/kubernetes-engine.ts';
 import { deletePod, holdPod, letPodGo } from '../faults/kubelet.ts';
+import { aDenyingPolicy } from './denying-policy.ts';
 import { type FaultyProxy, FORWARD, openFaultyProxy } from './faulty-proxy.ts';
 import { type Execution, isLivePod, type KubernetesWorld, openWorld } from './kubernetes-world.ts';
 
@@ -197,46 +198,25 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     it('refuses what a policy of the cluster denies', async () => {
       const engine = await anEngine();
       const run = await world.aRun(1, ENDS_SOON);
-      const policies = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
-      const bindings = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings';
-      const name = `deny-${run.name}`;
-      await world.cluster.request('POST', policies, {
-        metadata: { name },
-        spec: {
-          matchConstraints: {
-            resourceRules: [
-              {
-                apiGroups: ['batch', ''],
-                apiVersions: ['v1'],
-                operations: ['CREATE'],
-                resources: [world.execution === 'Job' ? 'jobs' : 'pods'],
-              },
-            ],
-          },
-          validations: [
-            { expression: `!object.metadata.name.startsWith('${run.name}')`, message: 'not here' },
+      await aDenyingPolicy(world.cluster, {
+        name: `deny-${run.name}`,
+        matchConstraints: {
+          resourceRules: [
+            {
+              apiGroups: ['batch', ''],
+              apiVersions: ['v1'],
+              operations: ['CREATE'],
+              resources: [world.execution === 'Job' ? 'jobs' : 'pods'],
+            },
           ],
         },
+        validation: {
+          expression: `!object.metadata.name.startsWith('${run.name}')`,
+          message: 'not here',
+        },
+        collection: world.carriers,
+        denied: manifestOf(run),
       });
-      await world.cluster.request('POST', bindings, {
-        metadata: { name },
-        spec: { policyName: name, validationActions: ['Deny'] },
-      });
-      onTestFinished(async () => {
-        await world.cluster.request('DELETE', `${bindings}/${name}`);
-        await world.cluster.request('DELETE', `${policies}/${name}`);
-      });
-      // A policy takes effect a moment after it was made. A dry run starts nothing, so it can be tried until then.
-      await expect
-        .poll(
-          () =>
-            world.cluster.request('POST', `${world.carriers}?dryRun=All`, manifestOf(run)).then(
-              () => 'allowed',
-              () => 'denied',
-            ),
-          { timeout: DEADLINE_MS },
-        )
-        .toBe('denied');
       expect(await engine.startAttempt(requestFor(run))).toMatchObject({
         kind: 'Refused',
         reason: 'AdmissionDenied',

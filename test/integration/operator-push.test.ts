@@ -2,7 +2,7 @@
 import { request as httpsRequest } from 'node:https';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished, vi } from 'vitest';
-import type { BatchTestManifest } from '../../src/api/v1alpha1/schema.ts';
+import type { BatchTestManifest, BatchTestSpec } from '../../src/api/v1alpha1/schema.ts';
 import { attemptName } from '../../src/core/attempt.ts';
 import { kubeconfigAccess } from '../../src/engine/kubernetes/cluster-access.ts';
 import { jobManifest } from '../../src/engine/kubernetes/job-manifest.ts';
@@ -225,47 +225,20 @@ it('takes a result from the pod of the trial alone', async () => {
 });
 
 it('does not believe a Job that the run does not own, or that has not the name of an attempt', async () => {
-  // Without an operator, which would take note of such Jobs.
-  const world = await site.aWorld('push-forged');
-  const { cluster, namespace } = world;
-  const uid = await world.create(pushing());
-  const access = await kubeconfigAccess([inject('controlPlane').kubeconfigPath], undefined);
-  const client = new KubeClient({ access, version: '0.0.0-test' });
-  onTestFinished(() => client.close());
-  const logger = createLogger('silent');
-  const { authenticate } = new PodAuthentication({ client, namespaces: [namespace], logger, now: Date.now });
-  const run = aRun({
-    ...{ uid, name: 'cache', namespace, variants: 1, template: aTemplate() },
-    spec: { results: { push: true } },
-  });
-  const [trial] = run.trials;
-  if (trial === undefined) throw new Error('the run has no trial');
-  const name = attemptName(run, trial, 1);
-  const ingest = { url: 'http://ingest.test/v1/result', certificateAuthority: undefined };
-  const job = jobManifest({ run, trial, attempt: 1, name, deadlineSeconds: 600 }, ingest);
-  const aJob = async (metadata: object): Promise<PushAuthentication> => {
+  const forgery = await aForgery('push-forged', 'Job');
+  const { cluster, namespace, request, ingest, client } = forgery;
+  const job = jobManifest(request, ingest);
+  await believesOnlyTheRunsOwn(forgery, async (metadata) => {
     const created = await cluster.request<{ metadata: { name: string } }>(
       'POST',
       `/apis/batch/v1/namespaces/${namespace}/jobs`,
       { ...job, metadata: { ...job.metadata, ...metadata } },
     );
-    const pod = await podOfJob({ cluster, namespace }, created.metadata.name);
-    return authenticate(await tokenOf({ cluster, namespace }, pod));
-  };
-  const notATrial = { kind: 'Forbidden', message: 'the pod of the token is not that of a trial' };
-  expect(await aJob({ name: 'other-name' })).toEqual(notATrial);
-  expect(await aJob({ name: `not-${name.slice(-20)}`, ownerReferences: [] })).toEqual(notATrial);
-  expect(await aJob({})).toMatchObject({
-    kind: 'Identified',
-    identity: {
-      runUid: run.uid,
-      namespace,
-      start: { variantId: trial.variant.id, repetition: 0, attempt: 1 },
-      hasEnded: false,
-    },
+    return podOfJob({ cluster, namespace }, created.metadata.name);
   });
+  const logger = createLogger('silent');
   const elsewhere = new PodAuthentication({ client, namespaces: ['another'], logger, now: Date.now });
-  const pod = await podOfJob({ cluster, namespace }, name);
+  const pod = await podOfJob({ cluster, namespace }, request.name);
   expect(await elsewhere.authenticate(await tokenOf({ cluster, namespace }, pod))).toEqual({
     kind: 'Forbidden',
     message: `this operator does not work in the namespace ${namespace}`,
@@ -273,34 +246,49 @@ it('does not believe a Job that the run does not own, or that has not the name o
 });
 
 it('takes a pod that runs without a Job for that of a trial when the run owns it and it has the name of an attempt', async () => {
-  const world = await site.aWorld('push-forged-pod');
-  const { cluster, namespace } = world;
-  const uid = await world.create(pushing({ execution: 'Pod' }));
+  const forgery = await aForgery('push-forged-pod', 'Pod');
+  const { cluster, namespace, request, ingest } = forgery;
+  const pod = podManifest(request, ingest);
+  await believesOnlyTheRunsOwn(forgery, (metadata) =>
+    cluster.request<PodObject>('POST', `/api/v1/namespaces/${namespace}/pods`, {
+      ...pod,
+      metadata: { ...pod.metadata, ...metadata },
+    }),
+  );
+});
+
+/** A BatchTest without an operator, which would take note of what is forged, and the request for its first attempt. */
+async function aForgery(prefix: string, execution: BatchTestSpec['execution']) {
+  const { cluster, namespace, create } = await site.aWorld(prefix);
+  const uid = await create(pushing({ execution }));
   const access = await kubeconfigAccess([inject('controlPlane').kubeconfigPath], undefined);
   const client = new KubeClient({ access, version: '0.0.0-test' });
   onTestFinished(() => client.close());
-  const logger = createLogger('silent');
-  const { authenticate } = new PodAuthentication({ client, namespaces: [namespace], logger, now: Date.now });
   const run = aRun({
     ...{ uid, name: 'cache', namespace, variants: 1, template: aTemplate() },
-    spec: { execution: 'Pod', results: { push: true } },
+    spec: { execution, results: { push: true } },
   });
   const [trial] = run.trials;
   if (trial === undefined) throw new Error('the run has no trial');
-  const name = attemptName(run, trial, 1);
+  const request = { run, trial, attempt: 1, name: attemptName(run, trial, 1), deadlineSeconds: 600 };
   const ingest = { url: 'http://ingest.test/v1/result', certificateAuthority: undefined };
-  const pod = podManifest({ run, trial, attempt: 1, name, deadlineSeconds: 600 }, ingest);
-  const aPod = async (metadata: object): Promise<PushAuthentication> => {
-    const created = await cluster.request<PodObject>('POST', `/api/v1/namespaces/${namespace}/pods`, {
-      ...pod,
-      metadata: { ...pod.metadata, ...metadata },
-    });
-    return authenticate(await tokenOf({ cluster, namespace }, created));
-  };
+  return { cluster, namespace, client, request, ingest };
+}
+
+/** @param make makes a Job or pod of the attempt with this metadata over its own, and gives the pod */
+async function believesOnlyTheRunsOwn(
+  { cluster, namespace, client, request }: Awaited<ReturnType<typeof aForgery>>,
+  make: (metadata: object) => Promise<PodObject>,
+): Promise<void> {
+  const { run, trial, name } = request;
+  const logger = createLogger('silent');
+  const { authenticate } = new PodAuthentication({ client, namespaces: [namespace], logger, now: Date.now });
+  const authenticated = async (metadata: object): Promise<PushAuthentication> =>
+    authenticate(await tokenOf({ cluster, namespace }, await make(metadata)));
   const notATrial = { kind: 'Forbidden', message: 'the pod of the token is not that of a trial' };
-  expect(await aPod({ name: 'other-name' })).toEqual(notATrial);
-  expect(await aPod({ name: `not-${name.slice(-20)}`, ownerReferences: [] })).toEqual(notATrial);
-  expect(await aPod({})).toMatchObject({
+  expect(await authenticated({ name: 'other-name' })).toEqual(notATrial);
+  expect(await authenticated({ name: `not-${name.slice(-20)}`, ownerReferences: [] })).toEqual(notATrial);
+  expect(await authenticated({})).toMatchObject({
     kind: 'Identified',
     identity: {
       runUid: run.uid,
@@ -309,7 +297,7 @@ it('takes a pod that runs without a Job for that of a trial when the run owns it
       hasEnded: false,
     },
   });
-});
+}
 
 async function podOfJob(
   { cluster, namespace }: Pick<OperatorWorld, 'cluster' | 'namespace'>,
