@@ -88,9 +88,7 @@ export function dryRun(manifest: BatchTest, namespace?: string): DryRun {
     fields,
     program,
     inherent: INHERENT,
-    jobs: variantAttempts(manifest, where, JOBS_SHOWN).map((attempt) =>
-      carrierOf(attempt.run).manifest(attempt),
-    ),
+    jobs: variantCarriers(manifest, where, JOBS_SHOWN),
     server: null,
   });
 }
@@ -114,6 +112,14 @@ export const variantAttempts = (
   expandVariants(manifest.spec)
     .slice(0, most)
     .map((variant) => firstAttempt(manifest, { variant, repetition: 0 }, namespace));
+
+/** The Job, or pod, of each of them. */
+export const variantCarriers = (
+  manifest: BatchTest,
+  namespace: string,
+  most?: number,
+): readonly (V1Job | V1Pod)[] =>
+  variantAttempts(manifest, namespace, most).map((attempt) => carrierOf(attempt.run).manifest(attempt));
 
 /** What the local engine says of fields that are not there, or of several at once. */
 function furtherUnsupported(manifest: BatchTest, known: readonly FieldParity[]): readonly FieldParity[] {

@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { stringify } from 'yaml';
-import { carrierOf } from '../../engine/kubernetes/attempt-carrier.ts';
-import { dryRun, variantAttempts, withServerCheck } from '../../parity/dry-run.ts';
+import { dryRun, variantCarriers, withServerCheck } from '../../parity/dry-run.ts';
 import { type ParityVerdict, runParity } from '../../parity/run-parity.ts';
 import type { ServerCheck } from '../../parity/server-check.ts';
 import type { StoredRun } from '../../results/result-store.ts';
@@ -83,10 +82,8 @@ const namespaceOf = ({ batchTest }: LoadedManifest, { namespace }: ClusterFlags)
   batchTest.metadata.namespace ?? namespace ?? 'default';
 
 function printJobs(manifest: LoadedManifest, flags: ParityFlags, { stdout }: ProcessContext): void {
-  for (const attempt of variantAttempts(manifest.batchTest, namespaceOf(manifest, flags)))
-    stdout.write(
-      `---\n${stringify(carrierOf(attempt.run).manifest(attempt), { lineWidth: 0, aliasDuplicateObjects: false })}`,
-    );
+  for (const carrier of variantCarriers(manifest.batchTest, namespaceOf(manifest, flags)))
+    stdout.write(`---\n${stringify(carrier, { lineWidth: 0, aliasDuplicateObjects: false })}`);
 }
 
 async function compareEngines(
