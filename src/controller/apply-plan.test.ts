@@ -1,17 +1,17 @@
 /** What of the application of a plan depends on the order of answers; the rest is in invariants.test.ts. */
 import { expect, it } from 'vitest';
-import { ModelEngine } from '../../test/builders/model-engine.ts';
+import { exitedWell, ModelEngine } from '../../test/builders/model-engine.ts';
 import { ModelStore } from '../../test/builders/model-store.ts';
 import { aRun, controlsOf } from '../../test/builders/run.ts';
 import { reconcile } from '../core/reconcile.ts';
 import { RunLedger } from '../core/run-ledger.ts';
-import type { Engine } from '../engine/engine.ts';
 import type { ActiveRun } from './active-run.ts';
 import { applyPlan } from './apply-plan.ts';
 import { InvariantWatch } from './invariant-watch.ts';
 import { RunPace } from './run-pace.ts';
+import { WorkUnderWay } from './work-under-way.ts';
 
-it('waits for every answer before it tells of the first failure, so that nothing goes on unattended', async () => {
+it('decides while starts are under way, but nothing about them, and tells of the first failure when all are answered', async () => {
   const definition = aRun({ variants: 2, parallelism: 2 });
   const store = new ModelStore(definition);
   const { fence } = await store.openRun();
@@ -24,39 +24,30 @@ it('waits for every answer before it tells of the first failure, so that nothing
     postponement: undefined,
     watch: new InvariantWatch(),
     pace: new RunPace(0),
+    work: new WorkUnderWay(() => {}),
     storeProblem: undefined,
   };
   const engine = new ModelEngine(() => 0);
-  engine.startFaults.push('NotSent');
-  let answerSecond = (): void => {};
-  const secondMayAnswer = new Promise<void>((resolve) => {
-    answerSecond = resolve;
-  });
-  const startAttempt: Engine['startAttempt'] = async (request) => {
-    const outcome = await engine.startAttempt(request);
-    await secondMayAnswer;
-    return outcome;
-  };
+  engine.startFaults.push('NotSent', { late: 'Started' });
   const controls = controlsOf(definition);
-  const targets = {
-    engine: {
-      startAttempt,
-      removeAttempts: (...of: Parameters<Engine['removeAttempts']>) => engine.removeAttempts(...of),
-    },
-    store,
-    now: () => 0,
-    onEvent: () => {},
-  };
+  const targets = { engine, store, now: () => 0, onEvent: () => {} };
+  const decide = () => reconcile(run.ledger, engine.observe(run.uid), controls, 0);
 
-  let settled = false;
-  const applied = applyPlan(reconcile(run.ledger, [], controls, 0), run, controls, targets).finally(() => {
-    settled = true;
-  });
-  applied.catch(() => {});
+  expect(await applyPlan(decide(), run, controls, targets)).toEqual({ decideAgain: true });
   await new Promise((resolve) => setImmediate(resolve));
-  expect(settled).toBe(false);
-  answerSecond();
-  await expect(applied).rejects.toThrow('connection refused');
-  expect([...run.ledger.activeTrials]).toEqual([1]);
-  expect([...run.ledger.unansweredStarts]).toEqual([0]);
+  expect([...run.ledger.unansweredStarts], 'the first was not answered').toEqual([0]);
+  expect([...run.ledger.startsUnderWay], 'the second is still to be').toEqual([1]);
+  expect(run.work.isIdle).toBe(false);
+  expect(() => run.work.throwFailure()).not.toThrow();
+
+  const [attempt] = engine.attempts.values();
+  if (attempt === undefined) throw new Error('the second is not shown');
+  engine.end(attempt, exitedWell());
+  expect(decide().actions.map(({ kind }) => kind)).toEqual(['StartAttempt']);
+
+  engine.answerLate();
+  await run.work.settled();
+  expect(() => run.work.throwFailure()).toThrow('connection refused');
+  expect(() => run.work.throwFailure()).not.toThrow();
+  expect(decide().actions).toMatchObject([{ kind: 'RecordAttempt', trial: 1 }]);
 });

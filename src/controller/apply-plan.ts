@@ -10,10 +10,11 @@ import type {
   StartAttempt,
 } from '../core/plan.ts';
 import type { RunControls } from '../core/run.ts';
-import type { Engine, StartOutcome } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { ResultStore } from '../results/result-store.ts';
 import type { ActiveRun } from './active-run.ts';
 import type { ControllerListener } from './controller-event.ts';
+import { postponedAgain } from './postponement.ts';
 
 export interface PlanTargets {
   readonly engine: Pick<Engine, 'startAttempt' | 'removeAttempts'>;
@@ -24,16 +25,10 @@ export interface PlanTargets {
   readonly changedDataOf?: (runUid: string) => Promise<string | undefined>;
 }
 
-type Postponed = Extract<StartOutcome, { kind: 'Postponed' }>;
-
 /** What came of a plan. */
 export interface AppliedPlan {
-  /** True when the ledger has changed so that there may be more to decide at once. */
+  /** True when there may be more to decide at once. */
   readonly decideAgain: boolean;
-  /** A start that the engine postponed; the others of the plan may have been started. */
-  readonly postponed: Postponed | undefined;
-  /** True when something was started, or something ended that may make room for a start. */
-  readonly freedOrStarted: boolean;
 }
 
 /** Another writer opened the run, or the store holds something else than the ledger: the run has to be opened anew. */
@@ -42,9 +37,10 @@ export class LedgerOutdatedError extends Error {
 }
 
 /**
- * Carries out a plan: records and skips first, then starts, then removals, then the end of the run. The ledger follows what is committed and
- * started as it happens. Rejects with the first thing that went wrong; whatever was done by then is noted, and a plan made anew from
- * the ledger goes on from there.
+ * Carries out a plan: what is to be stored is stored when this resolves, and is stored before anything else is done. Starts and removals are asked
+ * for and are then under way (`ActiveRun.work`), so that the next decision waits for none of them. The ledger follows what is committed and started as
+ * it happens. Rejects with the first thing that could not be stored; whatever was done by then is noted, and a plan made anew from the ledger goes on
+ * from there.
  */
 export async function applyPlan(
   plan: Plan,
@@ -53,26 +49,23 @@ export async function applyPlan(
   targets: PlanTargets,
 ): Promise<AppliedPlan> {
   const records = plan.actions.filter(isRecord);
-  await all(records.map((action) => record(action, run, targets)));
-  if (records.length > 0) return { decideAgain: true, postponed: undefined, freedOrStarted: true };
+  if (records.length > 0) {
+    await all(records.map((action) => record(action, run, targets)));
+    // What has ended may have made room for what was postponed.
+    run.postponement = undefined;
+    return { decideAgain: true };
+  }
   const skips = plan.actions.filter(isSkip);
   for (const action of skips) await skip(action, run, targets);
-  if (skips.length > 0) return { decideAgain: true, postponed: undefined, freedOrStarted: false };
+  if (skips.length > 0) return { decideAgain: true };
 
-  const starts = await all(
-    plan.actions.filter(isStart).map((action) => start(action, run, controls, targets)),
-  );
-  const removals = plan.actions.filter(isRemoval);
-  await remove(removals, run, targets);
-  for (const action of plan.actions.filter(isFinish)) await finish(action, run, targets);
-
-  const postponed = starts.find((outcome) => typeof outcome === 'object');
-  return {
-    // What was started has deadlines now, and what is removed is shown as such: an engine need not announce what it was asked for.
-    decideAgain: starts.length > 0 || removals.length > 0,
-    postponed,
-    freedOrStarted: starts.includes('Started'),
-  };
+  const starts = plan.actions.filter(isStart);
+  run.work.add(starts.map((action) => start(action, run, controls, targets)));
+  remove(plan.actions.filter(isRemoval), run, targets);
+  // A removal that is under way may yet fail.
+  if (run.work.isIdle) for (const action of plan.actions.filter(isFinish)) await finish(action, run, targets);
+  // What is started has deadlines, which an engine need not announce.
+  return { decideAgain: starts.length > 0 };
 }
 
 async function record(
@@ -83,20 +76,25 @@ async function record(
   const trial = run.ledger.definition.trials[action.trial];
   if (trial === undefined) throw new RangeError(`no trial ${action.trial} in run ${run.uid}`);
   run.pace.endSeen(action.trial, now());
-  const outcome = await store.recordAttempt({
-    runUid: run.uid,
-    fence: run.fence,
-    variantId: trial.variant.id,
-    repetition: trial.repetition,
-    attempt: action.attempt,
-    name: action.name,
-    judgement: action.judgement,
-    startedAt: action.startedAt === undefined ? undefined : new Date(action.startedAt),
-    finishedAt: new Date(action.finishedAt),
-    logs: action.logs,
-    ...(action.pushed === undefined ? {} : { pushed: action.pushed }),
-    trialAfter: action.trialAfter,
-  });
+  const outcome = await store
+    .recordAttempt({
+      runUid: run.uid,
+      fence: run.fence,
+      variantId: trial.variant.id,
+      repetition: trial.repetition,
+      attempt: action.attempt,
+      name: action.name,
+      judgement: action.judgement,
+      startedAt: action.startedAt === undefined ? undefined : new Date(action.startedAt),
+      finishedAt: new Date(action.finishedAt),
+      logs: action.logs,
+      ...(action.pushed === undefined ? {} : { pushed: action.pushed }),
+      trialAfter: action.trialAfter,
+    })
+    .catch((error: unknown) => {
+      run.ledger.noteUnconfirmed(action);
+      throw error;
+    });
   switch (outcome.kind) {
     case 'Recorded': {
       const metrics = action.judgement.result?.metrics ?? new Map<string, number>();
@@ -158,13 +156,14 @@ async function start(
   run: ActiveRun,
   controls: RunControls,
   targets: PlanTargets,
-): Promise<'Started' | 'Refused' | Postponed> {
+): Promise<void> {
   const { definition } = run.ledger;
   const trial = definition.trials[action.trial];
   if (trial === undefined) throw new RangeError(`no trial ${action.trial} in run ${run.uid}`);
   const mayHaveStarted = run.ledger.unansweredStarts.has(action.trial);
-  // Before it is asked for: from then on the engine shows the attempt, and events may be handled before the answer is here.
-  run.ledger.noteStarted(action.trial, action.attempt);
+  const { postponement } = run;
+  // Before it is asked for: from then on the engine shows the attempt, and events are handled before the answer is here.
+  run.ledger.noteStartAsked(action.trial, action.attempt);
   run.pace.startAsked(action.trial, targets.now());
   const outcome = await targets.engine
     .startAttempt({
@@ -182,17 +181,23 @@ async function start(
   switch (outcome.kind) {
     case 'Started':
     case 'AlreadyStarted':
+      run.ledger.noteStartAnswered(action.trial);
+      if (run.postponement === postponement) run.postponement = undefined;
       tellOfStart(action, run, targets);
-      return 'Started';
+      return;
     case 'Postponed':
       run.pace.forget(action.trial);
       // A quota is checked before a name is, so this says nothing about an earlier start that got no answer.
       if (mayHaveStarted) run.ledger.noteStartUnanswered(action.trial);
       else run.ledger.noteNotStarted(action.trial);
-      return outcome;
-    case 'Refused':
-      await recordRefusal(action, outcome, run, targets);
-      return 'Refused';
+      // Of many that were asked for together and find no room, the first says it for all.
+      if (run.postponement === postponement)
+        run.postponement = postponedAgain(postponement, outcome, targets.now());
+      return;
+    case 'Refused': {
+      const { reason, message } = outcome;
+      run.ledger.noteRefused(recordOfRefusal(run.ledger, action, { reason, message }, targets.now()));
+    }
   }
 }
 
@@ -209,34 +214,21 @@ function tellOfStart(start: StartAttempt, run: ActiveRun, targets: PlanTargets):
   });
 }
 
-async function recordRefusal(
-  action: StartAttempt,
-  { reason, message }: Extract<StartOutcome, { kind: 'Refused' }>,
-  run: ActiveRun,
-  targets: PlanTargets,
-): Promise<void> {
-  const refusal = recordOfRefusal(run.ledger, action, { reason, message }, targets.now());
-  try {
-    await record(refusal, run, targets);
-  } catch (error) {
-    // It may be stored, and is nowhere else: a start that is asked for again could go well after its trial has failed.
-    run.ledger.noteRefusalUnrecorded(refusal);
-    throw error;
-  }
-}
-
-async function remove(
-  removals: readonly RemoveAttempt[],
-  run: ActiveRun,
-  { engine }: PlanTargets,
-): Promise<void> {
-  if (removals.length === 0) return;
-  await engine.removeAttempts(
-    run.ledger.definition,
-    removals.map(({ name }) => name),
-  );
-  for (const { reason, trial } of removals)
-    if (reason === 'StartUnanswered') run.ledger.noteStartAbandoned(trial);
+function remove(removals: readonly RemoveAttempt[], run: ActiveRun, { engine }: PlanTargets): void {
+  const names = removals.map(({ name }) => name);
+  run.work.addRemoval(names, async (due) => {
+    const abandoned = removals.filter(
+      ({ reason, name }) => reason === 'StartUnanswered' && due.includes(name),
+    );
+    for (const { trial } of abandoned) run.ledger.noteAbandonmentAsked(trial);
+    try {
+      await engine.removeAttempts(run.ledger.definition, due);
+    } catch (error) {
+      for (const { trial } of abandoned) run.ledger.noteAbandonmentFailed(trial);
+      throw error;
+    }
+    for (const { trial } of abandoned) run.ledger.noteStartAbandoned(trial);
+  });
 }
 
 async function finish(

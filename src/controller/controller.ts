@@ -2,6 +2,8 @@
  * The loop: observe, decide, apply, write the status. One run per key of the work queue. Everything that happens (an event of the
  * engine, an edit by the user, a deadline) only says that a key is worth looking at again; what is done follows from the state alone.
  */
+
+import { setTimeout as delay } from 'node:timers/promises';
 import { ConditionType } from '../api/v1alpha1/constants.ts';
 import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
 import { InvalidBatchTestError } from '../core/errors.ts';
@@ -21,14 +23,14 @@ import { type AppliedPlan, applyPlan, LedgerOutdatedError, type PlanTargets } fr
 import type { ControllerListener } from './controller-event.ts';
 import { endWithoutStore } from './end-without-store.ts';
 import { InvariantWatch } from './invariant-watch.ts';
-import { postponedAgain } from './postponement.ts';
-import { withPushedResults } from './pushed-results.ts';
+import { pushedResultsOf, withPushedResults } from './pushed-results.ts';
 import { controlsOf } from './run-controls.ts';
 import { RunPace } from './run-pace.ts';
 import { type RunSnapshot, unrecorded } from './run-snapshot.ts';
 import { StatusWriter } from './status-writer.ts';
 import { lookAgainAfterMs, VerificationWatch } from './verification-watch.ts';
 import { type ProcessedKey, WorkQueue, type WorkQueueObserver, type WorkQueueState } from './work-queue.ts';
+import { WorkUnderWay } from './work-under-way.ts';
 
 export interface ControllerOptions {
   readonly source: RunSource;
@@ -86,15 +88,19 @@ class NotHeldError extends Error {
 }
 
 /** With what the loop itself keeps of a run. */
-type ActiveRun = BareRun & { readonly verification: VerificationWatch };
+type ActiveRun = BareRun & {
+  readonly verification: VerificationWatch;
+  /** A status is being written, which is part of its work. */
+  isStatusUnderWay: boolean;
+};
 
 type Runnable = Extract<DesiredRun, { kind: 'Runnable' }>;
 
 /** Starts the loop. It runs until it is stopped. */
 export function startController(options: ControllerOptions): Controller {
   const { source, engine, logger } = options;
-  const loop = new ReconcileLoop(options);
-  const queue = new WorkQueue({
+  const loop = new ReconcileLoop(options, (key) => queue.add(key));
+  const queue: WorkQueue = new WorkQueue({
     process: (key) => loop.process(key),
     onError: (key, error, retryInMs) => logFailure(logger, key, error, retryInMs),
     concurrency: options.concurrency,
@@ -113,9 +119,11 @@ export function startController(options: ControllerOptions): Controller {
   return {
     runs: () => loop.runs(),
     queue: () => queue.state(),
-    stop: (deadlineMs) => {
+    async stop(deadlineMs) {
       for (const stop of unsubscribe) stop();
-      return queue.stop(deadlineMs);
+      const until = performance.now() + deadlineMs;
+      if (!(await queue.stop(deadlineMs))) return false;
+      return loop.isSettledWithin(Math.max(0, until - performance.now()));
     },
   };
 }
@@ -135,8 +143,12 @@ class ReconcileLoop {
   /** Runs that are over and of which everything was read back, by key. */
   readonly #verified = new Map<string, string>();
 
-  constructor(options: ControllerOptions) {
+  readonly #lookAgain: (key: string) => void;
+
+  /** @param lookAgain has a key processed, because something that it had under way is done */
+  constructor(options: ControllerOptions, lookAgain: (key: string) => void) {
     this.#options = options;
+    this.#lookAgain = lookAgain;
     const { engine, store, now, onEvent = () => {}, changedDataOf } = options;
     this.#targets = {
       engine,
@@ -180,6 +192,14 @@ class ReconcileLoop {
       throw error;
     }
     return this.#step(key, run, desired);
+  }
+
+  /** Resolves when nothing is under way for any run; false when that takes longer. */
+  async isSettledWithin(deadlineMs: number): Promise<boolean> {
+    const settled = Promise.all([...this.#runs.values()].map(({ work }) => work.settled())).then(() => true);
+    const deadline = new AbortController();
+    const late = delay(deadlineMs, false, { signal: deadline.signal }).catch(() => false);
+    return Promise.race([settled, late]).finally(() => deadline.abort());
   }
 
   runs(): readonly RunSnapshot[] {
@@ -264,12 +284,14 @@ class ReconcileLoop {
       ledger: new RunLedger(definition, opened.trials, opened.end, opened),
       watch: new InvariantWatch(),
       pace: new RunPace(this.#options.now()),
+      work: new WorkUnderWay(() => this.#lookAgain(key)),
       fence: opened.fence,
       activeSince: activeSinceOf(desired.status, opened.startedAt),
       waiting: undefined,
       postponement: undefined,
       verification: new VerificationWatch(opened.trials.some(({ recordedAttempts }) => recordedAttempts > 0)),
       storeProblem: undefined,
+      isStatusUnderWay: false,
     };
     this.#runs.set(key, run);
     logger.info({ ...subject(definition), ...run.ledger.counts }, 'run opened');
@@ -283,16 +305,24 @@ class ReconcileLoop {
     const { now } = this.#options;
     // As of a Job: the clock of activeDeadlineSeconds begins anew when the run is resumed.
     run.activeSince = desired.manifest.spec.suspend ? undefined : (run.activeSince ?? now());
+    run.work.throwFailure();
     try {
       const decideAt = await this.#decideAndApply(key, run, desired);
       run.storeProblem = undefined;
       const writeAt = await this.#writeStatus(key, run, desired);
-      return { requeueAt: earliest(decideAt, writeAt ?? run.verification.lookAgainAt) };
+      return {
+        requeueAt: earliest(decideAt, writeAt ?? run.verification.lookAgainAt),
+        isUnderWay: !run.work.isIdle,
+      };
     } catch (error) {
-      if (error instanceof LedgerOutdatedError) this.#runs.delete(key);
+      if (error instanceof LedgerOutdatedError) {
+        // What it has asked for must not be going on when the run is opened anew.
+        await run.work.settled();
+        this.#runs.delete(key);
+      }
       if (error instanceof ResultStoreUnavailableError) {
         run.storeProblem = { reason: error.reason, message: error.message };
-        await endWithoutStore(run, controlsOf(desired, run, now()), this.#options.engine, now());
+        endWithoutStore(run, controlsOf(desired, run, now()), this.#options.engine, now());
         await this.#writeStatus(key, run, desired);
         await this.#letGoInTime(key, desired);
       }
@@ -304,7 +334,9 @@ class ReconcileLoop {
   async #decideAndApply(key: string, run: ActiveRun, desired: Runnable): Promise<number | undefined> {
     const { engine, store, now, logger } = this.#options;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const observed = await withPushedResults(run.ledger, engine.observe(run.uid), store);
+      const pushed = await pushedResultsOf(run.ledger, engine.observe(run.uid), store);
+      // From here on until the plan is made nothing is waited for, so that an answer cannot come in between.
+      const observed = withPushedResults(engine.observe(run.uid), pushed);
       const controls = controlsOf(desired, run, now());
       if (controls.cancel !== undefined) run.pace.cancelSeen(now());
       this.#watch(run, observed, controls.parallelism);
@@ -312,7 +344,8 @@ class ReconcileLoop {
       const plan = reconcile(run.ledger, observed, controls, now());
       run.waiting = plan.waiting;
       if (plan.actions.length === 0) {
-        if (run.postponement === undefined) run.pace.nothingToStart();
+        const isStarting = run.ledger.startsUnderWay.size > 0;
+        if (run.postponement === undefined && !isStarting) run.pace.nothingToStart();
         return earliest(plan.requeueAt, nextTry(run, now()));
       }
       logger.debug({ run: run.uid, actions: plan.actions.map(({ kind }) => kind) }, 'plan');
@@ -322,14 +355,7 @@ class ReconcileLoop {
       if (stores) run.verification.noteRecorded();
       if (run.ledger.end !== undefined)
         logger.info({ ...subject(run.ledger.definition), ...run.ledger.end }, 'run ended');
-      run.postponement = applied.postponed
-        ? postponedAgain(run.postponement, applied.postponed, now())
-        : applied.freedOrStarted
-          ? undefined
-          : run.postponement;
-      if (applied.postponed !== undefined) run.waiting = run.postponement?.explanation;
-      if (applied.postponed !== undefined || !applied.decideAgain)
-        return earliest(plan.requeueAt, nextTry(run, now()));
+      if (!applied.decideAgain) return earliest(plan.requeueAt, nextTry(run, now()));
     }
     return now();
   }
@@ -381,11 +407,14 @@ class ReconcileLoop {
     await source.letGo(key, desired.uid);
   }
 
+  /** Has the status written: the one that ends the run before this resolves, any other while decisions go on. Gives when to look again for its sake. */
   async #writeStatus(key: string, run: ActiveRun, desired: Runnable): Promise<number | undefined> {
     const { now, store } = this.#options;
-    const heldUntil = run.ledger.end === undefined ? this.#statuses.heldUntil(run.uid) : undefined;
+    const isOver = run.ledger.end !== undefined;
+    if (!isOver && run.isStatusUnderWay) return undefined;
+    const heldUntil = isOver ? undefined : this.#statuses.heldUntil(run.uid);
     if (heldUntil !== undefined) return heldUntil;
-    await run.verification.look(run.uid, store.verification, run.ledger.end !== undefined, now());
+    await run.verification.look(run.uid, store.verification, isOver, now());
     const status = statusOf(
       run.ledger,
       {
@@ -399,7 +428,14 @@ class ReconcileLoop {
       },
       now(),
     );
-    return this.#statuses.write(key, run.uid, status);
+    if (isOver) return this.#statuses.write(key, run.uid, status);
+    if (this.#statuses.isWritten(run.uid, status)) return undefined;
+    run.isStatusUnderWay = true;
+    const writing = this.#statuses.write(key, run.uid, status).finally(() => {
+      run.isStatusUnderWay = false;
+    });
+    run.work.add([writing]);
+    return undefined;
   }
 
   /** The source's view of the status may lag behind what was written. */
@@ -445,14 +481,18 @@ class ReconcileLoop {
   async #endAttempts(run: ActiveRun): Promise<void> {
     const { engine, store, now } = this.#options;
     const { manifest } = run.ledger.definition;
+    await run.work.settled();
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const observed = await withPushedResults(run.ledger, engine.observe(run.uid), store);
+      const pushed = await pushedResultsOf(run.ledger, engine.observe(run.uid), store);
+      const observed = withPushedResults(engine.observe(run.uid), pushed);
       run.ledger.noteObserved(observed);
       const controls = controlsOf({ manifest, cancel: 'Deleted' }, run, now());
       const plan = reconcile(run.ledger, observed, controls, now());
       const actions = plan.actions.filter(({ kind }) => kind !== 'StartAttempt' && kind !== 'FinishRun');
       if (actions.length === 0) return;
       await applyPlan({ ...plan, actions }, run, controls, this.#targets);
+      await run.work.settled();
+      run.work.throwFailure();
     }
   }
 }

@@ -3,6 +3,7 @@
  * vanish, a user who edits, suspends and cancels, an engine and a store that fail now and then, and an operator that crashes between any two of
  * its writes. The decisions, the ledger and their application are the real ones; the world is a model.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -51,6 +52,8 @@ type Happening =
   /** The operator looks at the run; it may crash before the write with this number. */
   | { readonly what: 'look'; readonly crashBeforeWrite: number | undefined }
   | { readonly what: 'begin' | 'deleteByOthers' | 'vanish' | 'gone' | 'reveal'; readonly pick: number }
+  /** A request that is under way is answered. */
+  | { readonly what: 'answer'; readonly pick: number }
   /** `OfItsVariant`: it ends well with the value that is its variant's own, so that variants can be told apart. */
   | { readonly what: 'end'; readonly pick: number; readonly termination: Termination | 'OfItsVariant' }
   | { readonly what: 'wait'; readonly seconds: number }
@@ -143,6 +146,14 @@ const terminations: fc.Arbitrary<Termination | 'OfItsVariant'> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Termination>({ kind: 'DeadlineExceeded', message: 'too long' }) },
 );
 
+const startAnswers = fc.constantFrom(
+  'Started' as const,
+  'NotSent' as const,
+  'AnswerLost' as const,
+  'Postponed' as const,
+  'Refused' as const,
+);
+
 const worldHappenings: fc.Arbitrary<WorldHappening> = fc.oneof(
   { weight: 20, arbitrary: fc.record({ what: fc.constant('begin' as const), pick }) },
   {
@@ -176,22 +187,18 @@ const worldHappenings: fc.Arbitrary<WorldHappening> = fc.oneof(
     }),
   },
   {
-    weight: 5,
+    weight: 8,
     arbitrary: fc.record({
       what: fc.constant('startFault' as const),
-      fault: fc.constantFrom(
-        'NotSent' as const,
-        'AnswerLost' as const,
-        'Postponed' as const,
-        'Refused' as const,
-      ),
+      fault: fc.oneof(startAnswers, fc.record({ late: startAnswers })),
     }),
   },
+  { weight: 8, arbitrary: fc.record({ what: fc.constant('answer' as const), pick }) },
   {
     weight: 5,
     arbitrary: fc.record({
       what: fc.constant('removeFault' as const),
-      fault: fc.constantFrom('NotSent' as const, 'AnswerLost' as const),
+      fault: fc.constantFrom('NotSent' as const, 'AnswerLost' as const, 'Late' as const),
     }),
   },
 );
@@ -287,6 +294,8 @@ class WatchedRun {
     const isUndisturbed = this.#behindItsBack.length === 0;
     const end = await this.#operator.step(this.wanted);
     for (const happening of this.#behindItsBack.splice(0)) this.happen(happening);
+    // What it had under way when it crashed has stopped with it.
+    if (end.kind === 'Interrupted') await nextTurn();
     this.#writesUntilCrash = undefined;
     if (end.kind === 'Interrupted' && end.error instanceof CrashError) {
       for (const { name, onlyRemembered } of this.held) if (onlyRemembered) this.ended.delete(name);
@@ -326,6 +335,12 @@ class WatchedRun {
           attempt.hidden = false;
         });
         return;
+      case 'answer': {
+        const { lateAnswers } = this.engine;
+        for (const answer of lateAnswers.splice(happening.pick % Math.max(1, lateAnswers.length), 1))
+          answer();
+        return;
+      }
       case 'wait':
         this.now += happening.seconds * 1_000;
         return;
@@ -369,6 +384,7 @@ class WatchedRun {
     this.edit({ suspend: false, parallelism: Math.max(1, this.wanted.manifest.spec.parallelism) });
     this.#behindItsBack.length = 0;
     for (let turn = 0; turn < 200; turn += 1) {
+      this.engine.answerLate();
       const step = await this.look();
       if (this.isOver) return true;
       const live = this.held.filter(isLive);
@@ -394,7 +410,9 @@ class WatchedRun {
     kind: ModelAttempt['state']['kind'] | undefined,
     act: (attempt: ModelAttempt) => void,
   ): void {
-    const candidates = this.held.filter(({ state }) => kind === undefined || state.kind === kind);
+    const candidates = this.held.filter(
+      ({ state, isPhantom }) => !isPhantom && (kind === undefined || state.kind === kind),
+    );
     const attempt = candidates[index % Math.max(1, candidates.length)];
     if (attempt !== undefined) act(attempt);
   }
@@ -425,16 +443,16 @@ class WatchedRun {
           this.#observedAt = this.now;
           return this.#observed;
         },
+        answerLate: () => engine.answerLate(),
         startAttempt: async (request) => {
           write();
           this.#askedFor.add(request.name);
           const isNew = !engine.attempts.has(request.name);
           this.#checkStart(request.trial.variant.id, request.trial.repetition, request.name);
-          try {
-            return await engine.startAttempt(request);
-          } finally {
-            if (isNew && engine.attempts.has(request.name)) this.#checkParallelism();
-          }
+          const answer = engine.startAttempt(request);
+          // At once: what is wanted may be something else when the answer is here.
+          if (isNew && engine.attempts.has(request.name)) this.#checkParallelism();
+          return answer;
         },
         removeAttempts: async (run, names) => {
           for (const name of names) {
@@ -557,6 +575,7 @@ class WatchedRun {
     const { run } = this.#operator;
     if (run === undefined || run.ledger.end !== undefined) return;
     const isStarting = this.#lastPlan?.actions.some(({ kind }) => kind === 'StartAttempt') ?? false;
+    if (run.ledger.startsUnderWay.size > 0) return;
     if (this.held.some(isLive) || (isStarting && run.postponement === undefined)) return;
     if (run.ledger.counts.pending - run.ledger.givenUp === 0) return;
     const progressing = this.status?.conditions?.find(({ type }) => type === ConditionType.Progressing);
@@ -702,6 +721,7 @@ function strangers(run: RunDefinition): readonly ModelAttempt[] {
             ? { kind: 'Running', since: 0 }
             : { kind: 'Ended', at: 1, termination: exitedWell() },
         hidden: false,
+        isPhantom: false,
         onlyRemembered: false,
       }),
     ),
@@ -713,6 +733,7 @@ function strangers(run: RunDefinition): readonly ModelAttempt[] {
       attempt: 1,
       state: { kind: 'Running', since: 0 },
       hidden: false,
+      isPhantom: false,
       onlyRemembered: false,
     },
   ];

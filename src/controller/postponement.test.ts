@@ -39,14 +39,15 @@ describe('a start that is postponed', () => {
 
 describe('the starts that may be tried', () => {
   it('are all when nothing is postponed', () => {
-    expect(startBudget(undefined, NOW)).toBe(Number.POSITIVE_INFINITY);
+    expect(startBudget(undefined, 7, NOW)).toBe(Number.POSITIVE_INFINITY);
   });
 
   it('are none before the time has come, and then one', () => {
     const postponement = postponedAgain(undefined, answer(1_000), NOW);
-    expect(startBudget(postponement, NOW)).toBe(0);
-    expect(startBudget(postponement, NOW + 999)).toBe(0);
-    expect(startBudget(postponement, NOW + 1_000)).toBe(1);
-    expect(startBudget(postponement, NOW + 3_600_000)).toBe(1);
+    expect(startBudget(postponement, 0, NOW)).toBe(0);
+    expect(startBudget(postponement, 0, NOW + 999)).toBe(0);
+    expect(startBudget(postponement, 0, NOW + 1_000)).toBe(1);
+    expect(startBudget(postponement, 0, NOW + 3_600_000)).toBe(1);
+    expect(startBudget(postponement, 1, NOW + 1_000), 'one is being tried').toBe(0);
   });
 });

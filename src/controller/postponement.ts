@@ -26,8 +26,11 @@ export function postponedAgain(
   return { explanation: { reason, message }, count, until: now + Math.max(retryAfterMs, growing) };
 }
 
-/** How many starts may be tried: none before the time has come, then one to find out, and all once that went well. */
-export function startBudget(postponement: Postponement | undefined, now: number): number {
+/**
+ * How many more starts may be tried: none before the time has come, then one to find out, and all once that went well.
+ * @param underWay starts that are not answered yet
+ */
+export function startBudget(postponement: Postponement | undefined, underWay: number, now: number): number {
   if (postponement === undefined) return Number.POSITIVE_INFINITY;
-  return now < postponement.until ? 0 : 1;
+  return now < postponement.until ? 0 : Math.max(0, 1 - underWay);
 }

@@ -9,8 +9,9 @@ import { openPostgresResultStore } from '../results/postgres/open-postgres-resul
 import type { ResultStore } from '../results/result-store.ts';
 import { applyPlan } from './apply-plan.ts';
 import { InvariantWatch } from './invariant-watch.ts';
-import { withPushedResults } from './pushed-results.ts';
+import { pushedResultsOf, withPushedResults } from './pushed-results.ts';
 import { RunPace } from './run-pace.ts';
+import { WorkUnderWay } from './work-under-way.ts';
 
 let postgres: PostgresServer;
 let store: ResultStore;
@@ -59,16 +60,18 @@ it('judges many that end at once, a part of them at a time, by the newest of wha
   const active = {
     ...{ uid: run.uid, ledger, fence: opened.fence, watch: new InvariantWatch(), activeSince: 0 },
     pace: new RunPace(0),
+    work: new WorkUnderWay(() => {}),
     ...{ waiting: undefined, postponement: undefined, storeProblem: undefined },
   };
   let isLatePushed = false;
   for (let round = 0; round < 20 && ledger.counts.active > 0; round += 1) {
-    const observed = await withPushedResults(ledger, ended, {
+    const pushed = await pushedResultsOf(ledger, ended, {
       readPushed: (uid, starts) => {
         lookedUp.push(starts.length);
         return store.readPushed(uid, starts);
       },
     });
+    const observed = withPushedResults(ended, pushed);
     // After it was looked up, and before its attempt is recorded.
     if (!isLatePushed) expect(await push(late)).toEqual({ kind: 'Stored' });
     isLatePushed = true;

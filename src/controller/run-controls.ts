@@ -25,7 +25,7 @@ export function controlsOf(
       activeSince === undefined || activeDeadlineSeconds === undefined
         ? undefined
         : activeSince + activeDeadlineSeconds * 1_000,
-    startBudget: startBudget(postponement, now),
+    startBudget: startBudget(postponement, ledger.startsUnderWay.size, now),
     postponed: postponement?.explanation,
   };
 }

@@ -28,14 +28,17 @@ export class StatusWriter {
 
   /** Writes the status, or gives the time (milliseconds since the epoch) at which it may be written. */
   async write(key: string, uid: string, status: BatchTestStatus): Promise<number | undefined> {
-    const text = JSON.stringify(status);
-    const before = this.#written.get(uid);
-    if (before?.text === text) return undefined;
+    if (this.isWritten(uid, status)) return undefined;
     const heldUntil = isFinished(status) ? undefined : this.heldUntil(uid);
     if (heldUntil !== undefined) return heldUntil;
     await this.#source.writeStatus(key, uid, status);
-    this.#written.set(uid, { text, at: this.#now() });
+    this.#written.set(uid, { text: JSON.stringify(status), at: this.#now() });
     return undefined;
+  }
+
+  /** True for a status that says what was written last. */
+  isWritten(uid: string, status: BatchTestStatus): boolean {
+    return this.#written.get(uid)?.text === JSON.stringify(status);
   }
 
   /**

@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** What processing a key gives back: when to process it again though nothing changes (milliseconds since the epoch). */
 export interface ProcessedKey {
   readonly requeueAt: number | undefined;
+  /** Something of it is under way and may yet fail: the back-off of earlier failures is kept until that is known. */
+  readonly isUnderWay?: boolean;
 }
 
 /** Told of what goes through a queue, in the tick in which it happens; must not throw. All times are in milliseconds. */
@@ -123,9 +125,9 @@ export class WorkQueue {
   async #work(key: string, startedAt: number): Promise<void> {
     const { observer } = this.#options;
     try {
-      const { requeueAt } = await this.#options.process(key);
+      const { requeueAt, isUnderWay = false } = await this.#options.process(key);
       observer?.processed(performance.now() - startedAt, requeueAt === undefined ? 'Settled' : 'Requeued');
-      this.#failures.delete(key);
+      if (!isUnderWay) this.#failures.delete(key);
       if (requeueAt !== undefined) this.addAt(key, requeueAt);
     } catch (error) {
       observer?.processed(performance.now() - startedAt, 'Failed');

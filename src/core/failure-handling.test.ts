@@ -187,7 +187,8 @@ describe('a variant that fails as a whole', () => {
         b/1 succeeds
         b/2 succeeds
       7 RecordAttempt b/1 Succeeded (Completed), trial Succeeded, RecordAttempt b/2 Succeeded (Completed), trial Succeeded
-      8 RemoveAttempt b/1 (ResultStored), RemoveAttempt b/2 (ResultStored), FinishRun Failed (VariantsFailed): 1 of 2 variants failed (1 trial TestFailed)"
+      8 RemoveAttempt b/1 (ResultStored), RemoveAttempt b/2 (ResultStored)
+      9 FinishRun Failed (VariantsFailed): 1 of 2 variants failed (1 trial TestFailed)"
     `);
     expect(t.store.trialOf(t.run.variants[0]?.id ?? '', 2)).toMatchObject({
       phase: 'Cancelled',
@@ -225,7 +226,8 @@ describe('a variant that fails as a whole', () => {
         looked at again at 3600 s
         b/1 succeeds
       6 RecordAttempt b/1 Succeeded (Completed), trial Succeeded
-      7 RemoveAttempt b/1 (ResultStored), FinishRun Failed (VariantsFailed): 1 of 2 variants failed (1 trial TestFailed)"
+      7 RemoveAttempt b/1 (ResultStored)
+      8 FinishRun Failed (VariantsFailed): 1 of 2 variants failed (1 trial TestFailed)"
     `);
   });
 
@@ -322,6 +324,8 @@ describe('podCleanupPolicy', () => {
       await t.decide();
       t.storeIs('Available');
       t.succeeds('a/0');
+      // The first tells of the removal that failed.
+      await t.decide();
       await t.decide();
       expect([...t.store.records.values()]).toMatchObject([{ judgement: { reason: 'RunSuspended' } }]);
       expect(t.held).toEqual([]);

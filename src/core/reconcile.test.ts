@@ -32,7 +32,8 @@ describe('a run', () => {
         b/0 succeeds
         c/0 succeeds
       4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded, RecordAttempt c/0 Succeeded (Completed), trial Succeeded
-      5 RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): all 3 trials succeeded
+      5 RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (ResultStored)
+      6 FinishRun Complete (AllTrialsSucceeded): all 3 trials succeeded
         nothing to do"
     `);
     expect(t.held).toEqual([]);
@@ -66,7 +67,8 @@ describe('a run', () => {
         looked at again at 3600 s
         b/0 succeeds
       4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
-      5 RemoveAttempt b/0 (ResultStored), FinishRun Failed (VariantsFailed): 1 of 2 variants failed (1 trial TestFailed)
+      5 RemoveAttempt b/0 (ResultStored)
+      6 FinishRun Failed (VariantsFailed): 1 of 2 variants failed (1 trial TestFailed)
         nothing to do"
     `);
     expect(t.held).toEqual(['a/0 Ended']);
@@ -241,7 +243,8 @@ describe('a failure of the infrastructure', () => {
         a/0 succeeds
         a/0 is deleted by somebody else
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      3 RemoveAttempt a/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): its one trial succeeded"
+      3 RemoveAttempt a/0 (ResultStored)
+      4 FinishRun Complete (AllTrialsSucceeded): its one trial succeeded"
     `);
   });
 });
@@ -348,7 +351,8 @@ describe('cancelling', () => {
         a/0 succeeds
         cancel
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      3 RemoveAttempt a/0 (ResultStored), FinishRun Cancelled (CancelRequested): cancelled, with 1 of 2 trials done"
+      3 RemoveAttempt a/0 (ResultStored)
+      4 FinishRun Cancelled (CancelRequested): cancelled, with 1 of 2 trials done"
     `);
   });
 
@@ -364,7 +368,8 @@ describe('cancelling', () => {
         a/0 succeeds
         cancel
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      3 RemoveAttempt a/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): its one trial succeeded"
+      3 RemoveAttempt a/0 (ResultStored)
+      4 FinishRun Complete (AllTrialsSucceeded): its one trial succeeded"
     `);
   });
 
@@ -415,7 +420,8 @@ describe('an operator that restarts', () => {
         a/0 succeeds
         d/0 succeeds
       5 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt d/0 Succeeded (Completed), trial Succeeded
-      6 RemoveAttempt a/0 (ResultStored), RemoveAttempt d/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): all 4 trials succeeded
+      6 RemoveAttempt a/0 (ResultStored), RemoveAttempt d/0 (ResultStored)
+      7 FinishRun Complete (AllTrialsSucceeded): all 4 trials succeeded
         nothing to do"
     `);
     expect(t.held).toEqual([]);
@@ -600,7 +606,8 @@ describe('a start', () => {
     expect(t.text).toMatchInlineSnapshot(`
       "  next start: Refused
       1 StartAttempt a/0 (SlotAvailable)
-      2 StartAttempt b/0 (SlotAvailable)
+      2 RecordAttempt a/0 Infrastructure (PodRefused), trial Pending
+      3 StartAttempt b/0 (SlotAvailable)
         looked at again at 1.189 s"
     `);
     expect([...t.store.records.values()]).toMatchObject([
@@ -629,10 +636,11 @@ describe('what the store may hold though it did not say so', () => {
         next start: Refused
         store: AnswerLost
       1 StartAttempt a/0 (SlotAvailable)
+      2 RecordAttempt a/0 Infrastructure (PodRefused), trial Failed
         ResultStoreUnavailableError: the result store does not answer
         store: Available
-      2 RecordAttempt a/0 Infrastructure (PodRefused), trial Failed
-      3 StartAttempt b/0 (SlotAvailable)
+      3 RecordAttempt a/0 Infrastructure (PodRefused), trial Failed
+      4 StartAttempt b/0 (SlotAvailable)
         looked at again at 3600 s"
     `);
     expect(t.held).toEqual(['b/0 Waiting']);
@@ -703,7 +711,8 @@ describe('an attempt of a trial that the run does not have', () => {
         looked at again at 3600 s
         a/0 succeeds
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      3 RemoveAttempt a/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): its one trial succeeded
+      3 RemoveAttempt a/0 (ResultStored)
+      4 FinishRun Complete (AllTrialsSucceeded): its one trial succeeded
         nothing to do"
     `);
     expect(t.held).toEqual(['somebody-elses Running']);

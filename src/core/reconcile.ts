@@ -37,7 +37,14 @@ export function reconcile(
   now: number,
 ): Plan {
   const own = observed.filter((attempt) => ledger.indexOf(attempt) !== undefined);
-  const situation: Situation = { ledger, own, controls, now, halt: haltOf(ledger, controls, now) };
+  const situation: Situation = {
+    ledger,
+    own,
+    unseen: countUnseen(ledger, own),
+    controls,
+    now,
+    halt: haltOf(ledger, controls, now),
+  };
   const records = [
     ...ledger.unrecordedRefusals,
     ...recordsOfObserved(situation),
@@ -51,11 +58,12 @@ export function reconcile(
 
   const { halt } = situation;
   const removals = own.flatMap((attempt) => removalOf(situation, attempt));
-  const live = own.filter(isLive).length;
+  const live = own.filter(isLive).length + situation.unseen;
   const end = evaluateCompletion(ledger, halt, live);
+  // The end of the run is also the promise that nothing is left to be removed.
   if (end !== undefined)
     return {
-      actions: [...removals, { kind: 'FinishRun', end, gate: ledger.gate }],
+      actions: removals.length > 0 ? removals : [{ kind: 'FinishRun', end, gate: ledger.gate }],
       waiting: undefined,
       requeueAt: undefined,
     };
@@ -82,7 +90,10 @@ export function endingsWithoutStore(
   now: number,
 ): EndingsWithoutStore | undefined {
   const why = haltOf(ledger, controls, now);
-  const attempts = observed.filter((attempt) => isUnderWay(attempt) && ledger.indexOf(attempt) !== undefined);
+  const attempts = observed.filter(
+    (attempt) =>
+      isUnderWay(attempt) && ledger.indexOf(attempt) !== undefined && !isBeingStarted(ledger, attempt),
+  );
   return why === undefined || attempts.length === 0 ? undefined : { attempts, why };
 }
 
@@ -97,9 +108,21 @@ interface Situation {
   readonly ledger: ReadonlyRunLedger;
   /** The observed attempts that are of a trial of this run. */
   readonly own: ObservedAttempts;
+  /** Starts under way, or being abandoned, that the engine does not show: their slots are taken until it has answered. */
+  readonly unseen: number;
   readonly controls: RunControls;
   readonly now: number;
   readonly halt: Halt | undefined;
+}
+
+function countUnseen(ledger: ReadonlyRunLedger, own: ObservedAttempts): number {
+  const { startsUnderWay, startsBeingAbandoned } = ledger;
+  if (startsUnderWay.size + startsBeingAbandoned.size === 0) return 0;
+  // An earlier attempt of the same trial may be kept for a look at it.
+  const seen = new Set(
+    own.filter((attempt) => !isRecorded(ledger, attempt)).map((attempt) => ledger.indexOf(attempt)),
+  );
+  return [...startsUnderWay, ...startsBeingAbandoned].filter((index) => !seen.has(index)).length;
 }
 
 /** What need not be run any more; undefined when there is nothing like that. */
@@ -115,9 +138,14 @@ function skipOf({ ledger, halt }: Situation): SkipTrials | undefined {
 const isUnderWay = ({ state }: ObservedAttempt): boolean =>
   state.kind === 'Waiting' || state.kind === 'Running';
 
+function isBeingStarted(ledger: ReadonlyRunLedger, attempt: ObservedAttempt): boolean {
+  const index = ledger.indexOf(attempt);
+  return index !== undefined && ledger.startsUnderWay.has(index);
+}
+
 function recordsOfObserved(situation: Situation): readonly RecordAttempt[] {
   const { ledger, own, controls, now } = situation;
-  const open = own.filter((attempt) => !isRecorded(ledger, attempt));
+  const open = own.filter((attempt) => !isRecorded(ledger, attempt) && !isBeingStarted(ledger, attempt));
   const judgements = new Map(open.map((attempt) => [attempt, judge(situation, attempt)]));
   // What ends for another reason makes room as well.
   const goesOn = open.filter((attempt) => isUnderWay(attempt) && judgements.get(attempt) === undefined);
@@ -138,6 +166,8 @@ function judge({ ledger, controls, now, halt }: Situation, attempt: ObservedAtte
   if (spec.results.push && awaitsPushed(attempt)) return undefined;
   if (state.kind === 'Ended') return judgeAttempt(state.termination, state.at, spec.objective);
   const index = ledger.indexOf(attempt) ?? -1;
+  const unconfirmed = ledger.unconfirmed.get(index);
+  if (unconfirmed !== undefined) return unconfirmed;
   const why = halt ?? ledger.endedUnrecorded.get(index);
   if (why !== undefined) return endedByUs('Cancelled', why.reason, why.message);
   if (ledger.isGivenUp(index))
@@ -195,6 +225,7 @@ function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly Reco
     const trial = ledger.definition.trials[index];
     if (activeAttempt === undefined || trial === undefined || seen.has(`${index}/${activeAttempt}`))
       return [];
+    if (ledger.startsUnderWay.has(index)) return [];
     const name = attemptName(ledger.definition, trial, activeAttempt);
     const why = halt ?? ledger.endedUnrecorded.get(index);
     const judgement =
@@ -257,9 +288,9 @@ function startsToAbandon(ledger: ReadonlyRunLedger, room: number): readonly Remo
 }
 
 /** How many more may wait for their program to start. */
-function pendingRoom({ own, controls: { maxPending } }: Situation): number {
+function pendingRoom({ own, unseen, controls: { maxPending } }: Situation): number {
   if (maxPending === undefined) return Number.POSITIVE_INFINITY;
-  return Math.max(0, maxPending - own.filter(({ state }) => state.kind === 'Waiting').length);
+  return Math.max(0, maxPending - unseen - own.filter(({ state }) => state.kind === 'Waiting').length);
 }
 
 function starts({ ledger, own, now }: Situation, limit: number): readonly StartAttempt[] {

@@ -33,7 +33,8 @@ describe('suspending a run', () => {
         b/0#2 succeeds
         c/0 succeeds
       5 RecordAttempt b/0#2 Succeeded (Completed), trial Succeeded, RecordAttempt c/0 Succeeded (Completed), trial Succeeded
-      6 RemoveAttempt b/0#2 (ResultStored), RemoveAttempt c/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): all 3 trials succeeded"
+      6 RemoveAttempt b/0#2 (ResultStored), RemoveAttempt c/0 (ResultStored)
+      7 FinishRun Complete (AllTrialsSucceeded): all 3 trials succeeded"
     `);
     expect(t.held).toEqual([]);
   });
@@ -210,7 +211,8 @@ describe('suspending a run', () => {
         a/0 succeeds
         suspend true
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      3 RemoveAttempt a/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): its one trial succeeded"
+      3 RemoveAttempt a/0 (ResultStored)
+      4 FinishRun Complete (AllTrialsSucceeded): its one trial succeeded"
     `);
   });
 });
@@ -277,7 +279,8 @@ describe('the deadline of a run', () => {
         a/0#2 succeeds
         b/0#2 succeeds
       6 RecordAttempt a/0#2 Succeeded (Completed), trial Succeeded, RecordAttempt b/0#2 Succeeded (Completed), trial Succeeded
-      7 RemoveAttempt a/0#2 (ResultStored), RemoveAttempt b/0#2 (ResultStored), FinishRun Complete (AllTrialsSucceeded): all 2 trials succeeded"
+      7 RemoveAttempt a/0#2 (ResultStored), RemoveAttempt b/0#2 (ResultStored)
+      8 FinishRun Complete (AllTrialsSucceeded): all 2 trials succeeded"
     `);
   });
 });
@@ -540,7 +543,8 @@ describe('while results cannot be stored', () => {
         ResultStoreUnavailableError: the result store does not answer
         store: Available
       4 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt b/0 Cancelled (RunCancelled), trial Pending (not counted), RecordAttempt c/0 Cancelled (RunCancelled), trial Pending (not counted)
-      5 RemoveAttempt a/0 (ResultStored), FinishRun Cancelled (CancelRequested): cancelled, with 1 of 3 trials done"
+      5 RemoveAttempt a/0 (ResultStored)
+      6 FinishRun Cancelled (CancelRequested): cancelled, with 1 of 3 trials done"
     `);
     expect([...t.store.records.values()].map(({ judgement: { reason } }) => reason)).toEqual([
       'Completed',

@@ -5,7 +5,7 @@ import { meetsTargets } from '../comparison/target.ts';
 import type { AfterAttempt } from './after-attempt.ts';
 import type { AttemptKey, ObservedAttempt } from './attempt.ts';
 import { type DueStops, Looks } from './looks.ts';
-import type { Outcome } from './outcome.ts';
+import type { Judgement, Outcome } from './outcome.ts';
 import type { RecordAttempt, RunEnd } from './plan.ts';
 import type { RunDefinition } from './run.ts';
 import type { Explanation } from './status.ts';
@@ -77,10 +77,13 @@ export type ReadonlyRunLedger = Pick<
   | 'failures'
   | 'variantCounts'
   | 'activeTrials'
+  | 'startsUnderWay'
+  | 'startsBeingAbandoned'
   | 'startable'
   | 'unansweredStarts'
   | 'unrecordedRefusals'
   | 'endedUnrecorded'
+  | 'unconfirmed'
   | 'ending'
   | 'nextRetryAt'
   | 'samples'
@@ -104,13 +107,17 @@ export class RunLedger {
   readonly #trials: TrialState[];
   readonly #indices = new Map<string, number>();
   readonly #active = new Set<number>();
+  readonly #startsUnderWay = new Set<number>();
   /** Trials that wait for another attempt, and since when they may have it. */
   readonly #retries = new Map<number, number>();
   readonly #unanswered = new Set<number>();
+  readonly #beingAbandoned = new Set<number>();
   /** By trial. */
   readonly #refused = new Map<number, RecordAttempt>();
   /** By trial. */
   readonly #endedUnrecorded = new Map<number, Explanation>();
+  /** By trial. */
+  readonly #unconfirmed = new Map<number, Judgement>();
   /** No trial before this index is untried. */
   #firstUntried = 0;
   readonly #counts = { pending: 0, active: 0, succeeded: 0, failed: 0, cancelled: 0, skipped: 0 };
@@ -288,6 +295,14 @@ export class RunLedger {
   }
 
   /**
+   * Trials whose attempt was asked for and that has got no answer yet. It takes a slot, and nothing is decided about it before the answer tells
+   * what there is to decide about.
+   */
+  get startsUnderWay(): ReadonlySet<number> {
+    return this.#startsUnderWay;
+  }
+
+  /**
    * Up to `limit` trials that may start now: first those whose start got no answer, then those whose back-off has passed, then the
    * untried ones in their order.
    * @param busy trials of which an attempt is live
@@ -297,7 +312,9 @@ export class RunLedger {
     now: number,
     busy: ReadonlySet<number | undefined> = new Set(),
   ): readonly number[] {
-    const indices = [...this.#unanswered].filter((index) => !this.isGivenUp(index)).slice(0, limit);
+    const indices = [...this.#unanswered]
+      .filter((index) => !this.isGivenUp(index) && !this.#beingAbandoned.has(index))
+      .slice(0, limit);
     for (const [index, notBefore] of this.#retries) {
       if (indices.length >= limit) return indices;
       if (notBefore <= now && !busy.has(index)) indices.push(index);
@@ -326,7 +343,15 @@ export class RunLedger {
     return this.#unanswered;
   }
 
-  /** Records of refused starts that the store may or may not hold: it did not answer, and the engine holds nothing of them. */
+  /** Those of them that the engine is asked to hold nothing of: until it is done they do not start again, and take slots, as they may be running. */
+  get startsBeingAbandoned(): ReadonlySet<number> {
+    return this.#beingAbandoned;
+  }
+
+  /**
+   * Records of refused starts that the store does not hold, or may hold though it did not answer. The engine holds nothing of them, and a start that is asked for
+   * again could go well after its trial has failed.
+   */
   get unrecordedRefusals(): readonly RecordAttempt[] {
     return [...this.#refused.values()];
   }
@@ -334,6 +359,19 @@ export class RunLedger {
   /** Trials whose attempt under way was ended by us while that could not be recorded, and why. Lifting the reason does not bring them back. */
   get endedUnrecorded(): ReadonlyMap<number, Explanation> {
     return this.#endedUnrecorded;
+  }
+
+  /**
+   * By trial, the judgement on its attempt that the store was asked to commit, and may have, though it did not answer. An attempt that goes on is not judged
+   * otherwise until the store has answered: nothing may start that the run has no room for, or no use, should it be committed.
+   */
+  get unconfirmed(): ReadonlyMap<number, Judgement> {
+    return this.#unconfirmed;
+  }
+
+  /** Takes note that the store did not say whether it has committed the end of an attempt. */
+  noteUnconfirmed({ trial, judgement }: RecordAttempt): void {
+    this.#unconfirmed.set(trial, judgement);
   }
 
   /** Takes note that an attempt under way was ended without that being recorded. */
@@ -353,13 +391,24 @@ export class RunLedger {
     this.#active.add(index);
   }
 
+  /** Takes note that an attempt is being asked for; what comes of it is noted by one of those below, or recorded. */
+  noteStartAsked(index: number, attempt: number): void {
+    this.noteStarted(index, attempt);
+    this.#startsUnderWay.add(index);
+  }
+
+  /** Takes note that an attempt that was asked for was started. */
+  noteStartAnswered(index: number): void {
+    this.#startsUnderWay.delete(index);
+  }
+
   /** Takes note that an attempt which was to be started was not: its trial may start again at once. */
   noteNotStarted(index: number): void {
     if (this.#backToPending(index)) this.#mayRetry(index, 0);
   }
 
   /** Takes note that an attempt was refused, which is to be recorded before its trial is looked at again. */
-  noteRefusalUnrecorded(record: RecordAttempt): void {
+  noteRefused(record: RecordAttempt): void {
     if (this.#backToPending(record.trial)) this.#refused.set(record.trial, record);
   }
 
@@ -373,8 +422,19 @@ export class RunLedger {
     if (this.#backToPending(index)) this.#unanswered.add(index);
   }
 
+  /** Takes note that the engine is asked to hold nothing of an attempt, should it have been started. */
+  noteAbandonmentAsked(index: number): void {
+    this.#beingAbandoned.add(index);
+  }
+
+  /** Takes note that this came to nothing: whether the attempt was started is as unknown as before. */
+  noteAbandonmentFailed(index: number): void {
+    this.#beingAbandoned.delete(index);
+  }
+
   /** Takes note that the engine was made to hold nothing of an attempt, should it have been started: its trial may start again. */
   noteStartAbandoned(index: number): void {
+    this.#beingAbandoned.delete(index);
     if (this.#unanswered.delete(index)) this.#mayRetry(index, 0);
   }
 
@@ -439,6 +499,8 @@ export class RunLedger {
         this.#replace(index, { ...state, phase: 'Cancelled', activeAttempt: undefined });
       }
     this.#active.clear();
+    this.#startsUnderWay.clear();
+    this.#beingAbandoned.clear();
     this.#unanswered.clear();
     this.#refused.clear();
   }
@@ -447,6 +509,7 @@ export class RunLedger {
     const before = this.trial(index);
     if (before.phase !== 'Active') return false;
     this.#active.delete(index);
+    this.#startsUnderWay.delete(index);
     this.#replace(index, { ...before, phase: 'Pending', activeAttempt: undefined });
     return true;
   }
@@ -492,10 +555,12 @@ export class RunLedger {
   #settle(index: number, state: TrialState, metrics: ReadonlyMap<string, number>): void {
     const { phase, lastOutcome: outcome } = state;
     this.#active.delete(index);
+    this.#startsUnderWay.delete(index);
     this.#retries.delete(index);
     this.#unanswered.delete(index);
     this.#refused.delete(index);
     this.#endedUnrecorded.delete(index);
+    this.#unconfirmed.delete(index);
     this.#replace(index, state);
     const variant = this.#variantOf(index);
     if (phase === 'Succeeded') {

@@ -34,6 +34,8 @@ export interface StatusContext {
  */
 export function statusOf(ledger: ReadonlyRunLedger, context: StatusContext, now: number): BatchTestStatus {
   const { total, pending, active, succeeded, failed, cancelled, skipped } = ledger.counts;
+  // Whether what is only being asked for runs is not known yet, and it may be postponed many times.
+  const asked = ledger.startsUnderWay.size;
   const best = bestOf(ledger);
   const gate = ledger.conclusion?.gate;
   return {
@@ -43,8 +45,8 @@ export function statusOf(ledger: ReadonlyRunLedger, context: StatusContext, now:
     ...completionTime(ledger, context.previousConditions, now),
     trials: {
       total,
-      pending,
-      running: active,
+      pending: pending + asked,
+      running: active - asked,
       succeeded,
       failed,
       cancelled,

@@ -36,7 +36,8 @@ describe('a variant that is significantly behind at a look', () => {
         b/2 succeeds
         a/3 succeeds
       7 RecordAttempt a/2 Succeeded (Completed), trial Succeeded, RecordAttempt b/2 Succeeded (Completed), trial Succeeded, RecordAttempt a/3 Succeeded (Completed), trial Succeeded
-      8 RemoveAttempt a/2 (ResultStored), RemoveAttempt b/2 (ResultStored), RemoveAttempt a/3 (ResultStored), FinishRun Complete (StoppedEarly): 1 variant was stopped early; 7 of 8 trials succeeded, 1 was skipped"
+      8 RemoveAttempt a/2 (ResultStored), RemoveAttempt b/2 (ResultStored), RemoveAttempt a/3 (ResultStored)
+      9 FinishRun Complete (StoppedEarly): 1 variant was stopped early; 7 of 8 trials succeeded, 1 was skipped"
     `);
   });
 
@@ -108,7 +109,7 @@ describe('a variant that is significantly behind at a look', () => {
         b/1 succeeds
       4 RecordAttempt b/1 Succeeded (Completed), trial Succeeded
       5 SkipTrials  (StoppedEarly), stops b at look 1
-      6 RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored), RemoveAttempt a/1 (ResultStored), RemoveAttempt b/1 (ResultStored), RemoveAttempt a/2 (ResultStored), RemoveAttempt b/3 (StartUnanswered)
+      6 RemoveAttempt b/1 (ResultStored), RemoveAttempt b/3 (StartUnanswered)
       7 StartAttempt a/3 (SlotAvailable)
         looked at again at 3600 s
         b/2 is lost
@@ -267,7 +268,8 @@ describe('a target', () => {
         b/0 succeeds
       4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
       5 SkipTrials c/0 (TargetMet)
-      6 RemoveAttempt b/0 (ResultStored), FinishRun Failed (VariantsFailed): 1 of 3 variants failed (1 trial TestFailed); b meets the target: p95_ms at most 15"
+      6 RemoveAttempt b/0 (ResultStored)
+      7 FinishRun Failed (VariantsFailed): 1 of 3 variants failed (1 trial TestFailed); b meets the target: p95_ms at most 15"
     `);
   });
 
@@ -281,7 +283,8 @@ describe('a target', () => {
         looked at again at 3600 s
         a/0 succeeds
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      3 RemoveAttempt a/0 (ResultStored), FinishRun Complete (AllTrialsSucceeded): its one trial succeeded"
+      3 RemoveAttempt a/0 (ResultStored)
+      4 FinishRun Complete (AllTrialsSucceeded): its one trial succeeded"
     `);
   });
 

@@ -2,8 +2,9 @@ import type { AttemptKey, AttemptState, ObservedAttempt, Termination } from '../
 import type { RunDefinition } from '../../src/core/run.ts';
 import type { AttemptRequest, Engine, StartOutcome } from '../../src/engine/engine.ts';
 
-/** What goes wrong with one call of `startAttempt`. */
-export type StartFault =
+/** How one call of `startAttempt` goes. */
+type StartAnswer =
+  | 'Started'
   /** The request never arrived. */
   | 'NotSent'
   /** It started, but the answer was lost; nothing shows the attempt until it is asked for again or revealed. */
@@ -11,8 +12,11 @@ export type StartFault =
   | 'Postponed'
   | 'Refused';
 
-/** What goes wrong with the removal of one attempt. */
-export type RemoveFault = 'NotSent' | 'AnswerLost';
+/** What goes wrong with it; what is late is answered when somebody lets it be. */
+export type StartFault = StartAnswer | { readonly late: StartAnswer };
+
+/** What goes wrong with the removal of one attempt. What is late is done at once, and answered when somebody lets it be. */
+export type RemoveFault = 'NotSent' | 'AnswerLost' | 'Late';
 
 export interface ModelAttempt extends AttemptKey {
   readonly runUid: string;
@@ -20,6 +24,8 @@ export interface ModelAttempt extends AttemptKey {
   state: AttemptState;
   /** True while the engine has not heard of it. */
   hidden: boolean;
+  /** Shown because it is being asked for, but it is not there and never will be. */
+  readonly isPhantom: boolean;
   /** True when somebody else removed it after its end was seen: only the engine's memory still has it. */
   onlyRemembered: boolean;
 }
@@ -34,6 +40,8 @@ export class ModelEngine implements Pick<Engine, 'observe' | 'startAttempt' | 'r
   /** Used up one a call, first in, first out. */
   readonly startFaults: StartFault[] = [];
   readonly removeFaults: RemoveFault[] = [];
+  /** What lets the answers come that are late, in the order in which they were asked for. */
+  readonly lateAnswers: (() => void)[] = [];
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -52,28 +60,52 @@ export class ModelEngine implements Pick<Engine, 'observe' | 'startAttempt' | 'r
       }));
   }
 
-  async startAttempt({ run, trial, attempt, name }: AttemptRequest): Promise<StartOutcome> {
-    const fault = this.startFaults.shift();
-    if (fault === 'NotSent') throw new Error(`start ${name}: connection refused`);
-    if (fault === 'Postponed')
-      return { kind: 'Postponed', reason: 'QuotaExceeded', message: 'pods=3', retryAfterMs: 1_000 };
+  async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
+    const { name } = request;
+    const fault = this.startFaults.shift() ?? 'Started';
+    const answer = typeof fault === 'object' ? fault.late : fault;
     const existing = this.attempts.get(name);
-    if (fault === 'Refused' && existing === undefined)
-      return { kind: 'Refused', reason: 'PodRefused', message: 'not allowed' };
-    if (existing === undefined)
-      this.attempts.set(name, {
-        runUid: run.uid,
-        name,
-        variantId: trial.variant.id,
-        repetition: trial.repetition,
-        attempt,
-        state: { kind: 'Waiting', since: this.#now() },
-        hidden: fault === 'AnswerLost',
-        onlyRemembered: false,
-      });
-    else existing.hidden = false;
-    if (fault === 'AnswerLost') throw new Error(`start ${name}: connection reset`);
-    return { kind: existing === undefined ? 'Started' : 'AlreadyStarted' };
+    const starts = existing === undefined && (answer === 'Started' || answer === 'AnswerLost');
+    const attempt =
+      starts || typeof fault === 'object' ? (existing ?? this.#show(request, !starts)) : existing;
+    if (typeof fault === 'object') await new Promise<void>((resolve) => this.lateAnswers.push(resolve));
+    if (attempt?.isPhantom) this.attempts.delete(name);
+    if (existing !== undefined && answer !== 'NotSent' && answer !== 'Postponed') existing.hidden = false;
+    switch (answer) {
+      case 'Started':
+        return { kind: starts ? 'Started' : 'AlreadyStarted' };
+      case 'NotSent':
+        throw new Error(`start ${name}: connection refused`);
+      case 'AnswerLost':
+        if (starts && attempt !== undefined) attempt.hidden = true;
+        throw new Error(`start ${name}: connection reset`);
+      case 'Postponed':
+        return { kind: 'Postponed', reason: 'QuotaExceeded', message: 'pods=3', retryAfterMs: 1_000 };
+      case 'Refused':
+        if (existing !== undefined) return { kind: 'AlreadyStarted' };
+        return { kind: 'Refused', reason: 'PodRefused', message: 'not allowed' };
+    }
+  }
+
+  #show({ run, trial, attempt, name }: AttemptRequest, isPhantom: boolean): ModelAttempt {
+    const shown: ModelAttempt = {
+      runUid: run.uid,
+      name,
+      variantId: trial.variant.id,
+      repetition: trial.repetition,
+      attempt,
+      state: { kind: 'Waiting', since: this.#now() },
+      hidden: false,
+      isPhantom,
+      onlyRemembered: false,
+    };
+    this.attempts.set(name, shown);
+    return shown;
+  }
+
+  /** Everything is answered that is still to be. */
+  answerLate(): void {
+    for (const answer of this.lateAnswers.splice(0)) answer();
   }
 
   async removeAttempts(run: RunDefinition, names: readonly string[]): Promise<void> {
@@ -90,6 +122,7 @@ export class ModelEngine implements Pick<Engine, 'observe' | 'startAttempt' | 'r
       attempt.state = { kind: 'Stopping' };
       attempt.hidden = false;
     }
+    if (fault === 'Late') await new Promise<void>((resolve) => this.lateAnswers.push(resolve));
     if (fault === 'AnswerLost') throw new Error(`remove ${name}: connection reset`);
   }
 
@@ -135,7 +168,9 @@ export class ModelEngine implements Pick<Engine, 'observe' | 'startAttempt' | 'r
 
   /** A new process looks at the world: it sees all that is there, and remembers nothing that is not. */
   restart(): void {
+    this.lateAnswers.length = 0;
     for (const attempt of this.attempts.values()) {
+      if (attempt.isPhantom) this.attempts.delete(attempt.name);
       attempt.hidden = false;
       if (attempt.onlyRemembered) this.attempts.delete(attempt.name);
     }

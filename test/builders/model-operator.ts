@@ -1,20 +1,22 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ActiveRun } from '../../src/controller/active-run.ts';
 import { applyPlan, LedgerOutdatedError, type PlanTargets } from '../../src/controller/apply-plan.ts';
 import { endWithoutStore } from '../../src/controller/end-without-store.ts';
 import { InvariantWatch } from '../../src/controller/invariant-watch.ts';
-import { postponedAgain } from '../../src/controller/postponement.ts';
 import { controlsOf } from '../../src/controller/run-controls.ts';
 import { RunPace } from '../../src/controller/run-pace.ts';
+import { WorkUnderWay } from '../../src/controller/work-under-way.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import { reconcile } from '../../src/core/reconcile.ts';
 import type { RunDefinition } from '../../src/core/run.ts';
 import { RunLedger } from '../../src/core/run-ledger.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type ResultStore, ResultStoreUnavailableError } from '../../src/results/result-store.ts';
+import type { ModelEngine } from './model-engine.ts';
 
 /** What an operator reaches the world by. */
 export interface World {
-  readonly engine: PlanTargets['engine'] & Pick<Engine, 'observe'>;
+  readonly engine: PlanTargets['engine'] & Pick<Engine, 'observe'> & Pick<ModelEngine, 'answerLate'>;
   readonly store: PlanTargets['store'] & Pick<ResultStore, 'openRun'>;
   readonly now: () => number;
 }
@@ -41,6 +43,8 @@ export class ModelOperator {
   readonly #definition: RunDefinition;
   readonly #world: World;
   readonly #onPlan: (plan: Plan) => void;
+  /** Something that was under way is done, so that the run is worth another look. */
+  #hasNews = false;
 
   constructor(
     definition: RunDefinition,
@@ -61,7 +65,13 @@ export class ModelOperator {
       run.activeSince = this.activeSince;
       return { kind: 'Settled', requeueAt: await this.#decide(run, wanted) };
     } catch (error) {
-      if (error instanceof LedgerOutdatedError) this.run = undefined;
+      if (error instanceof LedgerOutdatedError) {
+        while (this.run?.work.isIdle === false) {
+          this.#world.engine.answerLate();
+          await nextTurn();
+        }
+        this.run = undefined;
+      }
       return { kind: 'Interrupted', error };
     }
   }
@@ -74,7 +84,7 @@ export class ModelOperator {
     } catch (error) {
       if (error instanceof ResultStoreUnavailableError) {
         run.storeProblem = { reason: error.reason, message: error.message };
-        await endWithoutStore(
+        endWithoutStore(
           run,
           controlsOf(wanted, run, this.#world.now()),
           this.#world.engine,
@@ -87,23 +97,23 @@ export class ModelOperator {
 
   async #decideAndApply(run: ActiveRun, wanted: Wanted): Promise<number | undefined> {
     const { engine, now } = this.#world;
+    run.work.throwFailure();
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      this.#hasNews = false;
       const observed = engine.observe(run.uid);
       run.ledger.noteObserved(observed);
       const controls = controlsOf(wanted, run, now());
       const plan = reconcile(run.ledger, observed, controls, now());
       run.waiting = plan.waiting;
       this.#onPlan(plan);
-      if (plan.actions.length === 0) return earliest(plan.requeueAt, nextTry(run, now()));
-      const applied = await applyPlan(plan, run, controls, { ...this.#world, onEvent: () => {} });
-      run.postponement = applied.postponed
-        ? postponedAgain(run.postponement, applied.postponed, now())
-        : applied.freedOrStarted
-          ? undefined
-          : run.postponement;
-      if (applied.postponed !== undefined) run.waiting = run.postponement?.explanation;
-      if (applied.postponed !== undefined || !applied.decideAgain)
-        return earliest(plan.requeueAt, nextTry(run, now()));
+      const { decideAgain } =
+        plan.actions.length === 0
+          ? { decideAgain: false }
+          : await applyPlan(plan, run, controls, { ...this.#world, onEvent: () => {} });
+      // What is going to be answered at once is answered before anything else happens.
+      await nextTurn();
+      run.work.throwFailure();
+      if (!decideAgain && !this.#hasNews) return earliest(plan.requeueAt, nextTry(run, now()));
     }
     throw new Error(`run ${run.uid} is not settled after ${MAX_ROUNDS} rounds`);
   }
@@ -120,6 +130,9 @@ export class ModelOperator {
       postponement: undefined,
       watch: new InvariantWatch(),
       pace: new RunPace(this.#world.now()),
+      work: new WorkUnderWay(() => {
+        this.#hasNews = true;
+      }),
       storeProblem: undefined,
     };
     return this.run;

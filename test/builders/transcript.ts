@@ -142,6 +142,7 @@ export class Transcript {
       name,
       state,
       hidden: false,
+      isPhantom: false,
       onlyRemembered: false,
     });
     this.#note(`${name}, of no trial of this run, appears`);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import type { BatchTestManifest } from '../../src/api/v1alpha1/schema.ts';
 import type { JobObject, ObjectMeta } from '../../src/engine/kubernetes/kubernetes-objects.ts';
 import { withPlay } from './kubernetes-world.ts';
-import { outcomes, untilNothingIsLeft, untilProgress, untilRunning } from './operator-steps.ts';
+import { outcomes, untilNothingIsLeft, untilRunning } from './operator-steps.ts';
 import {
   aBatchTest,
   ENDS_SOON,
@@ -14,7 +14,7 @@ import {
   RUNS_ON,
 } from './operator-world.ts';
 import { grantTokenReviews } from './service-account-tokens.ts';
-import { conditionOf } from './watch-recorder.ts';
+import { conditionOf, lastOf } from './watch-recorder.ts';
 
 let site: OperatorSite;
 beforeAll(async () => {
@@ -135,8 +135,12 @@ it('that are not restricted are refused by a namespace that enforces it, and the
   const containers = [{ name: 'test', image: 'test:1', securityContext: { privileged: true } }];
   const spec = { trialStartDeadlineSeconds: 3, retryPolicy: { limit: 0 } };
   const uid = await world.create(withTemplate('privileged', { spec: { containers } }, ENDS_SOON, spec));
-  const waiting = await untilProgress(world, uid, 'WaitingForStart');
-  expect(conditionOf(waiting, 'Progressing')?.message).toContain('the events of the Job tell why');
+  await world.recorder.until(
+    'it says where to look',
+    (changes) =>
+      conditionOf(lastOf(changes, uid), 'Progressing')?.message?.includes('the events of the Job tell why') ||
+      undefined,
+  );
   await world.untilCondition(uid, 'Failed');
   expect(await outcomes(world, uid)).toEqual(['v0/0#1 Infrastructure StartDeadlineExceeded']);
   expect(await admittedPods(world)).toEqual([]);

@@ -68,9 +68,16 @@ export const untilVariantRuns = (
     ),
   );
 
-export const untilJobsCreated = (world: OperatorWorld, runUid: string, count: number): Promise<true> =>
-  world.recorder.until(`${count} Jobs were created`, (changes) =>
-    carrierCreations(changes, runUid).size >= count ? true : undefined,
+export const untilJobsCreated = (
+  world: OperatorWorld,
+  runUid: string,
+  count: number,
+  deadlineMs?: number,
+): Promise<true> =>
+  world.recorder.until(
+    `${count} Jobs were created`,
+    (changes) => (carrierCreations(changes, runUid).size >= count ? true : undefined),
+    deadlineMs,
   );
 
 export const untilNothingIsLeft = (world: OperatorWorld, runUid: string): Promise<true> =>
