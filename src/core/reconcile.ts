@@ -219,13 +219,17 @@ const endedByUs = (outcome: EndedByUs, reason: string, message: string): Judgeme
 /** Attempts that were started and are gone without an end that anybody saw: somebody else removed them, or we did while they could not be recorded. */
 function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly RecordAttempt[] {
   if (ledger.activeTrials.size === 0) return [];
-  const seen = new Set(own.map((attempt) => `${ledger.indexOf(attempt)}/${attempt.attempt}`));
+  const seen = new Set(
+    own.flatMap((attempt) => {
+      const index = ledger.indexOf(attempt);
+      return index !== undefined && ledger.trial(index).activeAttempt === attempt.attempt ? [index] : [];
+    }),
+  );
   return [...ledger.activeTrials].flatMap((index) => {
     const { activeAttempt } = ledger.trial(index);
     const trial = ledger.definition.trials[index];
-    if (activeAttempt === undefined || trial === undefined || seen.has(`${index}/${activeAttempt}`))
-      return [];
-    if (ledger.startsUnderWay.has(index)) return [];
+    if (activeAttempt === undefined || trial === undefined) return [];
+    if (seen.has(index) || ledger.startsUnderWay.has(index)) return [];
     const name = attemptName(ledger.definition, trial, activeAttempt);
     const why = halt ?? ledger.endedUnrecorded.get(index);
     const judgement =

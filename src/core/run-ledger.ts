@@ -105,7 +105,8 @@ export class RunLedger {
   ending: RunEnd | undefined;
 
   readonly #trials: TrialState[];
-  readonly #indices = new Map<string, number>();
+  /** By ID of the variant, then by repetition: asked for several times for every attempt of every decision. */
+  readonly #indices = new Map<string, number[]>();
   readonly #active = new Set<number>();
   readonly #startsUnderWay = new Set<number>();
   /** Trials that wait for another attempt, and since when they may have it. */
@@ -153,8 +154,11 @@ export class RunLedger {
     this.#failedPerVariant = definition.variants.map(() => 0);
     this.#pendingPerVariant = definition.variants.map(() => definition.manifest.spec.repetitions);
     for (const [index, variant] of definition.variants.entries()) this.#variantIndices.set(variant.id, index);
-    for (const [index, { variant, repetition }] of definition.trials.entries())
-      this.#indices.set(trialKey(variant.id, repetition), index);
+    for (const [index, { variant, repetition }] of definition.trials.entries()) {
+      const ofVariant = this.#indices.get(variant.id) ?? [];
+      ofVariant[repetition] = index;
+      this.#indices.set(variant.id, ofVariant);
+    }
     this.#trials = definition.trials.map(() => UNTRIED);
     this.#counts.pending = this.#trials.length;
     for (const [id, look] of stoppedVariants) {
@@ -190,7 +194,7 @@ export class RunLedger {
 
   /** The index of a trial in `definition.trials`; undefined when the run has no such trial. */
   indexOf({ variantId, repetition }: Pick<AttemptKey, 'variantId' | 'repetition'>): number | undefined {
-    return this.#indices.get(trialKey(variantId, repetition));
+    return this.#indices.get(variantId)?.[repetition];
   }
 
   get counts(): TrialCounts {
@@ -608,8 +612,6 @@ const UNTRIED: TrialState = {
   activeAttempt: undefined,
   lastOutcome: undefined,
 };
-
-const trialKey = (variantId: string, repetition: number): string => `${variantId}/${repetition}`;
 
 export const isTerminal = (phase: TrialPhase): boolean => phase !== 'Pending' && phase !== 'Active';
 

@@ -222,6 +222,7 @@ export class KubernetesEngine implements Engine {
 
   /** True when one request can take the place of many: these attempts are all that there is of the run, or may be. */
   #isAllOfMany(run: RunDefinition, namespace: string, names: readonly string[]): boolean {
+    if (names.length < MANY) return false;
     const { kind } = carrierOf(run);
     const wanted = new Set(names);
     const mayBeCarried = this.#index
