@@ -1,3 +1,4 @@
+import { median } from 'simple-statistics';
 import { comparisonMatrix } from '../../src/comparison/comparison-matrix.ts';
 import { runConclusion } from '../../src/comparison/run-conclusion.ts';
 import { scores } from '../../src/comparison/score.ts';
@@ -7,7 +8,7 @@ import { runReport } from '../../src/report/run-report.ts';
 import type { StoredRun } from '../../src/results/result-store.ts';
 import { aStoredRun } from '../builders/stored-run.ts';
 import { timed } from './core.ts';
-import { type Figure, median } from './figure.ts';
+import type { Figure } from './figure.ts';
 
 const VARIANTS = 10_000;
 const REPETITIONS = 5;

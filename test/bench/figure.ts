@@ -10,12 +10,6 @@ export interface Figure {
 export const isWithinBudget = ({ value, budget }: Figure): boolean =>
   'atMost' in budget ? value <= budget.atMost : value >= budget.atLeast;
 
-/** The value in the middle; of two, the higher one. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
 /** The p-quantile by the nearest-rank method, p in (0, 1]. */
 export function percentile(values: readonly number[], p: number): number {
   const sorted = [...values].sort((a, b) => a - b);

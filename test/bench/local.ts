@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Figure, median } from './figure.ts';
+import { median } from 'simple-statistics';
+import type { Figure } from './figure.ts';
 import { BARE_NODE } from './local/bare-node-contender.ts';
 import { batchtestContender } from './local/batchtest-contender.ts';
 import { compare } from './local/comparison.ts';

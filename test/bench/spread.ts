@@ -1,4 +1,4 @@
-import { median } from './figure.ts';
+import { median } from 'simple-statistics';
 
 /** How a figure that contenders are compared by is told. */
 export interface FigureKind {

@@ -1,5 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { CONTROL_PLANE_FILES } from './component-launch.ts';
 
 /** Which requests the API server logs, and how much of them: the first rule that fits. */
@@ -44,9 +46,24 @@ export const writeAuditPolicy = (directory: string, { rules }: AuditPolicy): Pro
     }),
   );
 
-/** Everything logged so far. The last line may be half written. */
+/** Everything logged so far. The last line may be half written. It is read line by line: a log may be longer than a string can be. */
 export async function readAuditLog(directory: string): Promise<readonly AuditEvent[]> {
-  const text = await readFile(join(directory, CONTROL_PLANE_FILES.auditLog), 'utf8').catch(() => '');
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
+  const file = join(directory, CONTROL_PLANE_FILES.auditLog);
+  if (!existsSync(file)) return [];
+  const events: AuditEvent[] = [];
+  let last = '';
+  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+    if (last !== '') events.push(JSON.parse(last));
+    last = line;
+  }
+  return isJson(last) ? [...events, JSON.parse(last)] : events;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -86,7 +86,12 @@ export function componentLaunch(program: ControlPlaneProgram, layout: ControlPla
           // The "kubernetes" Service would get a loopback address as its endpoint, which validation refuses.
           '--endpoint-reconciler-type=none',
           ...(layout.isAudited
-            ? [`--audit-policy-file=${file('auditPolicy')}`, `--audit-log-path=${file('auditLog')}`]
+            ? [
+                `--audit-policy-file=${file('auditPolicy')}`,
+                `--audit-log-path=${file('auditLog')}`,
+                // Megabytes: one file for all of 10,000 trials, as only that is read.
+                '--audit-log-maxsize=4096',
+              ]
             : []),
         ],
         readinessUrl: `https://127.0.0.1:${ports.apiServer}/readyz`,

@@ -17,7 +17,7 @@ import { WRITES_POLICY } from './api-writes.ts';
 import { ARGO_WORKFLOWS } from './argo-contender.ts';
 import { calibrate } from './calibration.ts';
 import type { Contender } from './contender.ts';
-import { type Figures, figuresOf, type Resident } from './figures.ts';
+import { type Figures, figuresOf, type Resident, thinned } from './figures.ts';
 import { INDEXED_JOB } from './indexed-job-contender.ts';
 import { KUEUE } from './kueue-contender.ts';
 import { LIMITS, type Limits } from './limits.ts';
@@ -32,6 +32,7 @@ import {
   type PlannedScenario,
   QUICK_SCENARIOS,
   SCENARIOS,
+  scenariosNamed,
   scenarioText,
 } from './scenario.ts';
 import { versionsOf } from './versions.ts';
@@ -53,11 +54,13 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
     minutes: { type: 'string', default: '60' },
+    only: { type: 'string', multiple: true },
     json: { type: 'string' },
   },
 });
 const rounds = positiveInteger('--rounds', options.rounds);
 const minutes = positiveInteger('--minutes', options.minutes);
+const scenarios = scenariosNamed(options.only, options.quick ? QUICK_SCENARIOS : SCENARIOS);
 
 interface Task {
   readonly limits: Limits;
@@ -67,7 +70,7 @@ interface Task {
 }
 
 const tasks: readonly Task[] = LIMITS.flatMap((limits) =>
-  (options.quick ? QUICK_SCENARIOS : SCENARIOS)
+  scenarios
     .filter((scenario) => scenario.limits.includes(limits))
     .map((scenario) => ({
       limits,
@@ -166,16 +169,6 @@ async function compare({ limits, scenario, contenders, rounds }: Task, shareMs: 
       };
     }),
   };
-}
-
-/** Enough for a plot. */
-const MOST_SAMPLES = 150;
-
-function thinned(samples: readonly Resident[]): readonly Resident[] {
-  const step = Math.ceil(samples.length / MOST_SAMPLES);
-  return samples
-    .filter((_, index) => index % step === 0)
-    .map(([trials, mebibytes]) => [trials, Number(mebibytes.toFixed(1))]);
 }
 
 /** A control plane that starts empty, so that no scenario carries what the ones before it have left. */

@@ -82,6 +82,17 @@ type Timeline = Pick<PodTimeline, 'created' | 'running' | 'ended' | 'gone' | 'mo
 /** How many trials had ended, and how much memory the contender had resident then. */
 export type Resident = readonly [trials: number, mebibytes: number];
 
+/** Enough for a plot. */
+const MOST_SAMPLES = 150;
+
+/** Fewer samples, over the same time. */
+export function thinned(samples: readonly Resident[]): readonly Resident[] {
+  const step = Math.ceil(samples.length / MOST_SAMPLES);
+  return samples
+    .filter((_, index) => index % step === 0)
+    .map(([trials, mebibytes]) => [trials, Number(mebibytes.toFixed(1))]);
+}
+
 /** One contender at one scenario, as a witness and the API server saw it; times are `performance.now()`. */
 export interface Observation {
   readonly scenario: Scenario;

@@ -22,6 +22,7 @@ import {
   type MeasuredContender,
 } from './result.ts';
 import { scenarioText } from './scenario.ts';
+import { targetsMarkdown } from './targets.ts';
 
 const LIMITS_TEXTS: Readonly<Record<Limits, string>> = {
   stock:
@@ -37,13 +38,16 @@ export const calibrationText = ({ created, bound, ended, endedOfJobs }: Ladder):
 export const comparisonText = (comparison: Comparison): string =>
   [headingOf(comparison), ...terminalTable(tableOf(comparison, plain))].join('\n');
 
-/** The section of docs/benchmarks.md: what it was measured on, the plots, then for each of the limits a table for each scenario. */
+/** The section of docs/benchmarks.md: what it was measured on, the plots, the targets, then for each of the limits a table for each scenario. */
 export function clusterMarkdown(result: BenchmarkResult, plots: readonly Plot[]): string {
   const { calibration, comparisons } = result;
   return [
     recordText(result),
     `${calibrationText(calibration)} Read every contender against that, and against the loop of bare pods, where nothing stands between a free slot and the next pod. Each figure is the median of the rounds, with the least and the most; the best one of a row is **bold**.`,
     ...plots.map(plotMarkdown),
+    '### Targets',
+    'What the operator is to come to, as ratios and differences within one round, scenario by scenario; what is missed is **bold**. The limits are raised where nothing else is said.',
+    targetsMarkdown(result),
     ...LIMITS.flatMap((limits) => {
       const tables = comparisons.filter((comparison) => comparison.limits === limits);
       return tables.length === 0

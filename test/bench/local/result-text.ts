@@ -64,7 +64,7 @@ function cellOf({ rounds, notMeasured }: MeasuredContender, name: FigureName): s
 function lossesText({ contenders }: LocalResult): string {
   const losses = FIGURE_NAMES.filter((name) => !FIGURES[name].title.startsWith('–')).flatMap((name) => {
     const best = bestOf(contenders, name, FIGURES[name]);
-    return best.some(({ isOwn }) => isOwn)
+    return best.length === 0 || best.some(({ isOwn }) => isOwn)
       ? []
       : [`${titleOf(FIGURES[name])} (best: ${best.map((contender) => contender.name).join(', ')})`];
   });

@@ -182,6 +182,7 @@ describe('figures over several rounds', () => {
   it('are their median, least and most', () => {
     const rounds = [{ makespanSeconds: 3 }, { makespanSeconds: 1 }, { makespanSeconds: 2 }];
     expect(spreadOf(rounds, 'makespanSeconds')).toEqual({ median: 2, least: 1, most: 3 });
+    expect(spreadOf(rounds.slice(0, 2), 'makespanSeconds')).toEqual({ median: 2, least: 1, most: 3 });
   });
 
   it('are missing when no round has them', () => {

@@ -32,7 +32,7 @@ it('writes a result as a section: on what, who was not measured and why, the plo
     | results in a database at the end | **2000** | 0 | not measured |
     | stored at the end | every result | nothing | nothing |
 
-    batchtest is not the best at: start to the first result, ms (best: bare Node); makespan, s (best: ); programs a second (best: bare Node); peak memory of all its processes, MiB (best: bare Node); CPU per 1,000 programs, s (best: )."
+    batchtest is not the best at: start to the first result, ms (best: bare Node); programs a second (best: bare Node); peak memory of all its processes, MiB (best: bare Node)."
   `);
 });
 
