@@ -29,7 +29,7 @@ export interface E2eWorld {
   /** Changes its spec. */
   edit(name: string, spec: Partial<BatchTestManifest['spec']>): Promise<void>;
   /** The run's object once its run is over and the operator has done with it. */
-  untilOver(runUid: string): Promise<BatchTestObject>;
+  untilOver(runUid: string, deadlineMs?: number): Promise<BatchTestObject>;
   /** Resolves when a pod of the run has a container that runs. */
   untilRunning(runUid: string): Promise<void>;
   attempts(runUid: string): Promise<readonly StoredAttemptRow[]>;
@@ -60,7 +60,7 @@ export async function aWorld(name: string): Promise<E2eWorld> {
     async edit(object, spec) {
       await cluster.request('PATCH', `${collection}/${object}`, { spec });
     },
-    untilOver: (runUid) =>
+    untilOver: (runUid, deadlineMs = DEADLINE_MS) =>
       recorder.until(
         'the run is over',
         (changes) => {
@@ -68,7 +68,7 @@ export async function aWorld(name: string): Promise<E2eWorld> {
           const isDone = isFinished(object?.status) && (object?.metadata.finalizers ?? []).length === 0;
           return isDone ? object : undefined;
         },
-        DEADLINE_MS,
+        deadlineMs,
       ),
     async untilRunning(runUid) {
       await recorder.until('a program runs', (changes) => runningPods(changes, runUid)[0], DEADLINE_MS);

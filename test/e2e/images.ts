@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { REPOSITORY } from '../tools/markdown-page.ts';
+import { pythonWith } from '../tools/python-environment.ts';
 import { writeImageArchive } from '../tools/real-node/image-archive.ts';
-import { copyProgram, copyShell } from '../tools/real-node/local-files.ts';
+import { copyProgram, copyPython, copyShell } from '../tools/real-node/local-files.ts';
 
 /** Where images are named when they are loaded from archives. */
 export const LOCAL_REGISTRY = 'docker.io/batchtest-e2e';
@@ -15,15 +16,22 @@ export const imagesIn = (registry: string) => ({
   shell: `${registry}/shell:1`,
   operator: `${registry}/operator:1`,
   compression: `${registry}/compression:1`,
+  'ml-pipeline': `${registry}/ml-pipeline:1`,
 });
 
 const NODE = 'nodejs/bin/node';
-const EXAMPLE = 'examples/compression';
-const EXAMPLE_FILES = ['compress.js', 'opticks-book-one.txt'];
+const EXAMPLES = join(REPOSITORY, 'examples');
+const EXAMPLE_FILES = {
+  compression: ['compress.js', 'opticks-book-one.txt'],
+  'ml-pipeline': ['pipeline.py'],
+};
 /** A number, as runAsNonRoot can only check a number. */
 const USER = '65532:65532';
 
-/** Writes an archive of all images, made of this machine's Node and busybox and of the project as it is here. */
+/** The packages of the example ml-pipeline, as its README has them. */
+export const ML_REQUIREMENTS = join(EXAMPLES, 'ml-pipeline', 'requirements.txt');
+
+/** Writes an archive of all images, made of this machine's Node, Python and busybox and of the project as it is here. */
 export async function writeImages(archive: string, registry = LOCAL_REGISTRY): Promise<void> {
   const names = imagesIn(registry);
   const content = await mkdtemp(join(tmpdir(), 'batchtest-images-'));
@@ -32,7 +40,9 @@ export async function writeImages(archive: string, registry = LOCAL_REGISTRY): P
     await copyShell(layer('shell'));
     await copyProgram(process.execPath, layer('node'), NODE);
     await copyProduct(join(layer('operator'), 'app'));
-    await copyFiles(join(REPOSITORY, EXAMPLE), EXAMPLE_FILES, join(layer('compression'), 'app'));
+    for (const [name, files] of Object.entries(EXAMPLE_FILES))
+      await copyFiles(join(EXAMPLES, name), files, join(layer(name), 'app'));
+    const { interpreter, packages } = await copyPython(await pythonWith(ML_REQUIREMENTS), layer('python'));
     const image = { user: USER, workingDirectory: '/app' };
     await writeImageArchive(
       [
@@ -49,6 +59,13 @@ export async function writeImages(archive: string, registry = LOCAL_REGISTRY): P
           name: names.compression,
           layers: [layer('node'), layer('compression')],
           entrypoint: [`/${NODE}`, '/app/compress.js'],
+        },
+        {
+          ...image,
+          name: names['ml-pipeline'],
+          layers: [layer('python'), layer('ml-pipeline')],
+          entrypoint: [interpreter, '/app/pipeline.py'],
+          environment: ['PATH=/bin', `PYTHONPATH=${packages}`],
         },
       ],
       archive,
