@@ -4,6 +4,7 @@ import { aRun, controlsOf } from '../../test/builders/run.ts';
 import { Transcript } from '../../test/builders/transcript.ts';
 import type { ObservedAttempt } from './attempt.ts';
 import { reconcile } from './reconcile.ts';
+import type { RunControls } from './run.ts';
 import { RunLedger } from './run-ledger.ts';
 
 describe('a run', () => {
@@ -716,5 +717,43 @@ describe('an attempt of a trial that the run does not have', () => {
         nothing to do"
     `);
     expect(t.held).toEqual(['somebody-elses Running']);
+  });
+});
+
+describe('a start that is not answered yet', () => {
+  const stopping = { kind: 'Stopping' } as const;
+  const ended = {
+    kind: 'Ended',
+    at: 0,
+    termination: { kind: 'Exited', exitCode: 0, message: '{"metrics":{"x":1}}' },
+  } as const;
+
+  /** What is decided for the second of two trials while the first is being started. */
+  function decidedBesides(
+    state: ObservedAttempt['state'] | undefined,
+    limits: Pick<RunControls, 'parallelism'> & Partial<RunControls>,
+  ): readonly string[] {
+    const definition = aRun({ variants: 2 });
+    const controls = { ...controlsOf(definition), ...limits };
+    const ledger = new RunLedger(definition);
+    const [start] = reconcile(ledger, [], { ...controls, startBudget: 1 }, 0).actions;
+    const [trial] = definition.trials;
+    if (start?.kind !== 'StartAttempt' || trial === undefined) throw new Error('nothing is started');
+    ledger.noteStartAsked(start.trial, start.attempt);
+    const { name, attempt } = start;
+    const { variant, repetition } = trial;
+    const shown = state === undefined ? [] : [{ name, variantId: variant.id, repetition, attempt, state }];
+    return reconcile(ledger, shown, controls, 0).actions.map(({ kind }) => kind);
+  }
+
+  // A pod is taken for somebody else's before the answer tells of its Job, and may have ended by then.
+  it.each([
+    ['nothing', undefined],
+    ['a pod of unknown owner', stopping],
+    ['its end', ended],
+  ] as const)('takes its slot, and is one of those that wait, when %s is seen of it', (_, state) => {
+    expect(decidedBesides(state, { parallelism: 1 })).toEqual([]);
+    expect(decidedBesides(state, { parallelism: 2, maxPending: 1 })).toEqual([]);
+    expect(decidedBesides(state, { parallelism: 2, maxPending: 2 })).toEqual(['StartAttempt']);
   });
 });

@@ -108,7 +108,7 @@ interface Situation {
   readonly ledger: ReadonlyRunLedger;
   /** The observed attempts that are of a trial of this run. */
   readonly own: ObservedAttempts;
-  /** Starts under way, or being abandoned, that the engine does not show: their slots are taken until it has answered. */
+  /** Starts under way, or being abandoned, that the engine does not show as live: their slots are taken until it has answered. */
   readonly unseen: number;
   readonly controls: RunControls;
   readonly now: number;
@@ -120,7 +120,9 @@ function countUnseen(ledger: ReadonlyRunLedger, own: ObservedAttempts): number {
   if (startsUnderWay.size + startsBeingAbandoned.size === 0) return 0;
   // An earlier attempt of the same trial may be kept for a look at it.
   const seen = new Set(
-    own.filter((attempt) => !isRecorded(ledger, attempt)).map((attempt) => ledger.indexOf(attempt)),
+    own
+      .filter((attempt) => isLive(attempt) && !isRecorded(ledger, attempt))
+      .map((attempt) => ledger.indexOf(attempt)),
   );
   return [...startsUnderWay, ...startsBeingAbandoned].filter((index) => !seen.has(index)).length;
 }
@@ -291,10 +293,15 @@ function startsToAbandon(ledger: ReadonlyRunLedger, room: number): readonly Remo
   });
 }
 
-/** How many more may wait for their program to start. */
-function pendingRoom({ own, unseen, controls: { maxPending } }: Situation): number {
+/** How many more may wait for their program to start. What is being started does, whatever is shown of it. */
+function pendingRoom({ ledger, own, unseen, controls: { maxPending } }: Situation): number {
   if (maxPending === undefined) return Number.POSITIVE_INFINITY;
-  return Math.max(0, maxPending - unseen - own.filter(({ state }) => state.kind === 'Waiting').length);
+  const waiting = own.filter(
+    (attempt) =>
+      attempt.state.kind === 'Waiting' ||
+      (isLive(attempt) && isBeingStarted(ledger, attempt) && !isRecorded(ledger, attempt)),
+  );
+  return Math.max(0, maxPending - unseen - waiting.length);
 }
 
 function starts({ ledger, own, now }: Situation, limit: number): readonly StartAttempt[] {

@@ -151,6 +151,11 @@ it('F19: is the victim of a deadlock, and stores the result all the same', async
   const adversary = new pg.Client(world.connection);
   await adversary.connect();
   onTestFinished(() => adversary.end());
+  // Who finds a deadlock is its victim: that is to be the operator, which looks once, and not before the adversary waits as well.
+  await adversary.query(
+    `alter database ${adversary.escapeIdentifier(world.connection.database)} set deadlock_timeout = '4s'`,
+  );
+  await adversary.query(`set deadlock_timeout = '1min'`);
   await way.startOperator();
   let unlock = (): void => undefined;
   const locked = new Promise<void>((resolve) => {
