@@ -454,12 +454,15 @@ class WatchedRun {
           if (isNew && engine.attempts.has(request.name)) this.#checkParallelism();
           return answer;
         },
+        // All at once: an answer that is late holds up no other.
         removeAttempts: async (run, names) => {
-          for (const name of names) {
-            write();
-            this.#checkRemoval(name);
-            await engine.removeAttempt(run, name);
-          }
+          await Promise.all(
+            names.map(async (name) => {
+              write();
+              this.#checkRemoval(name);
+              await engine.removeAttempt(run, name);
+            }),
+          );
         },
       },
       store: {
