@@ -19,6 +19,7 @@ import {
   bestAt,
   type Comparison,
   figuresIn,
+  isOwn,
   type MeasuredContender,
 } from './result.ts';
 import { scenarioText } from './scenario.ts';
@@ -65,7 +66,6 @@ const comparisonMarkdown = (comparison: Comparison): readonly string[] => [
 
 /** Where somebody else is better than every operator, in words; nothing where there is nobody else. */
 function lossesOf(comparison: Comparison): readonly string[] {
-  const isOwn = ({ isOperator }: MeasuredContender) => isOperator === true;
   if (comparison.contenders.every(isOwn)) return [];
   const losses = figuresIn(comparison).flatMap((name) => {
     const best = bestAt(comparison, name);

@@ -25,6 +25,8 @@ export interface MeasuredContender extends Measured<FigureName> {
   readonly resident?: readonly Resident[];
 }
 
+export const isOwn = ({ isOperator }: MeasuredContender): boolean => isOperator === true;
+
 /** The figures that at least one contender has, in the order in which they are told. */
 export const figuresIn = ({ contenders }: Comparison): readonly FigureName[] =>
   (Object.keys(FIGURES) as FigureName[]).filter((name) => haveFigure(contenders, name).length > 0);

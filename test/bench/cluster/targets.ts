@@ -1,10 +1,17 @@
 import { median } from 'simple-statistics';
-import { markdownTable, titleOf } from '../figure-table.ts';
-import { bestOf } from '../spread.ts';
+import { bold, markdownTable, titleOf } from '../figure-table.ts';
+import { spreadOf } from '../spread.ts';
 import { ARGO_WORKFLOWS } from './argo-contender.ts';
 import { type FigureName, type Figures, figureKind } from './figures.ts';
 import { LOOP_OF_JOBS, LOOP_OF_PODS } from './loop-contender.ts';
-import { type BenchmarkResult, type Comparison, figuresIn, type MeasuredContender } from './result.ts';
+import {
+  type BenchmarkResult,
+  bestAt,
+  type Comparison,
+  figuresIn,
+  isOwn,
+  type MeasuredContender,
+} from './result.ts';
 
 /** What the operator is to come to, in numbers that hold on any machine, and what it came to in one scenario. */
 interface Target {
@@ -15,6 +22,11 @@ interface Target {
   readonly found: (own: MeasuredContender, comparison: Comparison) => number | undefined;
   readonly isMet: (found: number) => boolean;
 }
+
+const medianFigure =
+  (name: FigureName): Target['found'] =>
+  ({ rounds }) =>
+    spreadOf(rounds, name)?.median;
 
 /** Ours against another in the same round, as the median of the rounds: a machine whose speed drifts treats both alike. */
 function against(
@@ -58,7 +70,7 @@ const TARGETS: readonly Target[] = [
     name: 'overshoot, pods',
     wanted: '0',
     digits: 0,
-    found: ({ rounds }) => medianOf(rounds, ({ overshoot }) => overshoot),
+    found: medianFigure('overshoot'),
     isMet: (found) => found === 0,
   },
   {
@@ -77,14 +89,14 @@ const TARGETS: readonly Target[] = [
     name: 'peak resident memory, MiB',
     wanted: '≤ 200',
     digits: 0,
-    found: ({ rounds }) => medianOf(rounds, ({ peakResidentMiB }) => peakResidentMiB),
+    found: medianFigure('peakResidentMiB'),
     isMet: (found) => found <= 200,
   },
   {
     name: 'growth of resident memory per 1,000 trials, over the second half of a long run, MiB',
     wanted: '≤ 0.5',
     digits: 1,
-    found: ({ rounds }) => medianOf(rounds, ({ residentGrowth }) => residentGrowth),
+    found: medianFigure('residentGrowth'),
     isMet: (found) => found <= 0.5,
   },
 ];
@@ -105,8 +117,6 @@ export function targetsMarkdown({ comparisons }: Pick<BenchmarkResult, 'comparis
   ]);
 }
 
-const isOwn = ({ isOperator }: MeasuredContender): boolean => isOperator === true;
-
 const nameOf = ({ scenario, limits }: Comparison): string =>
   limits === 'stock' ? `${scenario.name} (stock)` : scenario.name;
 
@@ -117,7 +127,7 @@ function foundText(target: Target, name: string, comparisons: readonly Compariso
     if (found === undefined) return [];
     const text = `${nameOf(comparison)} ${found.toFixed(target.digits)}`;
     // As it is told, so that no row contradicts itself.
-    return target.isMet(Number(found.toFixed(target.digits))) ? [text] : [`**${text}**`];
+    return target.isMet(Number(found.toFixed(target.digits))) ? [text] : [bold(text)];
   });
   return texts.length === 0 ? 'not measured' : texts.join(', ');
 }
@@ -129,14 +139,13 @@ function rowsOfArgo(name: string, comparisons: readonly Comparison[]): string {
       [name, ARGO_WORKFLOWS.name].includes(contender.name),
     );
     for (const figure of figuresIn(comparison)) {
-      const haveIt = both.filter(({ rounds }) => rounds.some((figures) => figures[figure] !== undefined));
-      const best = bestOf(both, figure, figureKind(figure));
-      if (haveIt.length < 2 || best.length !== 1 || best[0]?.name !== ARGO_WORKFLOWS.name) continue;
+      const best = bestAt({ ...comparison, contenders: both }, figure);
+      if (best.length !== 1 || best[0]?.name !== ARGO_WORKFLOWS.name) continue;
       lost.set(figure, [...(lost.get(figure) ?? []), nameOf(comparison)]);
     }
   }
   const texts = [...lost].map(
-    ([figure, scenarios]) => `**${titleOf(figureKind(figure))}:** ${scenarios.join(', ')}`,
+    ([figure, scenarios]) => `${bold(`${titleOf(figureKind(figure))}:`)} ${scenarios.join(', ')}`,
   );
   return texts.length === 0 ? 'none' : texts.join('<br>');
 }
