@@ -28,11 +28,12 @@ export class StatusWriter {
 
   /** Writes the status, or gives the time (milliseconds since the epoch) at which it may be written. */
   async write(key: string, uid: string, status: BatchTestStatus): Promise<number | undefined> {
-    if (this.isWritten(uid, status)) return undefined;
+    const text = JSON.stringify(status);
+    if (this.#written.get(uid)?.text === text) return undefined;
     const heldUntil = isFinished(status) ? undefined : this.heldUntil(uid);
     if (heldUntil !== undefined) return heldUntil;
     await this.#source.writeStatus(key, uid, status);
-    this.#written.set(uid, { text: JSON.stringify(status), at: this.#now() });
+    this.#written.set(uid, { text, at: this.#now() });
     return undefined;
   }
 

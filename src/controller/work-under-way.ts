@@ -8,7 +8,7 @@ export class WorkUnderWay {
   readonly #removing = new Set<string>();
   #failure: { readonly error: unknown } | undefined;
 
-  /** @param onAnswer called each time something is done, or has failed: the run is worth another look */
+  /** @param onAnswer called once for each thing that is done, and when the last of some has failed: the run is worth another look */
   constructor(onAnswer: () => void) {
     this.#onAnswer = onAnswer;
   }
@@ -20,14 +20,21 @@ export class WorkUnderWay {
   /** Takes over what was asked for together. That some of it failed is told once, and not before all of it is answered. */
   add(works: readonly Promise<unknown>[]): void {
     if (works.length === 0) return;
-    const answered: Promise<void> = Promise.allSettled(works.map((work) => work.then(this.#onAnswer))).then(
-      (results) => {
-        this.#works.delete(answered);
-        const failed = results.find(({ status }) => status === 'rejected');
-        if (failed?.status === 'rejected') this.#failure ??= { error: failed.reason };
-        this.#onAnswer();
-      },
+    let open = works.length;
+    const each = works.map((work) =>
+      work
+        .finally(() => {
+          open -= 1;
+        })
+        // The last one is told of below, when nothing of it is under way any more.
+        .then(() => open > 0 && this.#onAnswer()),
     );
+    const answered: Promise<void> = Promise.allSettled(each).then((results) => {
+      this.#works.delete(answered);
+      const failed = results.find(({ status }) => status === 'rejected');
+      if (failed?.status === 'rejected') this.#failure ??= { error: failed.reason };
+      this.#onAnswer();
+    });
     this.#works.add(answered);
   }
 

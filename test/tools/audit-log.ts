@@ -52,11 +52,12 @@ export async function readAuditLog(directory: string): Promise<readonly AuditEve
   if (!existsSync(file)) return [];
   const events: AuditEvent[] = [];
   let last = '';
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+  for await (const line of createInterface({ input: createReadStream(file) })) {
     if (last !== '') events.push(JSON.parse(last));
     last = line;
   }
-  return isJson(last) ? [...events, JSON.parse(last)] : events;
+  if (isJson(last)) events.push(JSON.parse(last));
+  return events;
 }
 
 function isJson(text: string): boolean {
