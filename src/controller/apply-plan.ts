@@ -104,6 +104,7 @@ async function record(
         action.judgement.outcome,
         metrics,
         action.trialAfter,
+        now(),
       );
       onEvent({
         kind: 'AttemptRecorded',

@@ -42,6 +42,7 @@ describe('what a user wants of a run', () => {
       suspended: false,
       deadlineAt: undefined,
       startBudget: Number.POSITIVE_INFINITY,
+      removalDelayMs: expect.any(Number),
     });
   });
 
@@ -70,6 +71,11 @@ describe('what a user wants of a run', () => {
       expect(controls({ podCleanupPolicy }, { engine: 'local' }).podCleanupPolicy).toBe('Always');
       expect(controls({ podCleanupPolicy }).podCleanupPolicy).toBe(podCleanupPolicy);
     }
+  });
+
+  it('cleans up after a cluster has had time to start what comes next, and after local programs at once', () => {
+    expect(controls({}).removalDelayMs).toBeGreaterThan(0);
+    expect(controls({}, { engine: 'local' }).removalDelayMs).toBe(0);
   });
 
   it('starts as many as the engine lets it', () => {

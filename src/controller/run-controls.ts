@@ -3,6 +3,12 @@ import type { DesiredRun } from '../engine/run-source.ts';
 import type { ActiveRun } from './active-run.ts';
 import { startBudget } from './postponement.ts';
 
+/**
+ * A cluster spends as much on the deletion of a Job and its pod as on the next ones. When many end together, the slots are all filled within this
+ * time if nothing is deleted meanwhile (measured on two cores; see docs/decisions/0018-cleaning-up-gives-way.md).
+ */
+const REMOVAL_DELAY_MS = 1_000;
+
 /** What a user wants now of a run, as a decision takes it. */
 export function controlsOf(
   { manifest: { spec }, cancel }: Pick<Extract<DesiredRun, { kind: 'Runnable' }>, 'manifest' | 'cancel'>,
@@ -10,6 +16,7 @@ export function controlsOf(
   now: number,
 ): RunControls {
   const { activeDeadlineSeconds } = spec;
+  const isLocal = ledger.definition.engine === 'local';
   return {
     parallelism: spec.parallelism,
     scaleDownPolicy: spec.scaleDownPolicy,
@@ -18,7 +25,8 @@ export function controlsOf(
     trialStartDeadlineSeconds: spec.trialStartDeadlineSeconds,
     maxFailedVariants: spec.maxFailedVariants,
     // A local attempt that has ended is nothing but memory: its output stays in its files.
-    podCleanupPolicy: ledger.definition.engine === 'local' ? 'Always' : spec.podCleanupPolicy,
+    podCleanupPolicy: isLocal ? 'Always' : spec.podCleanupPolicy,
+    removalDelayMs: isLocal ? 0 : REMOVAL_DELAY_MS,
     cancel,
     suspended: spec.suspend,
     deadlineAt:

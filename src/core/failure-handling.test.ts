@@ -182,12 +182,12 @@ describe('a variant that fails as a whole', () => {
         a/1 is gone
         b/0 succeeds
       5 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
-      6 StartAttempt b/2 (SlotAvailable), RemoveAttempt b/0 (ResultStored)
-        looked at again at 3600 s
+      6 StartAttempt b/2 (SlotAvailable)
+        looked at again at 1 s
         b/1 succeeds
         b/2 succeeds
       7 RecordAttempt b/1 Succeeded (Completed), trial Succeeded, RecordAttempt b/2 Succeeded (Completed), trial Succeeded
-      8 RemoveAttempt b/1 (ResultStored), RemoveAttempt b/2 (ResultStored)
+      8 RemoveAttempt b/0 (ResultStored), RemoveAttempt b/1 (ResultStored), RemoveAttempt b/2 (ResultStored)
       9 FinishRun Failed (VariantsFailed): 1 of 2 variants failed (1 trial TestFailed)"
     `);
     expect(t.store.trialOf(t.run.variants[0]?.id ?? '', 2)).toMatchObject({
@@ -222,11 +222,11 @@ describe('a variant that fails as a whole', () => {
         looked at again at 3600 s
         b/0 succeeds
       4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
-      5 StartAttempt b/1 (SlotAvailable), RemoveAttempt b/0 (ResultStored)
-        looked at again at 3600 s
+      5 StartAttempt b/1 (SlotAvailable)
+        looked at again at 1 s
         b/1 succeeds
       6 RecordAttempt b/1 Succeeded (Completed), trial Succeeded
-      7 RemoveAttempt b/1 (ResultStored)
+      7 RemoveAttempt b/0 (ResultStored), RemoveAttempt b/1 (ResultStored)
       8 FinishRun Failed (VariantsFailed): 1 of 2 variants failed (1 trial TestFailed)"
     `);
   });
@@ -306,6 +306,8 @@ describe('podCleanupPolicy', () => {
     const t = new Transcript({ variants: 2, spec: { podCleanupPolicy: 'Never' } });
     await t.decide();
     t.fails('a/0', 1);
+    await t.decide();
+    t.passes(1);
     await t.decide();
     expect(t.held).toEqual(['a/0 Ended', 'b/0 Waiting']);
     t.edits({ podCleanupPolicy: 'Always' });

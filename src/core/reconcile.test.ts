@@ -27,13 +27,13 @@ describe('a run', () => {
         a/0, b/0 begin
         a/0 succeeds
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      3 StartAttempt c/0 (SlotAvailable), RemoveAttempt a/0 (ResultStored)
-        looked at again at 3600 s
+      3 StartAttempt c/0 (SlotAvailable)
+        looked at again at 1 s
         c/0 begins
         b/0 succeeds
         c/0 succeeds
       4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded, RecordAttempt c/0 Succeeded (Completed), trial Succeeded
-      5 RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (ResultStored)
+      5 RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (ResultStored)
       6 FinishRun Complete (AllTrialsSucceeded): all 3 trials succeeded
         nothing to do"
     `);
@@ -92,8 +92,8 @@ describe('parallelism', () => {
         looked at again at 3600 s
         a/0 succeeds
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      3 RemoveAttempt a/0 (ResultStored)
-        nothing to do"
+        looked at again at 1 s
+        looked at again at 1 s"
     `);
   });
 
@@ -129,16 +129,14 @@ describe('parallelism', () => {
         looked at again at 3600 s
         a/0 succeeds
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      3 RemoveAttempt a/0 (ResultStored)
-        looked at again at 3600 s
+        looked at again at 1 s
         b/0 succeeds
-      4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
-      5 RemoveAttempt b/0 (ResultStored)
-        looked at again at 3600 s
+      3 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
+        looked at again at 1 s
         c/0 succeeds
-      6 RecordAttempt c/0 Succeeded (Completed), trial Succeeded
-      7 StartAttempt d/0 (SlotAvailable), RemoveAttempt c/0 (ResultStored)
-        looked at again at 3600 s"
+      4 RecordAttempt c/0 Succeeded (Completed), trial Succeeded
+      5 StartAttempt d/0 (SlotAvailable)
+        looked at again at 1 s"
     `);
   });
 });
@@ -197,12 +195,12 @@ describe('a failure of the infrastructure', () => {
         looked at again at 3600 s
         b/0 succeeds
       4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
-      5 StartAttempt a/0#2 (Retry), RemoveAttempt b/0 (ResultStored)
-        looked at again at 3602 s
+      5 StartAttempt a/0#2 (Retry)
+        looked at again at 3 s
         a/0#2 succeeds
       6 RecordAttempt a/0#2 Succeeded (Completed), trial Succeeded
-      7 StartAttempt c/0 (SlotAvailable), RemoveAttempt a/0#2 (ResultStored)
-        looked at again at 3602 s"
+      7 StartAttempt c/0 (SlotAvailable)
+        looked at again at 3 s"
     `);
   });
 
@@ -326,11 +324,11 @@ describe('cancelling', () => {
         a/0 begins
         b/0 succeeds
       2 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
-      3 StartAttempt c/0 (SlotAvailable), RemoveAttempt b/0 (ResultStored)
-        looked at again at 3600 s
+      3 StartAttempt c/0 (SlotAvailable)
+        looked at again at 1 s
         cancel
       4 RecordAttempt a/0 Cancelled (RunCancelled), trial Pending (not counted), RecordAttempt c/0 Cancelled (RunCancelled), trial Pending (not counted)
-      5 RemoveAttempt a/0 (Cancelled), RemoveAttempt c/0 (Cancelled)
+      5 RemoveAttempt a/0 (Cancelled), RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (Cancelled)
         nothing to do
         a/0 is gone
         nothing to do
@@ -416,12 +414,12 @@ describe('an operator that restarts', () => {
         b/0 succeeds
         operator restarts
       3 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
-      4 StartAttempt d/0 (SlotAvailable), RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (ResultStored)
-        looked at again at 3600 s
+      4 StartAttempt d/0 (SlotAvailable)
+        looked at again at 1 s
         a/0 succeeds
         d/0 succeeds
       5 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt d/0 Succeeded (Completed), trial Succeeded
-      6 RemoveAttempt a/0 (ResultStored), RemoveAttempt d/0 (ResultStored)
+      6 RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (ResultStored), RemoveAttempt d/0 (ResultStored)
       7 FinishRun Complete (AllTrialsSucceeded): all 4 trials succeeded
         nothing to do"
     `);
@@ -755,5 +753,51 @@ describe('a start that is not answered yet', () => {
     expect(decidedBesides(state, { parallelism: 1 })).toEqual([]);
     expect(decidedBesides(state, { parallelism: 2, maxPending: 1 })).toEqual([]);
     expect(decidedBesides(state, { parallelism: 2, maxPending: 2 })).toEqual(['StartAttempt']);
+  });
+});
+
+describe('what has ended and is stored', () => {
+  const SECOND = 1_000;
+  const STORED_AT = 10_030;
+  const EXITED = {
+    kind: 'Ended',
+    at: 0,
+    termination: { kind: 'Exited', exitCode: 0, message: '' },
+  } as const;
+
+  /** What is decided at a time when the first of three trials is stored and still there, and a slot is free. */
+  function decidedAt(now: number, wanted: Partial<RunControls> = {}) {
+    const definition = aRun({ variants: 3 });
+    const controls = { ...controlsOf(definition), removalDelayMs: SECOND, parallelism: 1 };
+    const ledger = new RunLedger(definition);
+    const [start] = reconcile(ledger, [], controls, 0).actions;
+    const [trial] = definition.trials;
+    if (start?.kind !== 'StartAttempt' || trial === undefined) throw new Error('nothing is started');
+    const { name, attempt } = start;
+    ledger.noteStarted(start.trial, attempt);
+    const metrics = new Map([['p95_ms', 1]]);
+    ledger.noteRecorded(start.trial, attempt, 'Succeeded', metrics, { phase: 'Succeeded' }, STORED_AT);
+    const { variant, repetition } = trial;
+    const shown = { name, variantId: variant.id, repetition, attempt, state: EXITED };
+    const { actions, requeueAt } = reconcile(ledger, [shown], { ...controls, ...wanted }, now);
+    return { actions: actions.map(({ kind }) => kind), requeueAt };
+  }
+
+  it('is kept until the slot has had time to be filled, and then removed with all that ended in the same tenth of a second', () => {
+    expect(decidedAt(STORED_AT)).toEqual({ actions: ['StartAttempt'], requeueAt: 11_100 });
+    expect(decidedAt(11_099).actions).toEqual(['StartAttempt']);
+    expect(decidedAt(11_100)).toEqual({ actions: ['StartAttempt', 'RemoveAttempt'], requeueAt: undefined });
+  });
+
+  it.each([
+    ['the run is cancelled', { cancel: 'Requested' }],
+    ['the run is suspended', { suspended: true }],
+    [
+      'starts are refused, for which a quota on what there is may be the reason',
+      { postponed: { reason: 'QuotaExceeded', message: '' }, startBudget: 0 },
+    ],
+    ['the engine has nothing to spare time for', { removalDelayMs: 0 }],
+  ] as const)('is removed at once when %s', (_, wanted) => {
+    expect(decidedAt(STORED_AT, wanted).actions).toContain('RemoveAttempt');
   });
 });

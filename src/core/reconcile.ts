@@ -2,10 +2,11 @@
  * The decision of the whole product: given what is committed, what the engine sees, what the user wants and the time, what is
  * to be done. Pure: no I/O, no clock, no randomness.
  *
- * Two rules shape it:
+ * Three rules shape it:
  * - A removal is planned only for an attempt whose end the ledger already holds, and the ledger holds only what is committed. So
  *   "record before deleting" needs no care elsewhere. The caller records, then asks again.
  * - An attempt that is being stopped still takes its slot until the engine no longer sees it, so parallelism is never exceeded.
+ * - What has ended takes no slot, so its removal gives way to the start that fills the slot.
  */
 
 import { attemptName, isLive, type ObservedAttempt } from './attempt.ts';
@@ -57,13 +58,13 @@ export function reconcile(
   if (skip !== undefined) return { actions: [skip], waiting: undefined, requeueAt: undefined };
 
   const { halt } = situation;
-  const removals = own.flatMap((attempt) => removalOf(situation, attempt));
   const live = own.filter(isLive).length + situation.unseen;
   const end = evaluateCompletion(ledger, halt, live);
+  const removable = own.flatMap((attempt) => removalOf(situation, attempt) ?? []);
   // The end of the run is also the promise that nothing is left to be removed.
   if (end !== undefined)
     return {
-      actions: removals.length > 0 ? removals : [{ kind: 'FinishRun', end, gate: ledger.gate }],
+      actions: removable.length > 0 ? removable : [{ kind: 'FinishRun', end, gate: ledger.gate }],
       waiting: undefined,
       requeueAt: undefined,
     };
@@ -74,9 +75,10 @@ export function reconcile(
   const abandoned = startsToAbandon(ledger, room);
   // What may be there unseen counts until it is gone for certain.
   const started = abandoned.length > 0 ? [] : starts(situation, Math.min(room, controls.startBudget));
-  const actions: readonly Action[] = [...started, ...removals, ...abandoned];
+  const isDue = (removal: RemoveAttempt): boolean => removalDueAt(situation, removal) <= now;
+  const actions: readonly Action[] = [...started, ...removable.filter(isDue), ...abandoned];
   const waiting = waitingOf(ledger, own, controls, started.length);
-  return { actions, waiting, requeueAt: nextCheckAt(situation) };
+  return { actions, waiting, requeueAt: nextCheckAt(situation, removable) };
 }
 
 /**
@@ -254,18 +256,22 @@ function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly Reco
 }
 
 /** An attempt whose end is committed is removed: while it lives in any case, once it has ended as spec.podCleanupPolicy says. */
-function removalOf({ ledger, controls }: Situation, attempt: ObservedAttempt): readonly RemoveAttempt[] {
+function removalOf({ ledger, controls }: Situation, attempt: ObservedAttempt): RemoveAttempt | undefined {
   const index = ledger.indexOf(attempt);
-  if (index === undefined || attempt.state.kind === 'Stopping' || !isRecorded(ledger, attempt)) return [];
+  if (index === undefined || attempt.state.kind === 'Stopping' || !isRecorded(ledger, attempt))
+    return undefined;
   const { phase, recordedAttempts, lastOutcome } = ledger.trial(index);
   const isLatest = attempt.attempt === recordedAttempts;
-  const remove = (reason: RemoveAttempt['reason']): readonly RemoveAttempt[] => [
-    { kind: 'RemoveAttempt', trial: index, name: attempt.name, reason },
-  ];
+  const remove = (reason: RemoveAttempt['reason']): RemoveAttempt => ({
+    kind: 'RemoveAttempt',
+    trial: index,
+    name: attempt.name,
+    reason,
+  });
   if (isLive(attempt)) {
     if (!isLatest) return remove('Superseded');
     // Or it came to its own end, and what is shown of it is the past: what becomes of it is decided once it is shown as ended.
-    return isEndedByUs(lastOutcome) ? remove(lastOutcome) : [];
+    return isEndedByUs(lastOutcome) ? remove(lastOutcome) : undefined;
   }
   // It ended by itself in the moment in which we decided to end it: nobody asked for a look at it.
   if (isLatest && lastOutcome === 'Cancelled') return remove('Cancelled');
@@ -273,10 +279,21 @@ function removalOf({ ledger, controls }: Situation, attempt: ObservedAttempt): r
     case 'Always':
       return remove('ResultStored');
     case 'Succeeded':
-      return phase === 'Succeeded' && isLatest ? remove('ResultStored') : [];
+      return phase === 'Succeeded' && isLatest ? remove('ResultStored') : undefined;
     case 'Never':
-      return [];
+      return undefined;
   }
+}
+
+/** Removals of one burst of ends come due together at whole multiples of this, and not one after the other. */
+const REMOVAL_STEP_MS = 100;
+
+/** From when on it is removed. A quota may count what has ended, so nothing of it is kept while starts are refused for now. */
+function removalDueAt({ ledger, controls, halt }: Situation, { trial, reason }: RemoveAttempt): number {
+  const { postponed, removalDelayMs } = controls;
+  const mayStart = halt === undefined && postponed === undefined;
+  if (reason !== 'ResultStored' || !mayStart || removalDelayMs === 0) return 0;
+  return Math.ceil((ledger.recordedAt(trial) + removalDelayMs) / REMOVAL_STEP_MS) * REMOVAL_STEP_MS;
 }
 
 /** Starts that got no answer and for which there is no room any more: each may have started, and asking again might start another. */
@@ -326,12 +343,14 @@ function nextAttempt(
   return { attempt, name: attemptName(ledger.definition, trial, attempt) };
 }
 
-function nextCheckAt({ ledger, own, controls, now, halt }: Situation): number | undefined {
+function nextCheckAt(situation: Situation, removable: readonly RemoveAttempt[]): number | undefined {
+  const { ledger, own, controls, now, halt } = situation;
+  const removals = removable.map((removal) => removalDueAt(situation, removal));
   const deadlines = own.map((attempt) => deadlineOf(attempt, controls));
   const retry = halt === undefined ? ledger.nextRetryAt(now) : undefined;
   const runDeadline = ledger.end === undefined ? controls.deadlineAt : undefined;
   // A deadline that has passed is that of an attempt whose end is recorded and which is being removed.
-  const times = [...deadlines, retry, runDeadline].filter(
+  const times = [...deadlines, ...removals, retry, runDeadline].filter(
     (time): time is number => time !== undefined && time > now,
   );
   return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));

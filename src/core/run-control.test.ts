@@ -645,12 +645,13 @@ describe('starts that are postponed', () => {
         a/0 succeeds
         next start: Postponed
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      3 StartAttempt c/0 (SlotAvailable), RemoveAttempt a/0 (ResultStored)
+      3 StartAttempt c/0 (SlotAvailable)
+      4 RemoveAttempt a/0 (ResultStored)
         looked at again at 1 s
         b/0 succeeds
-      4 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
-      5 StartAttempt c/0 (SlotAvailable), RemoveAttempt b/0 (ResultStored)
-        looked at again at 3600 s"
+      5 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
+      6 StartAttempt c/0 (SlotAvailable)
+        looked at again at 1 s"
     `);
   });
 });

@@ -64,6 +64,7 @@ export type ReadonlyRunLedger = Pick<
   | 'end'
   | 'trial'
   | 'indexOf'
+  | 'recordedAt'
   | 'counts'
   | 'reused'
   | 'givenUp'
@@ -107,6 +108,8 @@ export class RunLedger {
   readonly #trials: TrialState[];
   /** By ID of the variant, then by repetition: asked for several times for every attempt of every decision. */
   readonly #indices = new Map<string, number[]>();
+  /** By trial. */
+  readonly #recordedAt: Float64Array;
   readonly #active = new Set<number>();
   readonly #startsUnderWay = new Set<number>();
   /** Trials that wait for another attempt, and since when they may have it. */
@@ -160,6 +163,7 @@ export class RunLedger {
       this.#indices.set(variant.id, ofVariant);
     }
     this.#trials = definition.trials.map(() => UNTRIED);
+    this.#recordedAt = new Float64Array(definition.trials.length);
     this.#counts.pending = this.#trials.length;
     for (const [id, look] of stoppedVariants) {
       const variant = this.#variantIndices.get(id);
@@ -195,6 +199,11 @@ export class RunLedger {
   /** The index of a trial in `definition.trials`; undefined when the run has no such trial. */
   indexOf({ variantId, repetition }: Pick<AttemptKey, 'variantId' | 'repetition'>): number | undefined {
     return this.#indices.get(variantId)?.[repetition];
+  }
+
+  /** When the end of the trial's last attempt was noted (milliseconds since the epoch); 0 when that was long ago, such as before this ledger was loaded. */
+  recordedAt(index: number): number {
+    return this.#recordedAt[index] ?? 0;
   }
 
   get counts(): TrialCounts {
@@ -454,16 +463,21 @@ export class RunLedger {
     }
   }
 
-  /** Takes note of an attempt whose end is committed. */
+  /**
+   * Takes note of an attempt whose end is committed.
+   * @param now milliseconds since the epoch; by default it was long ago
+   */
   noteRecorded(
     index: number,
     attempt: number,
     outcome: Outcome,
     metrics: ReadonlyMap<string, number>,
     then: AfterAttempt,
+    now = 0,
   ): void {
     const before = this.trial(index);
     if (isTerminal(before.phase)) return;
+    this.#recordedAt[index] = now;
     const countedAttempts = before.countedAttempts + (then.phase === 'Pending' && !then.counts ? 0 : 1);
     this.#settle(
       index,

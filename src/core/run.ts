@@ -45,6 +45,8 @@ export interface RunControls
   readonly deadlineAt: number | undefined;
   /** How many may be started at once by this decision: fewer than there are slots while starts are being refused for now. */
   readonly startBudget: number;
+  /** How long what has ended is kept after its end was stored, in milliseconds: cleaning up must not hold up what is to start in its place. */
+  readonly removalDelayMs: number;
   /** Why starts are being refused for now; undefined while they are not. */
   readonly postponed: Explanation | undefined;
 }

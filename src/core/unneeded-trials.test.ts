@@ -25,18 +25,18 @@ describe('a variant that is significantly behind at a look', () => {
         b/0 succeeds
         a/1 succeeds
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt b/0 Succeeded (Completed), trial Succeeded, RecordAttempt a/1 Succeeded (Completed), trial Succeeded
-      3 StartAttempt b/1 (SlotAvailable), StartAttempt a/2 (SlotAvailable), StartAttempt b/2 (SlotAvailable), RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored), RemoveAttempt a/1 (ResultStored)
-        looked at again at 3600 s
+      3 StartAttempt b/1 (SlotAvailable), StartAttempt a/2 (SlotAvailable), StartAttempt b/2 (SlotAvailable)
+        looked at again at 1 s
         b/1 succeeds
       4 RecordAttempt b/1 Succeeded (Completed), trial Succeeded
       5 SkipTrials b/3 (StoppedEarly), stops b at look 1
-      6 StartAttempt a/3 (SlotAvailable), RemoveAttempt b/1 (ResultStored)
-        looked at again at 3600 s
+      6 StartAttempt a/3 (SlotAvailable)
+        looked at again at 1 s
         a/2 succeeds
         b/2 succeeds
         a/3 succeeds
       7 RecordAttempt a/2 Succeeded (Completed), trial Succeeded, RecordAttempt b/2 Succeeded (Completed), trial Succeeded, RecordAttempt a/3 Succeeded (Completed), trial Succeeded
-      8 RemoveAttempt a/2 (ResultStored), RemoveAttempt b/2 (ResultStored), RemoveAttempt a/3 (ResultStored)
+      8 RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored), RemoveAttempt a/1 (ResultStored), RemoveAttempt b/1 (ResultStored), RemoveAttempt a/2 (ResultStored), RemoveAttempt b/2 (ResultStored), RemoveAttempt a/3 (ResultStored)
       9 FinishRun Complete (StoppedEarly): 1 variant was stopped early; 7 of 8 trials succeeded, 1 was skipped"
     `);
   });
@@ -71,8 +71,8 @@ describe('a variant that is significantly behind at a look', () => {
         ResultStoreUnavailableError: the result store does not answer
         store: Available
       3 SkipTrials b/2 (StoppedEarly), stops b at look 1
-      4 StartAttempt a/2 (SlotAvailable), RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored), RemoveAttempt a/1 (ResultStored), RemoveAttempt b/1 (ResultStored)
-        looked at again at 3600 s"
+      4 StartAttempt a/2 (SlotAvailable)
+        looked at again at 1 s"
     `);
   });
 
@@ -104,19 +104,19 @@ describe('a variant that is significantly behind at a look', () => {
         next start: AnswerLost
         next start: AnswerLost
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt b/0 Succeeded (Completed), trial Succeeded, RecordAttempt a/1 Succeeded (Completed), trial Succeeded, RecordAttempt a/2 Succeeded (Completed), trial Succeeded
-      3 StartAttempt a/3 (SlotAvailable), StartAttempt b/3 (SlotAvailable), StartAttempt a/4 (SlotAvailable), StartAttempt b/4 (SlotAvailable), RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored), RemoveAttempt a/1 (ResultStored), RemoveAttempt a/2 (ResultStored)
+      3 StartAttempt a/3 (SlotAvailable), StartAttempt b/3 (SlotAvailable), StartAttempt a/4 (SlotAvailable), StartAttempt b/4 (SlotAvailable)
         Error: start checkout-cache-a-6f31af74a6: connection reset
         b/1 succeeds
       4 RecordAttempt b/1 Succeeded (Completed), trial Succeeded
       5 SkipTrials  (StoppedEarly), stops b at look 1
-      6 RemoveAttempt b/1 (ResultStored), RemoveAttempt b/3 (StartUnanswered)
+      6 RemoveAttempt b/3 (StartUnanswered)
       7 StartAttempt a/3 (SlotAvailable)
-        looked at again at 3600 s
+        looked at again at 1 s
         b/2 is lost
       8 RecordAttempt b/2 Infrastructure (NodeLost), trial Pending
       9 SkipTrials b/2 (StoppedEarly)
-        looked at again at 3600 s
-        held: b/2 Ended, a/3 Waiting, b/3 Stopping, a/4 Waiting, b/4 Waiting"
+        looked at again at 1 s
+        held: a/0 Ended, b/0 Ended, a/1 Ended, b/1 Ended, a/2 Ended, b/2 Ended, a/3 Waiting, b/3 Stopping, a/4 Waiting, b/4 Waiting"
     `);
   });
 
@@ -153,8 +153,8 @@ describe('a variant that is significantly behind at a look', () => {
         c/1 succeeds
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt b/0 Succeeded (Completed), trial Succeeded, RecordAttempt c/0 Succeeded (Completed), trial Succeeded, RecordAttempt a/1 Succeeded (Completed), trial Succeeded, RecordAttempt b/1 Succeeded (Completed), trial Succeeded, RecordAttempt c/1 Succeeded (Completed), trial Succeeded
       3 SkipTrials c/2 (StoppedEarly), stops c at look 1
-      4 StartAttempt a/2 (SlotAvailable), StartAttempt b/2 (SlotAvailable), RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (ResultStored), RemoveAttempt a/1 (ResultStored), RemoveAttempt b/1 (ResultStored), RemoveAttempt c/1 (ResultStored)
-        looked at again at 3600 s"
+      4 StartAttempt a/2 (SlotAvailable), StartAttempt b/2 (SlotAvailable)
+        looked at again at 1 s"
     `);
   });
 
@@ -237,13 +237,13 @@ describe('a target', () => {
         a/0 succeeds
         b/0 succeeds
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt b/0 Succeeded (Completed), trial Succeeded
-      3 StartAttempt a/1 (SlotAvailable), StartAttempt b/1 (SlotAvailable), RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored)
-        looked at again at 3600 s
+      3 StartAttempt a/1 (SlotAvailable), StartAttempt b/1 (SlotAvailable)
+        looked at again at 1 s
         b/1 succeeds
       4 RecordAttempt b/1 Succeeded (Completed), trial Succeeded
       5 RecordAttempt c/0 Cancelled (TargetMet), trial Pending (not counted), RecordAttempt a/1 Cancelled (TargetMet), trial Pending (not counted)
       6 SkipTrials c/0 a/1 c/1 (TargetMet)
-      7 RemoveAttempt c/0 (Cancelled), RemoveAttempt a/1 (Cancelled), RemoveAttempt b/1 (ResultStored)
+      7 RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored), RemoveAttempt c/0 (Cancelled), RemoveAttempt a/1 (Cancelled), RemoveAttempt b/1 (ResultStored)
         status: TargetMet: b meets the target: p95_ms at most 15: running trials are being ended, since 0 s
         c/0 is gone
         a/1 is gone

@@ -20,6 +20,7 @@ const controls: RunControls = {
   suspended: false,
   deadlineAt: undefined,
   startBudget: Number.POSITIVE_INFINITY,
+  removalDelayMs: 0,
   postponed: undefined,
 };
 
@@ -118,6 +119,7 @@ function decide(ledger: RunLedger, observed: readonly ObservedAttempt[], now: nu
       judgement.outcome,
       judgement.result?.metrics ?? new Map(),
       trialAfter,
+      0,
     );
   return reconcile(ledger, observed, controls, now).actions;
 }

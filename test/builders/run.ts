@@ -36,5 +36,6 @@ export const controlsOf = ({ manifest: { spec } }: RunDefinition): RunControls =
   suspended: spec.suspend,
   deadlineAt: undefined,
   startBudget: Number.POSITIVE_INFINITY,
+  removalDelayMs: 0,
   postponed: undefined,
 });

@@ -5,7 +5,8 @@ import { logTail, startSupervised } from '../tools/supervised-process.ts';
 import { CANARY, secretsIn } from './canaries.ts';
 
 export interface OperatorLaunch {
-  readonly kubeconfigPath: string;
+  /** Without one it has a service account, of which `environment` tells. */
+  readonly kubeconfigPath?: string;
   /** Where it works and keeps its Lease. */
   readonly namespace: string;
   readonly databaseUrl: string;
@@ -73,7 +74,7 @@ export async function startOperator(launch: OperatorLaunch): Promise<RunningOper
         ...['--namespace', launch.namespace],
         ...(launch.elects === true ? ['--lease-namespace', launch.namespace] : ['--no-leader-elect']),
       ]),
-      ...['--kubeconfig', launch.kubeconfigPath],
+      ...(launch.kubeconfigPath === undefined ? [] : ['--kubeconfig', launch.kubeconfigPath]),
       ...['--health-port', '0'],
       ...['--log-level', 'debug'],
       ...(launch.options ?? []),

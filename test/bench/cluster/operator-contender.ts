@@ -1,18 +1,22 @@
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { API_VERSION, KIND, PLURAL } from '../../../src/api/v1alpha1/constants.ts';
 import type { BatchTestManifest, BatchTestSpec } from '../../../src/api/v1alpha1/schema.ts';
-import { kubeconfigWithRights } from '../../integration/operator-rights.ts';
+import { grant } from '../../integration/operator-rights.ts';
 import { databaseUrlOf, query } from '../../integration/postgres-server.ts';
 import { startOperator } from '../../integration/running-operator.ts';
 import { type Change, conditionOf } from '../../integration/watch-recorder.ts';
-import { type Contender, deadlineMs, podTemplate } from './contender.ts';
+import { type Contender, deadlineMs, podTemplate, type Site } from './contender.ts';
 import type { Observation } from './figures.ts';
 import { allTrials, batchesOf, type Scenario } from './scenario.ts';
 
 const REPETITIONS = 10;
+const ACCOUNT = 'contender';
+const SERVICE_ACCOUNT_IMPORT = fileURLToPath(new URL('service-account.mjs', import.meta.url));
 
 /**
- * The operator with the rights that it needs, and a database of its own.
+ * The operator with the rights that it needs, the access that it has in a pod, and a database of its own.
  * @param program what Node is given to run
  * @param execution what carries its attempts
  */
@@ -26,13 +30,10 @@ export const operatorContender = (
     const { scenario, cluster, namespace, witness, directory } = site;
     const connection = await site.postgres.createDatabase();
     const operator = await startOperator({
-      kubeconfigPath: await kubeconfigWithRights(cluster, namespace, 'contender', directory, [
-        'watching',
-        'leading',
-      ]),
       namespace,
       databaseUrl: databaseUrlOf(connection),
-      program,
+      program: ['--import', SERVICE_ACCOUNT_IMPORT, ...program],
+      environment: await serviceAccount(site),
       options: ['--log-level', 'info'],
       logFile: join(directory, `${namespace}.log`),
     });
@@ -81,6 +82,23 @@ export const operatorContender = (
     };
   },
 });
+
+/** Gives an account the rights of an operator; what a process of it has in its environment. */
+async function serviceAccount({ cluster, namespace, directory }: Site): Promise<Record<string, string>> {
+  const files = join(directory, `${namespace}-account`);
+  const token = await cluster.tokenOfServiceAccount(namespace, ACCOUNT);
+  for (const right of ['watching', 'leading'] as const) await grant(cluster, namespace, ACCOUNT, right);
+  await mkdir(files);
+  await writeFile(join(files, 'token'), token, { mode: 0o600 });
+  await writeFile(join(files, 'ca.crt'), cluster.certificateAuthority);
+  await writeFile(join(files, 'namespace'), namespace);
+  const { hostname, port } = new URL(cluster.url);
+  return {
+    KUBERNETES_SERVICE_HOST: hostname,
+    KUBERNETES_SERVICE_PORT: port,
+    SERVICE_ACCOUNT_FILES: files,
+  };
+}
 
 /** When the last of the batches was seen to be over, or to be planned and suspended; undefined before that. */
 function reachedAt(changes: readonly Change[], scenario: Scenario): number | undefined {
