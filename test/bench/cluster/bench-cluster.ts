@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { installCrd } from '../../integration/installed-crd.ts';
@@ -171,11 +172,15 @@ async function compare({ limits, scenario, contenders, rounds }: Task, shareMs: 
   };
 }
 
+/** The API server answers the creation of an object late when its CRD is younger than 2 s, which a whole second tells it. */
+const CRD_SETTLES_MS = 3_000;
+
 /** A control plane that starts empty, so that no scenario carries what the ones before it have left. */
 async function onControlPlane<T>(limits: Limits, use: (ground: Ground) => Promise<T>): Promise<T> {
   const cluster = await startControlPlane({ controllerManagerLimits: limits, auditPolicy: WRITES_POLICY });
   try {
     await installCrd(cluster);
+    await sleep(CRD_SETTLES_MS);
     return await use({ cluster, limits, postgres, directory });
   } finally {
     await cluster.stop();
