@@ -83,6 +83,9 @@ const tasks: readonly Task[] = LIMITS.flatMap((limits) =>
     })),
 );
 
+/** The API server answers the creation of an object late when its CRD is younger than 2 s, which a whole second tells it. */
+const CRD_SETTLES_MS = 3_000;
+
 const secondsOf = ({ limits, scenario, contenders, rounds }: Task): number =>
   SECONDS_TO_START + rounds * contenders.length * expectedSeconds(scenario, limits);
 /** A control plane, and everything that is asked for but once. */
@@ -171,9 +174,6 @@ async function compare({ limits, scenario, contenders, rounds }: Task, shareMs: 
     }),
   };
 }
-
-/** The API server answers the creation of an object late when its CRD is younger than 2 s, which a whole second tells it. */
-const CRD_SETTLES_MS = 3_000;
 
 /** A control plane that starts empty, so that no scenario carries what the ones before it have left. */
 async function onControlPlane<T>(limits: Limits, use: (ground: Ground) => Promise<T>): Promise<T> {
