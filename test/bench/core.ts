@@ -119,7 +119,6 @@ function decide(ledger: RunLedger, observed: readonly ObservedAttempt[], now: nu
       judgement.outcome,
       judgement.result?.metrics ?? new Map(),
       trialAfter,
-      0,
     );
   return reconcile(ledger, observed, controls, now).actions;
 }

@@ -20,8 +20,7 @@ afterAll(() => site?.close(), 60_000);
 
 testContenders(
   [
-    // A creation and a deletion for each trial, or for all of a batch.
-    // What is left at the end goes by one request for each batch; there are finalizers and statuses besides.
+    // A creation for each trial, or for all of a batch, and a deletion, which for what the operator has left at the end is one for each batch.
     { contender: operatorContender(COMMAND_LINE, 'Job'), leastWrites: 24, exactly: false },
     { contender: operatorContender(COMMAND_LINE, 'Pod'), leastWrites: 24, exactly: false },
     { contender: LOOP_OF_JOBS, leastWrites: 40, exactly: true },

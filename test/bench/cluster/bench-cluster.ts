@@ -83,14 +83,13 @@ const tasks: readonly Task[] = LIMITS.flatMap((limits) =>
     })),
 );
 
-/** The API server answers the creation of an object late when its CRD is younger than 2 s, which a whole second tells it. */
-const CRD_SETTLES_MS = 3_000;
-
 const secondsOf = ({ limits, scenario, contenders, rounds }: Task): number =>
   SECONDS_TO_START + rounds * contenders.length * expectedSeconds(scenario, limits);
 /** A control plane, and everything that is asked for but once. */
 const SECONDS_TO_START = 15;
 const SECONDS_TO_CALIBRATE = 60;
+/** The API server answers the creation of an object late when its CRD is younger than 2 s, which a whole second tells it. */
+const CRD_SETTLES_MS = 3_000;
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
