@@ -1,5 +1,5 @@
 /**
- * `npm run bench [core|comparison|reflector|store|local…]`: measures the budgets and prints each figure beside its budget. It judges nothing by its exit code:
+ * `npm run bench [core|comparison|reflector|store|spawning|local…]`: measures the budgets and prints each figure beside its budget. It judges nothing by its exit code:
  * timings of a shared machine are noisy, and a figure that is over is for a person to look at.
  */
 import { benchComparison } from './comparison.ts';
@@ -7,6 +7,7 @@ import { benchCore } from './core.ts';
 import { type Figure, figureLine } from './figure.ts';
 import { benchLocal } from './local.ts';
 import { benchReflector } from './reflector.ts';
+import { benchSpawning } from './spawning.ts';
 import { benchStore } from './store.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => readonly Figure[] | Promise<readonly Figure[]>>> = {
@@ -14,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, () => readonly Figure[] | Promise<read
   comparison: benchComparison,
   reflector: benchReflector,
   store: benchStore,
+  spawning: benchSpawning,
   local: benchLocal,
 };
 

@@ -1,4 +1,5 @@
 import type { AttemptFiles } from './attempt-files.ts';
+import { errorCode } from './system-error.ts';
 
 /** The variable by which the programs of one engine are told from all other processes. */
 export const MARK_VARIABLE = 'BATCHTEST_ENGINE';
@@ -20,6 +21,11 @@ export interface LaunchFailure {
   readonly code: string | undefined;
   readonly message: string;
 }
+
+export const launchFailure = (error: unknown): LaunchFailure => ({
+  code: errorCode(error),
+  message: error instanceof Error ? error.message : String(error),
+});
 
 /** What the launcher tells of a request: Started and later Ended, or one of the others. */
 export type LaunchReport =

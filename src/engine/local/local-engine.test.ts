@@ -690,9 +690,6 @@ describe('the local engine', () => {
       import { attemptName } from ${fileUrl('../../core/attempt.ts')};
       import { defineRun } from ${fileUrl('../../core/run.ts')};
       const { runsDirectory, instanceId, uid, manifest } = JSON.parse(process.argv[1]);
-      const engine = createLocalEngine({
-        runsDirectory, manifestDirectory: '/', environment: process.env, instanceId, now: Date.now,
-      });
       const run = defineRun(batchTestSchema.parse(manifest), { uid, engine: 'local' });
       const start = (index) => {
         const trial = run.trials[index];
@@ -708,6 +705,9 @@ describe('the local engine', () => {
       };
       const outcomes = [];
       const giveBack = takeAllFiles();
+      const engine = createLocalEngine({
+        runsDirectory, manifestDirectory: '/', environment: process.env, instanceId, now: Date.now,
+      });
       outcomes.push(await start(0), engine.observe(run.uid).length);
       giveBack();
       outcomes.push(await start(0), engine.observe(run.uid).length);

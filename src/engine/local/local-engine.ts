@@ -102,6 +102,8 @@ class LocalEngine implements Engine {
   constructor(options: LocalEngineOptions) {
     this.#options = options;
     this.#inherited = inheritedEnvironment(options.environment);
+    // It is there by the time that the run is registered.
+    this.#launching();
   }
 
   observe(runUid: string): readonly ObservedAttempt[] {
