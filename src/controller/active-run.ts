@@ -3,6 +3,7 @@ import type { Explanation } from '../core/status.ts';
 import type { InvariantWatch } from './invariant-watch.ts';
 import type { Postponement } from './postponement.ts';
 import type { RunPace } from './run-pace.ts';
+import type { VerificationWatch } from './verification-watch.ts';
 import type { WorkUnderWay } from './work-under-way.ts';
 
 /** A run that the controller has opened: its ledger, and what there is to say about it. */
@@ -11,8 +12,9 @@ export interface ActiveRun {
   readonly ledger: RunLedger;
   readonly watch: InvariantWatch;
   readonly pace: RunPace;
-  /** Starts and removals that were asked for, and a status. */
+  /** What was asked of the engine and of the store, and a status. */
   readonly work: WorkUnderWay;
+  readonly verification: VerificationWatch;
   /** Must accompany every write to the result store. */
   readonly fence: number;
   /** Since when the run may run (milliseconds since the epoch); undefined while it is suspended. */

@@ -9,6 +9,7 @@ import type { ActiveRun } from './active-run.ts';
 import { applyPlan } from './apply-plan.ts';
 import { InvariantWatch } from './invariant-watch.ts';
 import { RunPace } from './run-pace.ts';
+import { VerificationWatch } from './verification-watch.ts';
 import { WorkUnderWay } from './work-under-way.ts';
 
 it('decides while starts are under way, but nothing about them, and tells of the first failure when all are answered', async () => {
@@ -26,6 +27,7 @@ it('decides while starts are under way, but nothing about them, and tells of the
     pace: new RunPace(0),
     work: new WorkUnderWay(() => {}),
     storeProblem: undefined,
+    verification: new VerificationWatch(false),
   };
   const engine = new ModelEngine(() => 0);
   engine.startFaults.push('NotSent', { late: 'Started' });

@@ -37,10 +37,9 @@ export class LedgerOutdatedError extends Error {
 }
 
 /**
- * Carries out a plan: what is to be stored is stored when this resolves, and is stored before anything else is done. Starts and removals are asked
- * for and are then under way (`ActiveRun.work`), so that the next decision waits for none of them. The ledger follows what is committed and started as
- * it happens. Rejects with the first thing that could not be stored; whatever was done by then is noted, and a plan made anew from the ledger goes on
- * from there.
+ * Carries out a plan: records, skips, starts and removals are asked for and are then under way (`ActiveRun.work`), so that the next decision waits for none
+ * of them. The ledger follows what is committed and started as it happens. Only the end of the run is stored when this resolves, and it rejects when that
+ * could not be.
  */
 export async function applyPlan(
   plan: Plan,
@@ -49,23 +48,15 @@ export async function applyPlan(
   targets: PlanTargets,
 ): Promise<AppliedPlan> {
   const records = plan.actions.filter(isRecord);
-  if (records.length > 0) {
-    await all(records.map((action) => record(action, run, targets)));
-    // What has ended may have made room for what was postponed.
-    run.postponement = undefined;
-    return { decideAgain: true };
-  }
-  const skips = plan.actions.filter(isSkip);
-  for (const action of skips) await skip(action, run, targets);
-  if (skips.length > 0) return { decideAgain: true };
-
+  run.work.add(records.map((action) => record(action, run, targets)));
+  run.work.add(plan.actions.filter(isSkip).map((action) => skip(action, run, targets)));
   const starts = plan.actions.filter(isStart);
   run.work.add(starts.map((action) => start(action, run, controls, targets)));
   remove(plan.actions.filter(isRemoval), run, targets);
   // A removal that is under way may yet fail.
   if (run.work.isIdle) for (const action of plan.actions.filter(isFinish)) await finish(action, run, targets);
-  // What is started has deadlines, which an engine need not announce.
-  return { decideAgain: starts.length > 0 };
+  // What is recorded is no longer in the way of what else there is to decide; what is started has deadlines, which an engine need not announce.
+  return { decideAgain: records.length + starts.length > 0 };
 }
 
 async function record(
@@ -76,6 +67,7 @@ async function record(
   const trial = run.ledger.definition.trials[action.trial];
   if (trial === undefined) throw new RangeError(`no trial ${action.trial} in run ${run.uid}`);
   run.pace.endSeen(action.trial, now());
+  run.ledger.noteRecordAsked(action, now());
   const outcome = await store
     .recordAttempt({
       runUid: run.uid,
@@ -95,8 +87,12 @@ async function record(
       run.ledger.noteUnconfirmed(action);
       throw error;
     });
+  run.ledger.noteRecordAnswered(action.trial);
+  // What has ended may have made room for what was postponed.
+  run.postponement = undefined;
   switch (outcome.kind) {
     case 'Recorded': {
+      run.verification.noteRecorded();
       const metrics = action.judgement.result?.metrics ?? new Map<string, number>();
       run.ledger.noteRecorded(
         action.trial,
@@ -129,9 +125,10 @@ async function record(
   }
 }
 
-async function skip(action: SkipTrials, run: ActiveRun, { store }: PlanTargets): Promise<void> {
+async function skip(action: SkipTrials, run: ActiveRun, { store, now }: PlanTargets): Promise<void> {
   const { trials, variants } = run.ledger.definition;
-  const outcome = await store.skipTrials({
+  run.ledger.noteSkipAsked(now());
+  const asked = store.skipTrials({
     runUid: run.uid,
     fence: run.fence,
     trials: action.trials.flatMap((index) => {
@@ -141,6 +138,11 @@ async function skip(action: SkipTrials, run: ActiveRun, { store }: PlanTargets):
     stoppedVariantIds: action.stopped.flatMap((index) => variants[index]?.id ?? []),
     look: action.look,
   });
+  const outcome = await asked.catch((error: unknown) => {
+    run.ledger.noteSkipAnswered();
+    throw error;
+  });
+  run.ledger.noteSkipAnswered();
   switch (outcome.kind) {
     case 'Skipped':
       run.ledger.noteSkipped(action.trials, action.stopped, action.look);
@@ -251,15 +253,6 @@ async function finish(
     end,
     counts: run.ledger.counts,
     cancellingMs: run.pace.cancellingMs(now()),
-  });
-}
-
-/** Like Promise.all, but waits for all of them before it rejects: nothing goes on unattended. */
-async function all<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(promises);
-  return settled.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
   });
 }
 

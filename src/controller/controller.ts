@@ -12,6 +12,7 @@ import { reconcile } from '../core/reconcile.ts';
 import { defineRun, type RunDefinition } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
 import { finishedCondition, type MissingRun, statusOf, statusWithoutRun } from '../core/status.ts';
+import { slownessOf, storeIsSlowAt } from '../core/store-trouble.ts';
 import { isVerificationPending, statusAfterVerification } from '../core/verification-counts.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { DesiredRun, RunSource } from '../engine/run-source.ts';
@@ -19,7 +20,7 @@ import { type ResultStore, ResultStoreUnavailableError } from '../results/result
 import type { Verification } from '../results/verification.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ActiveRun as BareRun } from './active-run.ts';
-import { type AppliedPlan, applyPlan, LedgerOutdatedError, type PlanTargets } from './apply-plan.ts';
+import { applyPlan, LedgerOutdatedError, type PlanTargets } from './apply-plan.ts';
 import type { ControllerListener } from './controller-event.ts';
 import { endWithoutStore } from './end-without-store.ts';
 import { InvariantWatch } from './invariant-watch.ts';
@@ -89,7 +90,6 @@ class NotHeldError extends Error {
 
 /** With what the loop itself keeps of a run. */
 type ActiveRun = BareRun & {
-  readonly verification: VerificationWatch;
   /** A status is being written, which is part of its work. */
   isStatusUnderWay: boolean;
 };
@@ -99,7 +99,18 @@ type Runnable = Extract<DesiredRun, { kind: 'Runnable' }>;
 /** Starts the loop. It runs until it is stopped. */
 export function startController(options: ControllerOptions): Controller {
   const { source, engine, logger } = options;
-  const loop = new ReconcileLoop(options, (key) => queue.add(key));
+  const news = new Set<string>();
+  // Once all that is happening now has happened: twenty answers that come together are worth one look.
+  const lookSoon = (key: string): void => {
+    if (news.size === 0)
+      setImmediate(() => {
+        const keys = [...news];
+        news.clear();
+        for (const due of keys) queue.add(due);
+      });
+    news.add(key);
+  };
+  const loop = new ReconcileLoop(options, lookSoon);
   const queue: WorkQueue = new WorkQueue({
     process: (key) => loop.process(key),
     onError: (key, error, retryInMs) => logFailure(logger, key, error, retryInMs),
@@ -109,10 +120,10 @@ export function startController(options: ControllerOptions): Controller {
     ...(options.queueObserver === undefined ? {} : { observer: options.queueObserver }),
   });
   const unsubscribe = [
-    source.onChange((key) => queue.add(key)),
+    source.onChange(lookSoon),
     engine.onChange((uid) => {
       const key = source.keyOf(uid);
-      if (key !== undefined) queue.add(key);
+      if (key !== undefined) lookSoon(key);
     }),
   ];
   for (const key of source.keys()) queue.add(key);
@@ -130,9 +141,6 @@ export function startController(options: ControllerOptions): Controller {
 
 /** More rounds than any single event can need: record, then start and remove, then finish. */
 const MAX_ROUNDS = 8;
-
-/** A result that takes longer than this to be stored is told of. */
-const SLOW_STORE_MS = 5_000;
 
 class ReconcileLoop {
   readonly #options: ControllerOptions;
@@ -305,13 +313,14 @@ class ReconcileLoop {
     const { now } = this.#options;
     // As of a Job: the clock of activeDeadlineSeconds begins anew when the run is resumed.
     run.activeSince = desired.manifest.spec.suspend ? undefined : (run.activeSince ?? now());
-    run.work.throwFailure();
     try {
-      const decideAt = await this.#decideAndApply(key, run, desired);
-      run.storeProblem = undefined;
+      run.work.throwFailure();
+      const decideAt = await this.#decideAndApply(run, desired);
+      // What the store said of the last try holds until it has answered the next.
+      if (run.ledger.unconfirmed.size === 0) run.storeProblem = slownessOf(run.ledger, now());
       const writeAt = await this.#writeStatus(key, run, desired);
       return {
-        requeueAt: earliest(decideAt, writeAt ?? run.verification.lookAgainAt),
+        requeueAt: earliest(earliest(decideAt, slowAt(run, now())), writeAt ?? run.verification.lookAgainAt),
         isUnderWay: !run.work.isIdle,
       };
     } catch (error) {
@@ -331,7 +340,7 @@ class ReconcileLoop {
   }
 
   /** Decides and applies until there is nothing more to decide; gives the time at which there will be. */
-  async #decideAndApply(key: string, run: ActiveRun, desired: Runnable): Promise<number | undefined> {
+  async #decideAndApply(run: ActiveRun, desired: Runnable): Promise<number | undefined> {
     const { engine, store, now, logger } = this.#options;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const pushed = await pushedResultsOf(run.ledger, engine.observe(run.uid), store);
@@ -344,45 +353,18 @@ class ReconcileLoop {
       const plan = reconcile(run.ledger, observed, controls, now());
       run.waiting = plan.waiting;
       if (plan.actions.length === 0) {
-        const isStarting = run.ledger.startsUnderWay.size > 0;
-        if (run.postponement === undefined && !isStarting) run.pace.nothingToStart();
+        const { startsUnderWay, mayBeStopping, unconfirmed } = run.ledger;
+        const mayYetStart = startsUnderWay.size > 0 || mayBeStopping || unconfirmed.size > 0;
+        if (run.postponement === undefined && !mayYetStart) run.pace.nothingToStart();
         return earliest(plan.requeueAt, nextTry(run, now()));
       }
       logger.debug({ run: run.uid, actions: plan.actions.map(({ kind }) => kind) }, 'plan');
-      const applying = applyPlan(plan, run, controls, this.#targets);
-      const stores = plan.actions.some(({ kind }) => kind === 'RecordAttempt' || kind === 'SkipTrials');
-      const applied = stores ? await this.#tellingOfSlowness(applying, key, run, desired) : await applying;
-      if (stores) run.verification.noteRecorded();
+      const applied = await applyPlan(plan, run, controls, this.#targets);
       if (run.ledger.end !== undefined)
         logger.info({ ...subject(run.ledger.definition), ...run.ledger.end }, 'run ended');
       if (!applied.decideAgain) return earliest(plan.requeueAt, nextTry(run, now()));
     }
     return now();
-  }
-
-  /** Nothing else is done for the run until its results are stored; a user who waits for that is told. */
-  async #tellingOfSlowness(
-    applying: Promise<AppliedPlan>,
-    key: string,
-    run: ActiveRun,
-    desired: Runnable,
-  ): Promise<AppliedPlan> {
-    let told: Promise<unknown> | undefined;
-    const timer = setTimeout(() => {
-      const seconds = SLOW_STORE_MS / 1_000;
-      run.storeProblem = {
-        reason: 'Slow',
-        message: `a result has been waiting for more than ${seconds} s to be stored`,
-      };
-      told = this.#writeStatus(key, run, desired).catch(() => undefined);
-    }, SLOW_STORE_MS);
-    try {
-      return await applying;
-    } finally {
-      clearTimeout(timer);
-      // No later status may be overtaken by it.
-      await told;
-    }
   }
 
   #watch(run: ActiveRun, observed: ObservedAttempts, parallelism: number): void {
@@ -514,6 +496,12 @@ function activeSinceOf(status: BatchTestStatus | undefined, registeredAt: Date):
 
 const earliest = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined ? b : b === undefined ? a : Math.min(a, b);
+
+/** When the store will have been slow, unless it answers before that. */
+function slowAt({ ledger }: ActiveRun, now: number): number | undefined {
+  const at = storeIsSlowAt(ledger);
+  return at === undefined || at <= now ? undefined : at;
+}
 
 const subject = ({ uid, name, namespace }: RunDefinition) => ({ run: uid, name, namespace });
 

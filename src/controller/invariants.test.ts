@@ -60,6 +60,8 @@ type Happening =
   | { readonly what: 'edit'; readonly spec: Edit }
   | { readonly what: 'cancel'; readonly cancel: NonNullable<RunControls['cancel']> }
   | { readonly what: 'store'; readonly condition: StoreCondition }
+  /** The store does what it is asked next at once, but answers when somebody lets it. */
+  | { readonly what: 'storeIsLate' }
   | { readonly what: 'startFault'; readonly fault: StartFault }
   | { readonly what: 'removeFault'; readonly fault: RemoveFault }
   /** It happens between two writes of the operator, which does not see it before its next look. */
@@ -193,7 +195,8 @@ const worldHappenings: fc.Arbitrary<WorldHappening> = fc.oneof(
       fault: fc.oneof(startAnswers, fc.record({ late: startAnswers })),
     }),
   },
-  { weight: 8, arbitrary: fc.record({ what: fc.constant('answer' as const), pick }) },
+  { weight: 8, arbitrary: fc.record({ what: fc.constant('storeIsLate' as const) }) },
+  { weight: 12, arbitrary: fc.record({ what: fc.constant('answer' as const), pick }) },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -261,7 +264,7 @@ class WatchedRun {
   #observedAt = 0;
   #decidedBy: Wanted;
   #lastPlan: Plan | undefined;
-  /** A write of this look was answered by the store with that it is away. */
+  /** A write was answered by the store with that it is away, in this look or since the last one. */
   #storeWasAway = false;
   readonly #behindItsBack: WorldHappening[] = [];
   /** Names of all attempts whose start was ever asked for. */
@@ -270,7 +273,7 @@ class WatchedRun {
   constructor({ variants, repetitions, policies, stopping, spec }: Omit<Scenario, 'happenings'>) {
     this.run = runOf(variants, repetitions, policies, stopping);
     this.engine = new ModelEngine(() => this.now);
-    this.store = new ModelStore(this.run);
+    this.store = new ModelStore(this.run, this.engine.lateAnswers);
     const { manifest } = this.run;
     this.wanted = { manifest: { ...manifest, spec: { ...manifest.spec, ...spec } }, cancel: undefined };
     this.#decidedBy = this.wanted;
@@ -290,13 +293,13 @@ class WatchedRun {
   async look(crashBeforeWrite?: number): Promise<StepEnd> {
     this.#writesUntilCrash = crashBeforeWrite;
     this.#decidedBy = this.wanted;
-    this.#storeWasAway = false;
     const isUndisturbed = this.#behindItsBack.length === 0;
     const end = await this.#operator.step(this.wanted);
     for (const happening of this.#behindItsBack.splice(0)) this.happen(happening);
     // What it had under way when it crashed has stopped with it.
     if (end.kind === 'Interrupted') await nextTurn();
     this.#writesUntilCrash = undefined;
+    this.#storeWasAway = false;
     if (end.kind === 'Interrupted' && end.error instanceof CrashError) {
       for (const { name, onlyRemembered } of this.held) if (onlyRemembered) this.ended.delete(name);
       this.engine.restart();
@@ -334,6 +337,9 @@ class WatchedRun {
         this.#with(happening.pick, undefined, (attempt) => {
           attempt.hidden = false;
         });
+        return;
+      case 'storeIsLate':
+        this.store.lateWrites += 1;
         return;
       case 'answer': {
         const { lateAnswers } = this.engine;
@@ -381,6 +387,7 @@ class WatchedRun {
     this.store.condition = 'Available';
     this.engine.startFaults.length = 0;
     this.engine.removeFaults.length = 0;
+    this.store.lateWrites = 0;
     this.edit({ suspend: false, parallelism: Math.max(1, this.wanted.manifest.spec.parallelism) });
     this.#behindItsBack.length = 0;
     for (let turn = 0; turn < 200; turn += 1) {
@@ -470,11 +477,9 @@ class WatchedRun {
         recordAttempt: async (record) => {
           write();
           const before = this.#recordsOf(record.name);
-          try {
-            return await this.#noteAway(store.recordAttempt(record));
-          } finally {
-            if (this.#recordsOf(record.name) > before) this.#checkRecord(record.name);
-          }
+          const answer = store.recordAttempt(record);
+          if (this.#recordsOf(record.name) > before) this.#checkRecord(record.name);
+          return this.#noteAway(answer);
         },
         skipTrials: async (record) => {
           write();
@@ -578,7 +583,7 @@ class WatchedRun {
     const { run } = this.#operator;
     if (run === undefined || run.ledger.end !== undefined) return;
     const isStarting = this.#lastPlan?.actions.some(({ kind }) => kind === 'StartAttempt') ?? false;
-    if (run.ledger.startsUnderWay.size > 0) return;
+    if (run.ledger.startsUnderWay.size > 0 || run.ledger.storingSince !== undefined) return;
     if (this.held.some(isLive) || (isStarting && run.postponement === undefined)) return;
     if (run.ledger.counts.pending - run.ledger.givenUp === 0) return;
     const progressing = this.status?.conditions?.find(({ type }) => type === ConditionType.Progressing);
@@ -623,7 +628,8 @@ class WatchedRun {
     if (skipped < (this.status?.trials?.skipped ?? 0)) this.violations.push('I7: skipped went down');
     if (
       (variants.stoppedEarly ?? 0) !== this.store.stoppedVariants.size &&
-      this.store.condition === 'Available'
+      this.store.condition === 'Available' &&
+      !run.ledger.isSkipping
     )
       this.violations.push(`I7: ${variants.stoppedEarly} variants are said to be stopped early`);
     if (sum !== trials.total) this.violations.push(`I4: ${sum} trials of ${trials.total} are counted`);

@@ -11,6 +11,7 @@ import { applyPlan } from './apply-plan.ts';
 import { InvariantWatch } from './invariant-watch.ts';
 import { pushedResultsOf, withPushedResults } from './pushed-results.ts';
 import { RunPace } from './run-pace.ts';
+import { VerificationWatch } from './verification-watch.ts';
 import { WorkUnderWay } from './work-under-way.ts';
 
 let postgres: PostgresServer;
@@ -61,7 +62,12 @@ it('judges many that end at once, a part of them at a time, by the newest of wha
     ...{ uid: run.uid, ledger, fence: opened.fence, watch: new InvariantWatch(), activeSince: 0 },
     pace: new RunPace(0),
     work: new WorkUnderWay(() => {}),
-    ...{ waiting: undefined, postponement: undefined, storeProblem: undefined },
+    ...{
+      waiting: undefined,
+      postponement: undefined,
+      storeProblem: undefined,
+      verification: new VerificationWatch(false),
+    },
   };
   let isLatePushed = false;
   for (let round = 0; round < 20 && ledger.counts.active > 0; round += 1) {
@@ -78,6 +84,7 @@ it('judges many that end at once, a part of them at a time, by the newest of wha
     const plan = reconcile(ledger, observed, controlsOf(run), 2_000);
     const targets = { engine: ENGINE, store, now: () => 2_000, onEvent: () => {} };
     await applyPlan(plan, active, controlsOf(run), targets);
+    await active.work.settled();
   }
   expect(Math.max(...lookedUp)).toBe(100);
   const stored = await store.loadRun(run.uid);

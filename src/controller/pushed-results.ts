@@ -23,10 +23,7 @@ export async function pushedResultsOf(
   const { uid, manifest } = ledger.definition;
   if (!manifest.spec.results.push) return NOTHING_PUSHED;
   const open = observed
-    .filter(
-      (attempt) =>
-        awaitsPushed(attempt) && ledger.indexOf(attempt) !== undefined && !isRecorded(ledger, attempt),
-    )
+    .filter((attempt) => awaitsPushed(attempt) && isOfTrialToRecord(ledger, attempt))
     .slice(0, LOOKED_UP_AT_ONCE);
   if (open.length === 0) return NOTHING_PUSHED;
   const starts = open.flatMap(({ variantId, repetition, attempt, startId }) =>
@@ -34,6 +31,11 @@ export async function pushedResultsOf(
   );
   const results = await store.readPushed(uid, starts);
   return new Map(open.map(({ startId }, index) => [startId, results[index] ?? 'Nothing']));
+}
+
+function isOfTrialToRecord(ledger: ReadonlyRunLedger, attempt: ObservedAttempt): boolean {
+  const index = ledger.indexOf(attempt);
+  return index !== undefined && !ledger.recordsUnderWay.has(index) && !isRecorded(ledger, attempt);
 }
 
 const NOTHING_PUSHED: PushedResults = new Map();

@@ -1,3 +1,4 @@
+import type { BatchTestSpec } from '../api/v1alpha1/schema.ts';
 import { afterAttempt } from './after-attempt.ts';
 import type { ObservedAttempt } from './attempt.ts';
 import type { Judgement } from './outcome.ts';
@@ -32,6 +33,17 @@ export function recordOf(
     ...(ledger.definition.manifest.spec.results.push ? { pushed: pushedPartOf(attempt, judgement) } : {}),
     trialAfter: trialAfter(ledger, { trial, name, attempt: attempt.attempt }, judgement, now),
   };
+}
+
+/** True when, once it is committed, it may be a reason why others do not start: a failure, and a success in a run that its results can end. */
+export function mayStopOtherTrials(
+  { trialAfter }: RecordAttempt,
+  { comparison, objective }: Pick<BatchTestSpec, 'comparison' | 'objective'>,
+): boolean {
+  if (trialAfter.phase !== 'Succeeded') return trialAfter.phase === 'Failed';
+  return (
+    comparison.earlyStopping !== undefined || objective.metrics.some(({ target }) => target !== undefined)
+  );
 }
 
 /** The record of an attempt that its engine refused to start. */

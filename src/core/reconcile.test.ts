@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { aRun, controlsOf } from '../../test/builders/run.ts';
 import { Transcript } from '../../test/builders/transcript.ts';
-import type { ObservedAttempt } from './attempt.ts';
+import { type AttemptState, attemptName, type ObservedAttempt } from './attempt.ts';
 import { reconcile } from './reconcile.ts';
 import type { RunControls } from './run.ts';
 import { RunLedger } from './run-ledger.ts';
@@ -764,10 +764,12 @@ describe('what has ended and is stored', () => {
     at: 0,
     termination: { kind: 'Exited', exitCode: 0, message: '' },
   } as const;
+  const RUNNING = { kind: 'Running', since: 0 } as const;
+  const WAITING = { kind: 'Waiting', since: 0 } as const;
 
-  /** What is decided at a time when the first of three trials is stored and still there, and a slot is free. */
-  function decidedAt(now: number, wanted: Partial<RunControls> = {}) {
-    const definition = aRun({ variants: 3 });
+  /** What is decided at a time when the first trial is stored and still there, a slot is free, and the others are as `others` shows them. */
+  function decidedAt(now: number, wanted: Partial<RunControls> = {}, others: readonly AttemptState[] = []) {
+    const definition = aRun({ variants: others.length === 0 ? 3 : 1 + others.length });
     const controls = { ...controlsOf(definition), removalDelayMs: SECOND, parallelism: 1 };
     const ledger = new RunLedger(definition);
     const [start] = reconcile(ledger, [], controls, 0).actions;
@@ -778,8 +780,21 @@ describe('what has ended and is stored', () => {
     const metrics = new Map([['p95_ms', 1]]);
     ledger.noteRecorded(start.trial, attempt, 'Succeeded', metrics, { phase: 'Succeeded' }, STORED_AT);
     const { variant, repetition } = trial;
-    const shown = { name, variantId: variant.id, repetition, attempt, state: EXITED };
-    const { actions, requeueAt } = reconcile(ledger, [shown], { ...controls, ...wanted }, now);
+    const shown: ObservedAttempt[] = [{ name, variantId: variant.id, repetition, attempt, state: EXITED }];
+    for (const [before, state] of others.entries()) {
+      const index = before + 1;
+      const other = definition.trials[index];
+      if (other === undefined) throw new Error('there is no such trial');
+      ledger.noteStarted(index, 1);
+      shown.push({
+        name: attemptName(definition, other, 1),
+        variantId: other.variant.id,
+        repetition: other.repetition,
+        attempt: 1,
+        state,
+      });
+    }
+    const { actions, requeueAt } = reconcile(ledger, shown, { ...controls, ...wanted }, now);
     return { actions: actions.map(({ kind }) => kind), requeueAt };
   }
 
@@ -787,6 +802,11 @@ describe('what has ended and is stored', () => {
     expect(decidedAt(STORED_AT)).toEqual({ actions: ['StartAttempt'], requeueAt: 11_100 });
     expect(decidedAt(11_099).actions).toEqual(['StartAttempt']);
     expect(decidedAt(11_100)).toEqual({ actions: ['StartAttempt', 'RemoveAttempt'], requeueAt: undefined });
+  });
+
+  it('is removed at once when nothing is left to start and everything that was started runs', () => {
+    expect(decidedAt(STORED_AT, {}, [RUNNING]).actions).toEqual(['RemoveAttempt']);
+    expect(decidedAt(STORED_AT, {}, [RUNNING, WAITING])).toEqual({ actions: [], requeueAt: 11_100 });
   });
 
   it.each([

@@ -4,7 +4,7 @@
  *
  * Three rules shape it:
  * - A removal is planned only for an attempt whose end the ledger already holds, and the ledger holds only what is committed. So
- *   "record before deleting" needs no care elsewhere. The caller records, then asks again.
+ *   "record before deleting" needs no care elsewhere. An attempt whose record is under way takes its slot, and is not decided about.
  * - An attempt that is being stopped still takes its slot until the engine no longer sees it, so parallelism is never exceeded.
  * - What has ended takes no slot, so its removal gives way to the start that fills the slot.
  */
@@ -28,6 +28,7 @@ import { awaitsPushed } from './pushed-result.ts';
 import type { RunControls } from './run.ts';
 import { isRecorded, type ReadonlyRunLedger } from './run-ledger.ts';
 import type { Explanation } from './status.ts';
+import { isStoreInTrouble } from './store-trouble.ts';
 import { waitingOf } from './waiting.ts';
 
 /** Decides the next step of one run. Same inputs, same plan. `now` is in milliseconds since the epoch. */
@@ -46,25 +47,28 @@ export function reconcile(
     now,
     halt: haltOf(ledger, controls, now),
   };
+  const toBeStored: Plan = { actions: [], waiting: undefined, requeueAt: nextCheckAt(situation, []) };
+  // Any trial that is pending may be one of those.
+  if (ledger.isSkipping) return toBeStored;
   const records = [
-    ...ledger.unrecordedRefusals,
+    ...ledger.unrecordedRefusals.filter(({ trial }) => !ledger.recordsUnderWay.has(trial)),
     ...recordsOfObserved(situation),
     ...recordsOfVanished(situation),
   ];
-  // What the records will change is not known before they are committed, so nothing else is decided together with them.
-  if (records.length > 0) return { actions: records, waiting: undefined, requeueAt: undefined };
-
+  if (records.length > 0) return { ...toBeStored, actions: records };
+  if (isStoreInTrouble(ledger, now)) return toBeStored;
   const skip = skipOf(situation);
-  if (skip !== undefined) return { actions: [skip], waiting: undefined, requeueAt: undefined };
+  // What is under way may yet say that there is less to skip, or more.
+  if (skip !== undefined) return { ...toBeStored, actions: ledger.recordsUnderWay.size > 0 ? [] : [skip] };
 
   const { halt } = situation;
-  const live = own.filter(isLive).length + situation.unseen;
+  const live = own.filter(isLive).length + situation.unseen + countBeingRecorded(ledger, own);
   const end = evaluateCompletion(ledger, halt, live);
-  const removable = own.flatMap((attempt) => removalOf(situation, attempt) ?? []);
+  const removals = own.flatMap((attempt) => removalOf(situation, attempt) ?? []);
   // The end of the run is also the promise that nothing is left to be removed.
   if (end !== undefined)
     return {
-      actions: removable.length > 0 ? removable : [{ kind: 'FinishRun', end, gate: ledger.gate }],
+      actions: removals.length > 0 ? removals : [{ kind: 'FinishRun', end, gate: ledger.gate }],
       waiting: undefined,
       requeueAt: undefined,
     };
@@ -74,11 +78,15 @@ export function reconcile(
   const room = Math.min(freeSlots, pendingRoom(situation));
   const abandoned = startsToAbandon(ledger, room);
   // What may be there unseen counts until it is gone for certain.
-  const started = abandoned.length > 0 ? [] : starts(situation, Math.min(room, controls.startBudget));
-  const isDue = (removal: RemoveAttempt): boolean => removalDueAt(situation, removal) <= now;
-  const actions: readonly Action[] = [...started, ...removable.filter(isDue), ...abandoned];
-  const waiting = waitingOf(ledger, own, controls, started.length);
-  return { actions, waiting, requeueAt: nextCheckAt(situation, removable) };
+  const mayStart = abandoned.length === 0 && !ledger.mayBeStopping;
+  const started = mayStart ? starts(situation, Math.min(room, controls.startBudget)) : [];
+  const delayMs = removalDelayMs(situation);
+  const dueAt = removals.map((removal) => removalDueAt(ledger, removal, delayMs));
+  const due = removals.filter((_, index) => (dueAt[index] ?? 0) <= now);
+  const actions: readonly Action[] = [...started, ...due, ...abandoned];
+  const isRecording = ledger.recordsUnderWay.size > 0;
+  const waiting = isRecording ? undefined : waitingOf(ledger, own, controls, started.length);
+  return { actions, waiting, requeueAt: nextCheckAt(situation, dueAt) };
 }
 
 /**
@@ -129,6 +137,14 @@ function countUnseen(ledger: ReadonlyRunLedger, own: ObservedAttempts): number {
   return [...startsUnderWay, ...startsBeingAbandoned].filter((index) => !seen.has(index)).length;
 }
 
+/** Attempts that have ended, or were refused, and take their slots until that is stored. */
+function countBeingRecorded(ledger: ReadonlyRunLedger, own: ObservedAttempts): number {
+  const { recordsUnderWay } = ledger;
+  if (recordsUnderWay.size === 0) return 0;
+  const live = new Set(own.filter(isLive).map((attempt) => ledger.indexOf(attempt)));
+  return [...recordsUnderWay.keys()].filter((index) => !live.has(index)).length;
+}
+
 /** What need not be run any more; undefined when there is nothing like that. */
 function skipOf({ ledger, halt }: Situation): SkipTrials | undefined {
   if (ledger.end !== undefined || ledger.ending !== undefined) return undefined;
@@ -147,9 +163,15 @@ function isBeingStarted(ledger: ReadonlyRunLedger, attempt: ObservedAttempt): bo
   return index !== undefined && ledger.startsUnderWay.has(index);
 }
 
+/** True for an attempt whose start, or whose end, is under way. */
+function isBeingAnswered(ledger: ReadonlyRunLedger, attempt: ObservedAttempt): boolean {
+  const index = ledger.indexOf(attempt);
+  return index !== undefined && (ledger.startsUnderWay.has(index) || ledger.recordsUnderWay.has(index));
+}
+
 function recordsOfObserved(situation: Situation): readonly RecordAttempt[] {
   const { ledger, own, controls, now } = situation;
-  const open = own.filter((attempt) => !isRecorded(ledger, attempt) && !isBeingStarted(ledger, attempt));
+  const open = own.filter((attempt) => !isRecorded(ledger, attempt) && !isBeingAnswered(ledger, attempt));
   const judgements = new Map(open.map((attempt) => [attempt, judge(situation, attempt)]));
   // What ends for another reason makes room as well.
   const goesOn = open.filter((attempt) => isUnderWay(attempt) && judgements.get(attempt) === undefined);
@@ -233,7 +255,7 @@ function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly Reco
     const { activeAttempt } = ledger.trial(index);
     const trial = ledger.definition.trials[index];
     if (activeAttempt === undefined || trial === undefined) return [];
-    if (seen.has(index) || ledger.startsUnderWay.has(index)) return [];
+    if (seen.has(index) || ledger.startsUnderWay.has(index) || ledger.recordsUnderWay.has(index)) return [];
     const name = attemptName(ledger.definition, trial, activeAttempt);
     const why = halt ?? ledger.endedUnrecorded.get(index);
     const judgement =
@@ -288,12 +310,20 @@ function removalOf({ ledger, controls }: Situation, attempt: ObservedAttempt): R
 /** Removals of one burst of ends come due together at whole multiples of this, and not one after the other. */
 const REMOVAL_STEP_MS = 100;
 
-/** From when on it is removed. A quota may count what has ended, so nothing of it is kept while starts are refused for now. */
-function removalDueAt({ ledger, controls, halt }: Situation, { trial, reason }: RemoveAttempt): number {
-  const { postponed, removalDelayMs } = controls;
-  const mayStart = halt === undefined && postponed === undefined;
-  if (reason !== 'ResultStored' || !mayStart || removalDelayMs === 0) return 0;
-  return Math.ceil((ledger.recordedAt(trial) + removalDelayMs) / REMOVAL_STEP_MS) * REMOVAL_STEP_MS;
+/**
+ * For how long what is stored is kept, so that the cluster has its hands free for what is to start: 0 when nothing is. A quota may count what
+ * has ended, so nothing of it is kept while starts are refused for now.
+ */
+function removalDelayMs({ ledger, own, unseen, controls, halt }: Situation): number {
+  if (halt !== undefined || controls.postponed !== undefined) return 0;
+  const isStarting = unseen > 0 || own.some(({ state }) => state.kind === 'Waiting');
+  return isStarting || ledger.counts.pending > ledger.givenUp ? controls.removalDelayMs : 0;
+}
+
+/** From when on it is removed, in milliseconds since the epoch; 0 for at once. */
+function removalDueAt(ledger: ReadonlyRunLedger, { trial, reason }: RemoveAttempt, delayMs: number): number {
+  if (reason !== 'ResultStored' || delayMs === 0) return 0;
+  return Math.ceil((ledger.recordedAt(trial) + delayMs) / REMOVAL_STEP_MS) * REMOVAL_STEP_MS;
 }
 
 /** Starts that got no answer and for which there is no room any more: each may have started, and asking again might start another. */
@@ -343,9 +373,10 @@ function nextAttempt(
   return { attempt, name: attemptName(ledger.definition, trial, attempt) };
 }
 
-function nextCheckAt(situation: Situation, removable: readonly RemoveAttempt[]): number | undefined {
-  const { ledger, own, controls, now, halt } = situation;
-  const removals = removable.map((removal) => removalDueAt(situation, removal));
+function nextCheckAt(
+  { ledger, own, controls, now, halt }: Situation,
+  removals: readonly number[],
+): number | undefined {
   const deadlines = own.map((attempt) => deadlineOf(attempt, controls));
   const retry = halt === undefined ? ledger.nextRetryAt(now) : undefined;
   const runDeadline = ledger.end === undefined ? controls.deadlineAt : undefined;

@@ -4,6 +4,7 @@ import type { PreviousRun } from '../comparison/previous-run.ts';
 import { meetsTargets } from '../comparison/target.ts';
 import type { AfterAttempt } from './after-attempt.ts';
 import type { AttemptKey, ObservedAttempt } from './attempt.ts';
+import { mayStopOtherTrials } from './attempt-record.ts';
 import { type DueStops, Looks } from './looks.ts';
 import type { Judgement, Outcome } from './outcome.ts';
 import type { RecordAttempt, RunEnd } from './plan.ts';
@@ -57,6 +58,12 @@ export interface StoredTrial {
   readonly metrics: ReadonlyMap<string, number>;
 }
 
+interface RecordUnderWay {
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  readonly mayStopOthers: boolean;
+}
+
 /** What `reconcile` and `statusOf` may read. */
 export type ReadonlyRunLedger = Pick<
   RunLedger,
@@ -85,6 +92,10 @@ export type ReadonlyRunLedger = Pick<
   | 'unrecordedRefusals'
   | 'endedUnrecorded'
   | 'unconfirmed'
+  | 'recordsUnderWay'
+  | 'isSkipping'
+  | 'storingSince'
+  | 'mayBeStopping'
   | 'ending'
   | 'nextRetryAt'
   | 'samples'
@@ -122,6 +133,9 @@ export class RunLedger {
   readonly #endedUnrecorded = new Map<number, Explanation>();
   /** By trial. */
   readonly #unconfirmed = new Map<number, Judgement>();
+  /** By trial, what was asked for first before the others. */
+  readonly #recordsUnderWay = new Map<number, RecordUnderWay>();
+  #skippingSince: number | undefined;
   /** No trial before this index is untried. */
   #firstUntried = 0;
   readonly #counts = { pending: 0, active: 0, succeeded: 0, failed: 0, cancelled: 0, skipped: 0 };
@@ -382,9 +396,56 @@ export class RunLedger {
     return this.#unconfirmed;
   }
 
+  /**
+   * Trials of which the store was asked to commit the end of an attempt, and has not answered yet. Each takes its slot, and nothing is decided about it, before
+   * it is known what there is to decide about.
+   */
+  get recordsUnderWay(): Pick<ReadonlyMap<number, unknown>, 'size' | 'has' | 'keys'> {
+    return this.#recordsUnderWay;
+  }
+
+  /** True while the store is being asked to skip trials. */
+  get isSkipping(): boolean {
+    return this.#skippingSince !== undefined;
+  }
+
+  /** Since when the store has not answered what it was asked first of all that is under way, in milliseconds since the epoch; undefined when nothing is. */
+  get storingSince(): number | undefined {
+    const [first] = this.#recordsUnderWay.values();
+    return first?.since ?? this.#skippingSince;
+  }
+
+  /** True while a record is under way that, once it is committed, may be a reason why others do not start. */
+  get mayBeStopping(): boolean {
+    for (const { mayStopOthers } of this.#recordsUnderWay.values()) if (mayStopOthers) return true;
+    return false;
+  }
+
+  /** Takes note that the store is being asked to commit the end of an attempt; `now` is in milliseconds since the epoch. */
+  noteRecordAsked(record: RecordAttempt, now: number): void {
+    const mayStopOthers = mayStopOtherTrials(record, this.definition.manifest.spec);
+    this.#recordsUnderWay.set(record.trial, { since: now, mayStopOthers });
+  }
+
+  /** Takes note that the store has answered; what, is noted besides. */
+  noteRecordAnswered(index: number): void {
+    this.#recordsUnderWay.delete(index);
+  }
+
   /** Takes note that the store did not say whether it has committed the end of an attempt. */
   noteUnconfirmed({ trial, judgement }: RecordAttempt): void {
+    this.#recordsUnderWay.delete(trial);
     this.#unconfirmed.set(trial, judgement);
+  }
+
+  /** Takes note that the store is being asked to skip trials; `now` is in milliseconds since the epoch. */
+  noteSkipAsked(now: number): void {
+    this.#skippingSince = now;
+  }
+
+  /** Takes note that the store has answered, or has failed to. */
+  noteSkipAnswered(): void {
+    this.#skippingSince = undefined;
   }
 
   /** Takes note that an attempt under way was ended without that being recorded. */

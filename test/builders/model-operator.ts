@@ -5,11 +5,13 @@ import { endWithoutStore } from '../../src/controller/end-without-store.ts';
 import { InvariantWatch } from '../../src/controller/invariant-watch.ts';
 import { controlsOf } from '../../src/controller/run-controls.ts';
 import { RunPace } from '../../src/controller/run-pace.ts';
+import { VerificationWatch } from '../../src/controller/verification-watch.ts';
 import { WorkUnderWay } from '../../src/controller/work-under-way.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import { reconcile } from '../../src/core/reconcile.ts';
 import type { RunDefinition } from '../../src/core/run.ts';
 import { RunLedger } from '../../src/core/run-ledger.ts';
+import { slownessOf } from '../../src/core/store-trouble.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type ResultStore, ResultStoreUnavailableError } from '../../src/results/result-store.ts';
 import type { ModelEngine } from './model-engine.ts';
@@ -79,7 +81,7 @@ export class ModelOperator {
   async #decide(run: ActiveRun, wanted: Wanted): Promise<number | undefined> {
     try {
       const requeueAt = await this.#decideAndApply(run, wanted);
-      run.storeProblem = undefined;
+      if (run.ledger.unconfirmed.size === 0) run.storeProblem = slownessOf(run.ledger, this.#world.now());
       return requeueAt;
     } catch (error) {
       if (error instanceof ResultStoreUnavailableError) {
@@ -134,6 +136,7 @@ export class ModelOperator {
         this.#hasNews = true;
       }),
       storeProblem: undefined,
+      verification: new VerificationWatch(false),
     };
     return this.run;
   }

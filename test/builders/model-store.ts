@@ -30,9 +30,14 @@ export class ModelStore
   /** The look at which variants were stopped early, by their ID. */
   readonly stoppedVariants = new Map<string, number>();
   end: RunEnd | undefined;
+  /** How many of the next records and skips are answered only when somebody lets them be. What they say is done at once. */
+  lateWrites = 0;
+  readonly #lateAnswers: (() => void)[];
   #fence = 0;
 
-  constructor(run: RunDefinition) {
+  /** @param lateAnswers takes what lets the answers come that are late */
+  constructor(run: RunDefinition, lateAnswers: (() => void)[] = []) {
+    this.#lateAnswers = lateAnswers;
     for (const { variant, repetition } of run.trials)
       this.trials.set(trialKey(variant.id, repetition), {
         variantId: variant.id,
@@ -62,7 +67,7 @@ export class ModelStore
   }
 
   recordAttempt(record: AttemptRecord): Promise<RecordOutcome> {
-    return this.#commit((): RecordOutcome => {
+    return this.#commitLate((): RecordOutcome => {
       const { trialAfter } = record;
       const key = trialKey(record.variantId, record.repetition);
       const trial = this.trials.get(key);
@@ -87,7 +92,7 @@ export class ModelStore
   }
 
   skipTrials({ fence, trials, stoppedVariantIds, look }: SkipRecord): Promise<SkipOutcome> {
-    return this.#commit((): SkipOutcome => {
+    return this.#commitLate((): SkipOutcome => {
       if (fence !== this.#fence) return { kind: 'Fenced' };
       if (this.end !== undefined) return { kind: 'Refused', reason: 'the run is over' };
       const marked = trials.map(({ variantId, repetition }) => this.trialOf(variantId, repetition));
@@ -122,6 +127,17 @@ export class ModelStore
     const trial = this.trials.get(trialKey(variantId, repetition));
     if (trial === undefined) throw new RangeError(`no trial ${repetition} of variant ${variantId}`);
     return trial;
+  }
+
+  async #commitLate<T>(write: () => T): Promise<T> {
+    const answer = this.#commit(write);
+    if (this.lateWrites > 0) {
+      this.lateWrites -= 1;
+      // Until then nobody waits for it.
+      answer.catch(() => {});
+      await new Promise<void>((resolve) => this.#lateAnswers.push(resolve));
+    }
+    return answer;
   }
 
   async #commit<T>(write: () => T): Promise<T> {

@@ -28,7 +28,7 @@ export class Transcript {
   constructor(options: RunOptions) {
     this.run = aRun(options);
     this.engine = new ModelEngine(() => this.#now);
-    this.store = new ModelStore(this.run);
+    this.store = new ModelStore(this.run, this.engine.lateAnswers);
     this.#wanted = { manifest: this.run.manifest, cancel: undefined };
     this.#operator = this.#newOperator(0);
   }
@@ -110,6 +110,18 @@ export class Transcript {
   storeIs(condition: StoreCondition): void {
     this.store.condition = condition;
     this.#note(`store: ${condition}`);
+  }
+
+  /** The store does what it is asked next at once, and says so when somebody lets it. */
+  storeIsLate(): void {
+    this.store.lateWrites += 1;
+    this.#note('the next answer of the store is late');
+  }
+
+  /** Everything is answered that is still to be. */
+  isAnswered(): void {
+    this.engine.answerLate();
+    this.#note('answered');
   }
 
   nextStart(fault: StartFault): void {

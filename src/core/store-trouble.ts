@@ -1,0 +1,26 @@
+import type { ReadonlyRunLedger } from './run-ledger.ts';
+import type { Explanation } from './status.ts';
+
+/** A result that takes longer than this to be stored is told of. */
+const SLOW_MS = 5_000;
+
+/** From when on the store counts as slow, unless it answers before that (milliseconds since the epoch); undefined when it is asked for nothing. */
+export const storeIsSlowAt = ({ storingSince }: ReadonlyRunLedger): number | undefined =>
+  storingSince === undefined ? undefined : storingSince + SLOW_MS;
+
+/** What a user is told of a store that is slow; undefined when it is not. */
+export function slownessOf(ledger: ReadonlyRunLedger, now: number): Explanation | undefined {
+  const slowAt = storeIsSlowAt(ledger);
+  if (slowAt === undefined || now < slowAt) return undefined;
+  return {
+    reason: 'Slow',
+    message: `a result has been waiting for more than ${SLOW_MS / 1_000} s to be stored`,
+  };
+}
+
+/**
+ * True when the store is slow, or did not say what became of something that it was asked to commit: until that is known, nothing starts whose result might
+ * not be stored either.
+ */
+export const isStoreInTrouble = (ledger: ReadonlyRunLedger, now: number): boolean =>
+  ledger.unconfirmed.size > 0 || slownessOf(ledger, now) !== undefined;
