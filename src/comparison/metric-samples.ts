@@ -5,8 +5,8 @@ import { leadByTieBreak } from './standing.ts';
 
 /**
  * The samples of the objective's metrics that a run has so far, per variant, and who is best by them. They are kept by repetition, as
- * reports read them: sums in the order in which results happen to come in would differ from theirs in the last digit. Means are kept until
- * a variant gets another sample, so that asking for the best costs one pass over the variants.
+ * reports read them: sums in the order in which results happen to come in would differ from theirs in the last digit. Means are made when they are asked
+ * for and kept until a variant gets another sample: a sample costs the same however many there are, and the best one pass over the variants.
  */
 export class MetricSamples {
   readonly #objective: Objective;
@@ -14,6 +14,8 @@ export class MetricSamples {
   /** By variant, then by repetition; undefined for one that has no result. */
   readonly #trials: (ObjectiveMeans | undefined)[][];
   readonly #means: (ObjectiveMeans | undefined)[];
+  /** Variants with samples that are not in their means yet. */
+  readonly #outdated = new Set<number>();
   readonly #disqualified = new Set<number>();
   readonly #stopped = new Set<number>();
 
@@ -30,7 +32,7 @@ export class MetricSamples {
     const trials = this.#trials[variant];
     if (trials === undefined) return;
     trials[repetition] = this.#objective.metrics.map(({ name }) => metrics.get(name) ?? Number.NaN);
-    this.#means[variant] = meansOfSamples(this.#samplesOf(trials));
+    this.#outdated.add(variant);
   }
 
   /** A variant with a failed trial cannot be best. */
@@ -45,6 +47,9 @@ export class MetricSamples {
 
   /** The means of a variant's successful trials; undefined while it has none. */
   meansOf(variant: number): ObjectiveMeans | undefined {
+    const trials = this.#trials[variant];
+    if (trials !== undefined && this.#outdated.delete(variant))
+      this.#means[variant] = meansOfSamples(this.#samplesOf(trials));
     return this.#means[variant];
   }
 
@@ -62,7 +67,8 @@ export class MetricSamples {
   best(): { readonly variant: number; readonly score: number } | undefined {
     const variants: number[] = [];
     const candidates: ObjectiveMeans[] = [];
-    this.#means.forEach((means, variant) => {
+    this.#trials.forEach((_, variant) => {
+      const means = this.meansOf(variant);
       if (means === undefined || this.#disqualified.has(variant)) return;
       variants.push(variant);
       candidates.push(means);
@@ -84,7 +90,7 @@ export class MetricSamples {
   /** The variants that are compared, in their order. */
   candidates(names: readonly string[]): readonly Candidate[] {
     return this.#trials.flatMap((trials, variant) =>
-      this.#means[variant] === undefined || this.#disqualified.has(variant)
+      this.meansOf(variant) === undefined || this.#disqualified.has(variant)
         ? []
         : [
             {
