@@ -47,19 +47,24 @@ export function reconcile(
     now,
     halt: haltOf(ledger, controls, now),
   };
-  const toBeStored: Plan = { actions: [], waiting: undefined, requeueAt: nextCheckAt(situation, []) };
+  /** Nothing but these before the store has answered. */
+  const only = (actions: readonly Action[]): Plan => ({
+    actions,
+    waiting: undefined,
+    requeueAt: nextCheckAt(situation, []),
+  });
   // Any trial that is pending may be one of those.
-  if (ledger.isSkipping) return toBeStored;
+  if (ledger.isSkipping) return only([]);
   const records = [
     ...ledger.unrecordedRefusals.filter(({ trial }) => !ledger.recordsUnderWay.has(trial)),
     ...recordsOfObserved(situation),
     ...recordsOfVanished(situation),
   ];
-  if (records.length > 0) return { ...toBeStored, actions: records };
-  if (isStoreInTrouble(ledger, now)) return toBeStored;
+  if (records.length > 0) return only(records);
+  if (isStoreInTrouble(ledger, now)) return only([]);
   const skip = skipOf(situation);
   // What is under way may yet say that there is less to skip, or more.
-  if (skip !== undefined) return { ...toBeStored, actions: ledger.recordsUnderWay.size > 0 ? [] : [skip] };
+  if (skip !== undefined) return ledger.recordsUnderWay.size > 0 ? only([]) : only([skip]);
 
   const { halt } = situation;
   const live = own.filter(isLive).length + situation.unseen + countBeingRecorded(ledger, own);
@@ -82,7 +87,7 @@ export function reconcile(
   const started = mayStart ? starts(situation, Math.min(room, controls.startBudget)) : [];
   const delayMs = removalDelayMs(situation);
   const dueAt = removals.map((removal) => removalDueAt(ledger, removal, delayMs));
-  const due = removals.filter((_, index) => (dueAt[index] ?? 0) <= now);
+  const due = goTogether(situation, delayMs) ? [] : removals.filter((_, index) => (dueAt[index] ?? 0) <= now);
   const actions: readonly Action[] = [...started, ...due, ...abandoned];
   const isRecording = ledger.recordsUnderWay.size > 0;
   const waiting = isRecording ? undefined : waitingOf(ledger, own, controls, started.length);
@@ -319,6 +324,13 @@ function removalDelayMs({ ledger, own, unseen, controls, halt }: Situation): num
   const isStarting = unseen > 0 || own.some(({ state }) => state.kind === 'Waiting');
   return isStarting || ledger.counts.pending > ledger.givenUp ? controls.removalDelayMs : 0;
 }
+
+/**
+ * True while what is to be removed waits for what is about to be: an engine removes a hundred attempts by one request. While something is to start it waits
+ * only for what is being cancelled: others may end as long as the run goes on.
+ */
+const goTogether = ({ ledger, controls }: Situation, delayMs: number): boolean =>
+  ledger.isCancelling || (controls.removalDelayMs > 0 && delayMs === 0 && ledger.recordsUnderWay.size > 0);
 
 /** From when on it is removed, in milliseconds since the epoch; 0 for at once. */
 function removalDueAt(ledger: ReadonlyRunLedger, { trial, reason }: RemoveAttempt, delayMs: number): number {

@@ -89,6 +89,52 @@ describe('while a record is under way', () => {
     `);
   });
 
+  it('what is cancelled is removed together', async () => {
+    const run = new Transcript({ variants: 2, parallelism: 2 });
+    await run.decide();
+    run.begins('a/0', 'b/0');
+    run.isCancelled();
+    run.storeIsLate();
+    await run.decide();
+    run.isAnswered();
+    await run.decide();
+    expect(run.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0, b/0 begin
+        cancel
+        the next answer of the store is late
+      2 RecordAttempt a/0 Cancelled (RunCancelled), trial Pending (not counted), RecordAttempt b/0 Cancelled (RunCancelled), trial Pending (not counted)
+        looked at again at 3600 s
+        answered
+      3 RemoveAttempt a/0 (Cancelled), RemoveAttempt b/0 (Cancelled)"
+    `);
+  });
+
+  it('what was stored last is removed together', async () => {
+    const run = new Transcript({ variants: 2, parallelism: 2 });
+    await run.decide();
+    run.begins('a/0', 'b/0');
+    run.succeeds('a/0');
+    run.succeeds('b/0');
+    run.storeIsLate();
+    await run.decide();
+    run.isAnswered();
+    await run.decide();
+    expect(run.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0, b/0 begin
+        a/0 succeeds
+        b/0 succeeds
+        the next answer of the store is late
+      2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt b/0 Succeeded (Completed), trial Succeeded
+        answered
+      3 RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored)
+      4 FinishRun Complete (AllTrialsSucceeded): all 2 trials succeeded"
+    `);
+  });
+
   it('no trial is skipped, as it may change which ones are', async () => {
     const early = { comparison: { earlyStopping: { looks: 1, minRepetitions: 2 } } };
     const run = new Transcript({ variants: 2, repetitions: 4, parallelism: 5, spec: early });

@@ -62,6 +62,7 @@ interface RecordUnderWay {
   /** Milliseconds since the epoch. */
   readonly since: number;
   readonly mayStopOthers: boolean;
+  readonly isOfCancelled: boolean;
 }
 
 /** What `reconcile` and `statusOf` may read. */
@@ -96,6 +97,7 @@ export type ReadonlyRunLedger = Pick<
   | 'isSkipping'
   | 'storingSince'
   | 'mayBeStopping'
+  | 'isCancelling'
   | 'ending'
   | 'nextRetryAt'
   | 'samples'
@@ -421,10 +423,19 @@ export class RunLedger {
     return false;
   }
 
+  /** True while a record is under way of an attempt that we end, and that is then to be removed. */
+  get isCancelling(): boolean {
+    for (const { isOfCancelled } of this.#recordsUnderWay.values()) if (isOfCancelled) return true;
+    return false;
+  }
+
   /** Takes note that the store is being asked to commit the end of an attempt; `now` is in milliseconds since the epoch. */
   noteRecordAsked(record: RecordAttempt, now: number): void {
-    const mayStopOthers = mayStopOtherTrials(record, this.definition.manifest.spec);
-    this.#recordsUnderWay.set(record.trial, { since: now, mayStopOthers });
+    this.#recordsUnderWay.set(record.trial, {
+      since: now,
+      mayStopOthers: mayStopOtherTrials(record, this.definition.manifest.spec),
+      isOfCancelled: record.judgement.outcome === 'Cancelled',
+    });
   }
 
   /** Takes note that the store has answered; what, is noted besides. */
