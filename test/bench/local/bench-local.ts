@@ -2,7 +2,9 @@
  * `npm run bench:local`: the local engine beside other ways to run the same programs on one machine, each in turn. It judges nothing by its exit code, which says
  * only whether everything that can be measured here was.
  */
+import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { thisMachine, writeResult } from '../benchmark-result.ts';
 import { positiveInteger } from '../rounds.ts';
@@ -26,10 +28,18 @@ const rounds = positiveInteger('--rounds', options.rounds ?? (options.quick ? '1
 if (!existsSync('/proc/self/smaps_rollup'))
   throw new Error('bench:local needs Linux: memory and processor time are read from /proc');
 
+/** For a minute after they were freed, and were written back, ext4 passes over inodes one by one to leave them unused (`recently_deleted` in its ialloc.c). */
+const INODES_REST_MS = 61_000;
+
 const machine = thisMachine();
 const own = batchtestContender(['dist/cli/main.js']);
 // There is nothing to compare without it.
 await own.prepare();
+if (!options.quick) {
+  process.stderr.write('waiting for a minute: files that were removed just now would make new ones slow\n');
+  execFileSync('sync');
+  await sleep(INODES_REST_MS);
+}
 const directory = temporaryDirectory();
 try {
   const found = await compare(
