@@ -139,7 +139,7 @@ async function skip(action: SkipTrials, run: ActiveRun, { store, now }: PlanTarg
     look: action.look,
   });
   const outcome = await asked.catch((error: unknown) => {
-    run.ledger.noteSkipAnswered();
+    run.ledger.noteSkipUnconfirmed(action);
     throw error;
   });
   run.ledger.noteSkipAnswered();

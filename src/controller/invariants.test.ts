@@ -264,7 +264,7 @@ class WatchedRun {
   #observedAt = 0;
   #decidedBy: Wanted;
   #lastPlan: Plan | undefined;
-  /** A write was answered by the store with that it is away, in this look or since the last one. */
+  /** A write was answered by the store with that it is away, in this look or since everything was last known to be stored. */
   #storeWasAway = false;
   readonly #behindItsBack: WorldHappening[] = [];
   /** Names of all attempts whose start was ever asked for. */
@@ -299,7 +299,9 @@ class WatchedRun {
     // What it had under way when it crashed has stopped with it.
     if (end.kind === 'Interrupted') await nextTurn();
     this.#writesUntilCrash = undefined;
-    this.#storeWasAway = false;
+    const ledger = this.#operator.run?.ledger;
+    if (ledger === undefined || (ledger.unconfirmed.size === 0 && ledger.storingSince === undefined))
+      this.#storeWasAway = false;
     if (end.kind === 'Interrupted' && end.error instanceof CrashError) {
       for (const { name, onlyRemembered } of this.held) if (onlyRemembered) this.ended.delete(name);
       this.engine.restart();

@@ -62,7 +62,7 @@ export function reconcile(
   ];
   if (records.length > 0) return only(records);
   if (isStoreInTrouble(ledger, now)) return only([]);
-  const skip = skipOf(situation);
+  const skip = ledger.unconfirmedSkip ?? skipOf(situation);
   // What is under way may yet say that there is less to skip, or more.
   if (skip !== undefined) return ledger.recordsUnderWay.size > 0 ? only([]) : only([skip]);
 

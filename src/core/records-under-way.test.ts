@@ -216,6 +216,37 @@ it('while trials are being skipped, nothing is started and nothing is recorded',
   `);
 });
 
+it('while it is not known whether trials were skipped, that is asked again, though the run is cancelled by now', async () => {
+  const target = [{ name: 'p95_ms', goal: 'minimize' as const, target: '11' }];
+  const run = new Transcript({ variants: 2, parallelism: 1, metrics: target });
+  await run.decide();
+  run.succeeds('a/0', 1);
+  run.storeIsLate();
+  await run.decide();
+  run.storeIs('AnswerLost');
+  run.isAnswered();
+  await run.decide();
+  run.isCancelled();
+  run.storeIs('Available');
+  await run.decide();
+  expect(run.text).toMatchInlineSnapshot(`
+    "1 StartAttempt a/0 (SlotAvailable)
+      looked at again at 3600 s
+      a/0 succeeds
+      the next answer of the store is late
+    2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
+      store: AnswerLost
+      answered
+    3 SkipTrials b/0 (TargetMet)
+      ResultStoreUnavailableError: the result store does not answer
+      cancel
+      store: Available
+    4 SkipTrials b/0 (TargetMet)
+    5 RemoveAttempt a/0 (ResultStored)
+    6 FinishRun Complete (TargetMet): a meets the target: p95_ms at most 11; 1 of 2 trials succeeded, 1 was skipped"
+  `);
+});
+
 it('while it is not known what the store has committed, nothing is started', async () => {
   const run = new Transcript({ variants: 5, parallelism: 2 });
   await run.decide();

@@ -7,7 +7,7 @@ import type { AttemptKey, ObservedAttempt } from './attempt.ts';
 import { mayStopOtherTrials } from './attempt-record.ts';
 import { type DueStops, Looks } from './looks.ts';
 import type { Judgement, Outcome } from './outcome.ts';
-import type { RecordAttempt, RunEnd } from './plan.ts';
+import type { RecordAttempt, RunEnd, SkipTrials } from './plan.ts';
 import type { RunDefinition } from './run.ts';
 import type { Explanation } from './status.ts';
 
@@ -95,6 +95,7 @@ export type ReadonlyRunLedger = Pick<
   | 'unconfirmed'
   | 'recordsUnderWay'
   | 'isSkipping'
+  | 'unconfirmedSkip'
   | 'storingSince'
   | 'mayBeStopping'
   | 'isCancelling'
@@ -138,6 +139,7 @@ export class RunLedger {
   /** By trial, what was asked for first before the others. */
   readonly #recordsUnderWay = new Map<number, RecordUnderWay>();
   #skippingSince: number | undefined;
+  #unconfirmedSkip: SkipTrials | undefined;
   /** No trial before this index is untried. */
   #firstUntried = 0;
   readonly #counts = { pending: 0, active: 0, succeeded: 0, failed: 0, cancelled: 0, skipped: 0 };
@@ -454,9 +456,21 @@ export class RunLedger {
     this.#skippingSince = now;
   }
 
-  /** Takes note that the store has answered, or has failed to. */
+  /** Takes note that the store has answered. */
   noteSkipAnswered(): void {
     this.#skippingSince = undefined;
+    this.#unconfirmedSkip = undefined;
+  }
+
+  /** Takes note that the store did not say whether it has committed what was to be skipped. */
+  noteSkipUnconfirmed(skip: SkipTrials): void {
+    this.#skippingSince = undefined;
+    this.#unconfirmedSkip = skip;
+  }
+
+  /** What the store was asked to skip, and may have, though it did not answer: it is asked again before anything else is decided. */
+  get unconfirmedSkip(): SkipTrials | undefined {
+    return this.#unconfirmedSkip;
   }
 
   /** Takes note that an attempt under way was ended without that being recorded. */

@@ -78,7 +78,7 @@ describe.each(ways)('%s', (_, spawnProgram) => {
   });
 
   it('leaves no signal ignored or blocked', async () => {
-    const { stdout } = await outcomeOf({ args: ['-c', 'grep -E "^Sig(Blk|Ign)" /proc/$$/status'] });
+    const { stdout } = await outcomeOf({ args: ['-c', 'grep -E "^Sig(Blk|Ign)" /proc/self/status'] });
     const [blocked = '', ignored = ''] = stdout.split('\n').map((line) => line.split('\t')[1]);
     expect(BigInt(`0x${blocked}`)).toBe(0n);
     // glibc keeps signals 32 and 33 for its threads, and has every program that posix_spawn starts ignore them.
