@@ -12,7 +12,7 @@ import { reconcile } from '../core/reconcile.ts';
 import { defineRun, type RunDefinition } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
 import { finishedCondition, type MissingRun, statusOf, statusWithoutRun } from '../core/status.ts';
-import { slownessOf, storeIsSlowAt } from '../core/store-trouble.ts';
+import { isStoreInTrouble, slownessOf } from '../core/store-trouble.ts';
 import { isVerificationPending, statusAfterVerification } from '../core/verification-counts.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { DesiredRun, RunSource } from '../engine/run-source.ts';
@@ -320,7 +320,7 @@ class ReconcileLoop {
       if (run.ledger.unconfirmed.size === 0) run.storeProblem = slownessOf(run.ledger, now());
       const writeAt = await this.#writeStatus(key, run, desired);
       return {
-        requeueAt: earliest(earliest(decideAt, slowAt(run, now())), writeAt ?? run.verification.lookAgainAt),
+        requeueAt: earliest(decideAt, writeAt ?? run.verification.lookAgainAt),
         isUnderWay: !run.work.isIdle,
       };
     } catch (error) {
@@ -353,8 +353,8 @@ class ReconcileLoop {
       const plan = reconcile(run.ledger, observed, controls, now());
       run.waiting = plan.waiting;
       if (plan.actions.length === 0) {
-        const { startsUnderWay, mayBeStopping, unconfirmed } = run.ledger;
-        const mayYetStart = startsUnderWay.size > 0 || mayBeStopping || unconfirmed.size > 0;
+        const { startsUnderWay, mayBeStopping } = run.ledger;
+        const mayYetStart = startsUnderWay.size > 0 || mayBeStopping || isStoreInTrouble(run.ledger, now());
         if (run.postponement === undefined && !mayYetStart) run.pace.nothingToStart();
         return earliest(plan.requeueAt, nextTry(run, now()));
       }
@@ -496,12 +496,6 @@ function activeSinceOf(status: BatchTestStatus | undefined, registeredAt: Date):
 
 const earliest = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined ? b : b === undefined ? a : Math.min(a, b);
-
-/** When the store will have been slow, unless it answers before that. */
-function slowAt({ ledger }: ActiveRun, now: number): number | undefined {
-  const at = storeIsSlowAt(ledger);
-  return at === undefined || at <= now ? undefined : at;
-}
 
 const subject = ({ uid, name, namespace }: RunDefinition) => ({ run: uid, name, namespace });
 

@@ -28,7 +28,7 @@ import { awaitsPushed } from './pushed-result.ts';
 import type { RunControls } from './run.ts';
 import { isRecorded, type ReadonlyRunLedger } from './run-ledger.ts';
 import type { Explanation } from './status.ts';
-import { isStoreInTrouble } from './store-trouble.ts';
+import { isStoreInTrouble, storeIsSlowAt } from './store-trouble.ts';
 import { waitingOf } from './waiting.ts';
 
 /** Decides the next step of one run. Same inputs, same plan. `now` is in milliseconds since the epoch. */
@@ -42,7 +42,7 @@ export function reconcile(
   const situation: Situation = {
     ledger,
     own,
-    unseen: countUnseen(ledger, own),
+    unseen: countUnseen([...ledger.startsUnderWay, ...ledger.startsBeingAbandoned], ledger, own),
     controls,
     now,
     halt: haltOf(ledger, controls, now),
@@ -67,7 +67,8 @@ export function reconcile(
   if (skip !== undefined) return ledger.recordsUnderWay.size > 0 ? only([]) : only([skip]);
 
   const { halt } = situation;
-  const live = own.filter(isLive).length + situation.unseen + countBeingRecorded(ledger, own);
+  const beingRecorded = countUnseen([...ledger.recordsUnderWay.keys()], ledger, own);
+  const live = own.filter(isLive).length + situation.unseen + beingRecorded;
   const end = evaluateCompletion(ledger, halt, live);
   const removals = own.flatMap((attempt) => removalOf(situation, attempt) ?? []);
   // The end of the run is also the promise that nothing is left to be removed.
@@ -130,24 +131,16 @@ interface Situation {
   readonly halt: Halt | undefined;
 }
 
-function countUnseen(ledger: ReadonlyRunLedger, own: ObservedAttempts): number {
-  const { startsUnderWay, startsBeingAbandoned } = ledger;
-  if (startsUnderWay.size + startsBeingAbandoned.size === 0) return 0;
+/** How many of these trials have no live attempt among those that are shown: they take their slots all the same. */
+function countUnseen(trials: readonly number[], ledger: ReadonlyRunLedger, own: ObservedAttempts): number {
+  if (trials.length === 0) return 0;
   // An earlier attempt of the same trial may be kept for a look at it.
   const seen = new Set(
     own
       .filter((attempt) => isLive(attempt) && !isRecorded(ledger, attempt))
       .map((attempt) => ledger.indexOf(attempt)),
   );
-  return [...startsUnderWay, ...startsBeingAbandoned].filter((index) => !seen.has(index)).length;
-}
-
-/** Attempts that have ended, or were refused, and take their slots until that is stored. */
-function countBeingRecorded(ledger: ReadonlyRunLedger, own: ObservedAttempts): number {
-  const { recordsUnderWay } = ledger;
-  if (recordsUnderWay.size === 0) return 0;
-  const live = new Set(own.filter(isLive).map((attempt) => ledger.indexOf(attempt)));
-  return [...recordsUnderWay.keys()].filter((index) => !live.has(index)).length;
+  return trials.filter((index) => !seen.has(index)).length;
 }
 
 /** What need not be run any more; undefined when there is nothing like that. */
@@ -168,15 +161,15 @@ function isBeingStarted(ledger: ReadonlyRunLedger, attempt: ObservedAttempt): bo
   return index !== undefined && ledger.startsUnderWay.has(index);
 }
 
-/** True for an attempt whose start, or whose end, is under way. */
-function isBeingAnswered(ledger: ReadonlyRunLedger, attempt: ObservedAttempt): boolean {
-  const index = ledger.indexOf(attempt);
-  return index !== undefined && (ledger.startsUnderWay.has(index) || ledger.recordsUnderWay.has(index));
-}
+/** True for a trial of which the start, or the end, of an attempt is under way. */
+const isBeingAnswered = ({ startsUnderWay, recordsUnderWay }: ReadonlyRunLedger, index: number): boolean =>
+  startsUnderWay.has(index) || recordsUnderWay.has(index);
 
 function recordsOfObserved(situation: Situation): readonly RecordAttempt[] {
   const { ledger, own, controls, now } = situation;
-  const open = own.filter((attempt) => !isRecorded(ledger, attempt) && !isBeingAnswered(ledger, attempt));
+  const open = own.filter(
+    (attempt) => !isRecorded(ledger, attempt) && !isBeingAnswered(ledger, ledger.indexOf(attempt) ?? -1),
+  );
   const judgements = new Map(open.map((attempt) => [attempt, judge(situation, attempt)]));
   // What ends for another reason makes room as well.
   const goesOn = open.filter((attempt) => isUnderWay(attempt) && judgements.get(attempt) === undefined);
@@ -260,7 +253,7 @@ function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly Reco
     const { activeAttempt } = ledger.trial(index);
     const trial = ledger.definition.trials[index];
     if (activeAttempt === undefined || trial === undefined) return [];
-    if (seen.has(index) || ledger.startsUnderWay.has(index) || ledger.recordsUnderWay.has(index)) return [];
+    if (seen.has(index) || isBeingAnswered(ledger, index)) return [];
     const name = attemptName(ledger.definition, trial, activeAttempt);
     const why = halt ?? ledger.endedUnrecorded.get(index);
     const judgement =
@@ -393,7 +386,7 @@ function nextCheckAt(
   const retry = halt === undefined ? ledger.nextRetryAt(now) : undefined;
   const runDeadline = ledger.end === undefined ? controls.deadlineAt : undefined;
   // A deadline that has passed is that of an attempt whose end is recorded and which is being removed.
-  const times = [...deadlines, ...removals, retry, runDeadline].filter(
+  const times = [...deadlines, ...removals, retry, runDeadline, storeIsSlowAt(ledger)].filter(
     (time): time is number => time !== undefined && time > now,
   );
   return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));

@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { Transcript } from '../../test/builders/transcript.ts';
 
+const EARLY = { comparison: { earlyStopping: { looks: 1, minRepetitions: 2 } } };
+
 describe('while a record is under way', () => {
   it('its slot is taken, and other slots are filled', async () => {
     const run = new Transcript({ variants: 5, parallelism: 2 });
@@ -20,7 +22,7 @@ describe('while a record is under way', () => {
         a/0 succeeds
         the next answer of the store is late
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-        looked at again at 3600 s
+        looked at again at 5 s
         b/0 succeeds
       3 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
       4 StartAttempt c/0 (SlotAvailable)
@@ -48,7 +50,7 @@ describe('while a record is under way', () => {
         a/0 fails, exit 1
         the next answer of the store is late
       2 RecordAttempt a/0 TestFailed (NonZeroExitCode), trial Failed
-        looked at again at 3600 s
+        looked at again at 5 s
         b/0 succeeds
       3 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
         looked at again at 1 s
@@ -77,7 +79,7 @@ describe('while a record is under way', () => {
         a/0 succeeds
         the next answer of the store is late
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-        looked at again at 3600 s
+        looked at again at 5 s
         at 5 s
         parallelism 3
         looked at again at 3600 s
@@ -105,7 +107,7 @@ describe('while a record is under way', () => {
         cancel
         the next answer of the store is late
       2 RecordAttempt a/0 Cancelled (RunCancelled), trial Pending (not counted), RecordAttempt b/0 Cancelled (RunCancelled), trial Pending (not counted)
-        looked at again at 3600 s
+        looked at again at 5 s
         answered
       3 RemoveAttempt a/0 (Cancelled), RemoveAttempt b/0 (Cancelled)"
     `);
@@ -129,6 +131,7 @@ describe('while a record is under way', () => {
         b/0 succeeds
         the next answer of the store is late
       2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt b/0 Succeeded (Completed), trial Succeeded
+        looked at again at 5 s
         answered
       3 RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored)
       4 FinishRun Complete (AllTrialsSucceeded): all 2 trials succeeded"
@@ -136,8 +139,7 @@ describe('while a record is under way', () => {
   });
 
   it('no trial is skipped, as it may change which ones are', async () => {
-    const early = { comparison: { earlyStopping: { looks: 1, minRepetitions: 2 } } };
-    const run = new Transcript({ variants: 2, repetitions: 4, parallelism: 5, spec: early });
+    const run = new Transcript({ variants: 2, repetitions: 4, parallelism: 5, spec: EARLY });
     await run.decide();
     run.succeeds('a/0', 10);
     run.succeeds('b/0', 20);
@@ -165,7 +167,7 @@ describe('while a record is under way', () => {
         looked at again at 1 s
         b/1 succeeds
       5 RecordAttempt b/1 Succeeded (Completed), trial Succeeded
-        looked at again at 3600 s
+        looked at again at 5 s
         answered
       6 SkipTrials  (StoppedEarly), stops b at look 1
         looked at again at 1 s"
@@ -174,8 +176,7 @@ describe('while a record is under way', () => {
 });
 
 it('while trials are being skipped, nothing is started and nothing is recorded', async () => {
-  const early = { comparison: { earlyStopping: { looks: 1, minRepetitions: 2 } } };
-  const run = new Transcript({ variants: 2, repetitions: 4, parallelism: 4, spec: early });
+  const run = new Transcript({ variants: 2, repetitions: 4, parallelism: 4, spec: EARLY });
   await run.decide();
   run.succeeds('a/0', 10);
   run.succeeds('b/0', 20);
@@ -209,7 +210,7 @@ it('while trials are being skipped, nothing is started and nothing is recorded',
     5 SkipTrials b/3 (StoppedEarly), stops b at look 1
       looked at again at 3600 s
       a/2 succeeds
-      looked at again at 3600 s
+      looked at again at 5 s
       answered
     6 RecordAttempt a/2 Succeeded (Completed), trial Succeeded
       looked at again at 1 s"
@@ -235,6 +236,7 @@ it('while it is not known whether trials were skipped, that is asked again, thou
       a/0 succeeds
       the next answer of the store is late
     2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
+      looked at again at 5 s
       store: AnswerLost
       answered
     3 SkipTrials b/0 (TargetMet)
@@ -271,7 +273,7 @@ it('while it is not known what the store has committed, nothing is started', asy
       the next answer of the store is late
       parallelism 3
     3 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
-      looked at again at 3600 s
+      looked at again at 5 s
       status: WaitingForResultStore: nothing new starts before results can be stored, since 0 s
       answered
     4 StartAttempt c/0 (SlotAvailable), StartAttempt d/0 (SlotAvailable)

@@ -22,6 +22,7 @@ export interface LaunchFailure {
   readonly message: string;
 }
 
+/** What Node or the system said when something was thrown. */
 export const launchFailure = (error: unknown): LaunchFailure => ({
   code: errorCode(error),
   message: error instanceof Error ? error.message : String(error),

@@ -19,6 +19,7 @@ import {
   writeToken,
 } from './attempt-files.ts';
 import type { AttemptTokens } from './attempt-tokens.ts';
+import { launchFailure } from './launcher-protocol.ts';
 import {
   COMMAND_MISSING_MESSAGE,
   inheritedEnvironment,
@@ -34,7 +35,6 @@ import {
   startLauncher,
 } from './program-launcher.ts';
 import { outcomeOfShortage, outcomeOfSpawnFailure, postponed } from './spawn-failure.ts';
-import { errorCode } from './system-error.ts';
 
 /** What a pod gets that asks for nothing else. */
 const DEFAULT_GRACE_SECONDS = 30;
@@ -230,10 +230,10 @@ class LocalEngine implements Engine {
     try {
       if (token !== undefined) writeToken(files, token);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const failure = launchFailure(error);
       return orThrow(
-        outcomeOfShortage({ code: errorCode(error), message }),
-        `start attempt ${name}: cannot make its token ${files.token}: ${message}`,
+        outcomeOfShortage(failure),
+        `start attempt ${name}: cannot make its token ${files.token}: ${failure.message}`,
       );
     }
     const launcher = this.#launching();

@@ -124,9 +124,8 @@ class PosixSpawner {
       if ('errno' in spawned && spawned.errno === ENOEXEC)
         spawned = this.#spawnAt('/bin/sh', ['/bin/sh', path, ...args], program);
       if ('pid' in spawned) return spawned;
-      if (spawned.errno === EACCES) errno = EACCES;
-      else if (spawned.errno !== ENOENT && spawned.errno !== ENOTDIR) return spawned;
-      else if (command.includes('/')) return spawned;
+      if (![EACCES, ENOENT, ENOTDIR].includes(spawned.errno)) return spawned;
+      if (errno !== EACCES) errno = spawned.errno;
     }
     return { errno };
   }
