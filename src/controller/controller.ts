@@ -12,7 +12,7 @@ import { reconcile } from '../core/reconcile.ts';
 import { defineRun, type RunDefinition } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
 import { finishedCondition, type MissingRun, statusOf, statusWithoutRun } from '../core/status.ts';
-import { isStoreInTrouble, slownessOf } from '../core/store-trouble.ts';
+import { isStoreInTrouble, storeProblemOf } from '../core/store-trouble.ts';
 import { isVerificationPending, statusAfterVerification } from '../core/verification-counts.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { DesiredRun, RunSource } from '../engine/run-source.ts';
@@ -316,8 +316,7 @@ class ReconcileLoop {
     try {
       run.work.throwFailure();
       const decideAt = await this.#decideAndApply(run, desired);
-      // What the store said of the last try holds until it has answered the next.
-      if (run.ledger.unconfirmed.size === 0) run.storeProblem = slownessOf(run.ledger, now());
+      run.storeProblem = storeProblemOf(run.ledger, run.storeProblem, now());
       const writeAt = await this.#writeStatus(key, run, desired);
       return {
         requeueAt: earliest(decideAt, writeAt ?? run.verification.lookAgainAt),

@@ -249,6 +249,26 @@ it('while it is not known whether trials were skipped, that is asked again, thou
   `);
 });
 
+it('while trials cannot be skipped, that is told also between two tries', async () => {
+  const target = [{ name: 'p95_ms', goal: 'minimize' as const, target: '11' }];
+  const run = new Transcript({ variants: 2, parallelism: 1, metrics: target });
+  await run.decide();
+  run.succeeds('a/0', 1);
+  run.storeIsLate();
+  await run.decide();
+  run.storeIs('Unavailable');
+  run.isAnswered();
+  await run.decide();
+  run.storeIsLate();
+  await run.decide();
+  expect(run.storeProblem?.reason).toBe('ConnectionRefused');
+  run.isAnswered();
+  run.storeIs('Available');
+  await run.decide();
+  await run.decide();
+  expect(run.storeProblem).toBeUndefined();
+});
+
 it('while it is not known what the store has committed, nothing is started', async () => {
   const run = new Transcript({ variants: 5, parallelism: 2 });
   await run.decide();

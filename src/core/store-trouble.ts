@@ -8,8 +8,18 @@ const SLOW_MS = 5_000;
 export const storeIsSlowAt = ({ storingSince }: ReadonlyRunLedger): number | undefined =>
   storingSince === undefined ? undefined : storingSince + SLOW_MS;
 
-/** What a user is told of a store that is slow; undefined when it is not. */
-export function slownessOf(ledger: ReadonlyRunLedger, now: number): Explanation | undefined {
+/**
+ * What a user is told of the store; undefined when there is nothing to tell.
+ * @param last what was told last: what the store said of the last try holds until it has answered the next
+ */
+export const storeProblemOf = (
+  ledger: ReadonlyRunLedger,
+  last: Explanation | undefined,
+  now: number,
+): Explanation | undefined =>
+  ledger.unconfirmed.size > 0 || ledger.unconfirmedSkip !== undefined ? last : slownessOf(ledger, now);
+
+function slownessOf(ledger: ReadonlyRunLedger, now: number): Explanation | undefined {
   const slowAt = storeIsSlowAt(ledger);
   if (slowAt === undefined || now < slowAt) return undefined;
   return {

@@ -11,7 +11,7 @@ import type { Plan } from '../../src/core/plan.ts';
 import { reconcile } from '../../src/core/reconcile.ts';
 import type { RunDefinition } from '../../src/core/run.ts';
 import { RunLedger } from '../../src/core/run-ledger.ts';
-import { slownessOf } from '../../src/core/store-trouble.ts';
+import { storeProblemOf } from '../../src/core/store-trouble.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type ResultStore, ResultStoreUnavailableError } from '../../src/results/result-store.ts';
 import type { ModelEngine } from './model-engine.ts';
@@ -81,7 +81,7 @@ export class ModelOperator {
   async #decide(run: ActiveRun, wanted: Wanted): Promise<number | undefined> {
     try {
       const requeueAt = await this.#decideAndApply(run, wanted);
-      if (run.ledger.unconfirmed.size === 0) run.storeProblem = slownessOf(run.ledger, this.#world.now());
+      run.storeProblem = storeProblemOf(run.ledger, run.storeProblem, this.#world.now());
       return requeueAt;
     } catch (error) {
       if (error instanceof ResultStoreUnavailableError) {

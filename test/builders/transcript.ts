@@ -5,7 +5,7 @@ import type { AfterAttempt } from '../../src/core/after-attempt.ts';
 import type { Termination } from '../../src/core/attempt.ts';
 import type { Action, Plan } from '../../src/core/plan.ts';
 import type { RunControls, RunDefinition } from '../../src/core/run.ts';
-import { statusOf } from '../../src/core/status.ts';
+import { type Explanation, statusOf } from '../../src/core/status.ts';
 import { exited, exitedWell, lost, type ModelAttempt, ModelEngine, type StartFault } from './model-engine.ts';
 import { ModelOperator, type Wanted } from './model-operator.ts';
 import { ModelStore, type StoreCondition } from './model-store.ts';
@@ -163,6 +163,11 @@ export class Transcript {
   /** Writes down what the engine holds. */
   holds(): void {
     this.#note(`held: ${this.held.join(', ')}`);
+  }
+
+  /** Why results cannot be stored, as the status tells it. */
+  get storeProblem(): Explanation | undefined {
+    return this.#operator.run?.storeProblem;
   }
 
   /** Everything that was written down. */
