@@ -24,6 +24,7 @@ import { applyPlan, LedgerOutdatedError, type PlanTargets } from './apply-plan.t
 import type { ControllerListener } from './controller-event.ts';
 import { endWithoutStore } from './end-without-store.ts';
 import { InvariantWatch } from './invariant-watch.ts';
+import { nextTryAt } from './postponement.ts';
 import { pushedResultsOf, withPushedResults } from './pushed-results.ts';
 import { controlsOf } from './run-controls.ts';
 import { RunPace } from './run-pace.ts';
@@ -345,23 +346,26 @@ class ReconcileLoop {
       const pushed = await pushedResultsOf(run.ledger, engine.observe(run.uid), store);
       // From here on until the plan is made nothing is waited for, so that an answer cannot come in between.
       const observed = withPushedResults(engine.observe(run.uid), pushed);
-      const controls = controlsOf(desired, run, now());
-      if (controls.cancel !== undefined) run.pace.cancelSeen(now());
+      // One time for all of it: what it is too early for at one time must not count as done at the next.
+      const decidedAt = now();
+      const controls = controlsOf(desired, run, decidedAt);
+      if (controls.cancel !== undefined) run.pace.cancelSeen(decidedAt);
       this.#watch(run, observed, controls.parallelism);
       run.ledger.noteObserved(observed);
-      const plan = reconcile(run.ledger, observed, controls, now());
+      const plan = reconcile(run.ledger, observed, controls, decidedAt);
       run.waiting = plan.waiting;
       if (plan.actions.length === 0) {
         const { startsUnderWay, mayBeStopping } = run.ledger;
-        const mayYetStart = startsUnderWay.size > 0 || mayBeStopping || isStoreInTrouble(run.ledger, now());
+        const mayYetStart =
+          startsUnderWay.size > 0 || mayBeStopping || isStoreInTrouble(run.ledger, decidedAt);
         if (run.postponement === undefined && !mayYetStart) run.pace.nothingToStart();
-        return earliest(plan.requeueAt, nextTry(run, now()));
+        return earliest(plan.requeueAt, nextTryAt(run.postponement, decidedAt));
       }
       logger.debug({ run: run.uid, actions: plan.actions.map(({ kind }) => kind) }, 'plan');
       const applied = await applyPlan(plan, run, controls, this.#targets);
       if (run.ledger.end !== undefined)
         logger.info({ ...subject(run.ledger.definition), ...run.ledger.end }, 'run ended');
-      if (!applied.decideAgain) return earliest(plan.requeueAt, nextTry(run, now()));
+      if (!applied.decideAgain) return earliest(plan.requeueAt, nextTryAt(run.postponement, decidedAt));
     }
     return now();
   }
@@ -479,10 +483,6 @@ class ReconcileLoop {
 }
 
 const SETTLED: ProcessedKey = { requeueAt: undefined };
-
-/** When what was postponed is to be tried again. */
-const nextTry = ({ postponement }: ActiveRun, now: number): number | undefined =>
-  postponement === undefined || postponement.until <= now ? undefined : postponement.until;
 
 /** Since when the run may run, as its status tells; a run without a status may since it was registered. */
 function activeSinceOf(status: BatchTestStatus | undefined, registeredAt: Date): number | undefined {

@@ -34,3 +34,10 @@ export function startBudget(postponement: Postponement | undefined, underWay: nu
   if (postponement === undefined) return Number.POSITIVE_INFINITY;
   return now < postponement.until ? 0 : Math.max(0, 1 - underWay);
 }
+
+/**
+ * When to look again for what is postponed; undefined when nothing is, or when its time had come already when that was decided.
+ * @param decidedAt the time that `startBudget` was asked with
+ */
+export const nextTryAt = (postponement: Postponement | undefined, decidedAt: number): number | undefined =>
+  postponement === undefined || postponement.until <= decidedAt ? undefined : postponement.until;

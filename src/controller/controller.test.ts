@@ -1,0 +1,66 @@
+/** What of the loop depends on its clock; the rest is in invariants.test.ts, and with real parts in the integration tests. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it, vi } from 'vitest';
+import { ModelEngine } from '../../test/builders/model-engine.ts';
+import { ModelStore } from '../../test/builders/model-store.ts';
+import { aRun } from '../../test/builders/run.ts';
+import { SingleRunSource } from '../runner/single-run-source.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { startController } from './controller.ts';
+
+const RETRY_AFTER_MS = 1_000;
+const MOST_READINGS = 40;
+
+/**
+ * One start that is postponed. By this clock the timer for the next try fires early, and a millisecond goes by with each reading of it.
+ * @returns how often the start was asked for
+ */
+async function tries(firesEarlyByMs: number): Promise<number> {
+  const run = aRun();
+  let now = 1_000_000;
+  const clock = () => {
+    now += 1;
+    return now;
+  };
+  const engine = new ModelEngine(clock);
+  engine.startFaults.push('Postponed');
+  let starts = 0;
+  const controller = startController({
+    source: new SingleRunSource({
+      uid: run.uid,
+      manifest: run.manifest,
+      directory: '/',
+      status: undefined,
+      onStatus: () => {},
+    }),
+    engine: {
+      name: 'kubernetes',
+      observe: (uid) => engine.observe(uid),
+      startAttempt(request) {
+        starts += 1;
+        return engine.startAttempt(request);
+      },
+      removeAttempts: (definition, names) => engine.removeAttempts(definition, names),
+      onChange: () => () => {},
+      close: async () => {},
+    },
+    store: new ModelStore(run),
+    logger: createLogger('silent'),
+    now: clock,
+    random: () => 0.5,
+    statusIntervalMs: 0,
+    deletionPatienceMs: Number.POSITIVE_INFINITY,
+    concurrency: 1,
+  });
+  await vi.waitUntil(() => starts === 1);
+  await delay(RETRY_AFTER_MS / 2);
+  now += RETRY_AFTER_MS - MOST_READINGS - firesEarlyByMs;
+  await vi.waitUntil(() => starts > 1, 3_000).catch(() => {});
+  await controller.stop(1_000);
+  return starts;
+}
+
+it('tries again what was postponed, also when its time comes while it looks', async () => {
+  const early = Array.from({ length: MOST_READINGS }, (_, index) => index);
+  expect(await Promise.all(early.map(tries))).toEqual(early.map(() => 2));
+});
