@@ -98,7 +98,7 @@ class HandlerLoop {
 
   async run(): Promise<void> {
     while (!this.#claiming.aborted) {
-      const waiters = this.#waiters;
+      const waiters = [...this.#waiters];
       const pause = await this.#pass();
       if (pause === undefined) continue;
       if (!this.#storeIsAway) {

@@ -60,9 +60,9 @@ describe('the views', () => {
         if (best !== undefined && first?.variant !== run.variants[best.variant]?.name) seen.tieBroken += 1;
         if (opened.stoppedVariants.size > 0) seen.stopped += 1;
       }),
-      { numRuns: 100, examples: [[BROKEN_TIE]] },
+      { numRuns: 100, examples: [[BROKEN_TIE], [NOTHING_TO_SCORE]] },
     );
-    // What the generator must not stop to produce.
+    // What the generator, or an example where it seldom does, must not stop to produce.
     for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(0);
   });
 
@@ -144,6 +144,12 @@ const BROKEN_TIE: ResultSet = {
   ],
   variants: [[{ kind: 'Succeeded', values: [1, 1] }], [{ kind: 'Succeeded', values: [2, 2] }]],
   tieBreak: ['y'],
+};
+
+/** No variant has a result to be scored by. */
+const NOTHING_TO_SCORE: ResultSet = {
+  metrics: [{ name: 'x', goal: 'minimize', weight: '1' }],
+  variants: [[{ kind: 'Pending' }], [{ kind: 'Failed' }]],
 };
 
 /** Stores a run with these results, after a lost attempt where the repetition is odd. */

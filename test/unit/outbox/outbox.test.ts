@@ -9,7 +9,11 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TRIES_LIMIT } from '../../../src/outbox/back-off.ts';
 import type { Handled, MessageHandler } from '../../../src/outbox/message-handler.ts';
-import { type OutboxProcessor, startOutboxProcessor } from '../../../src/outbox/outbox-processor.ts';
+import {
+  type OutboxProcessor,
+  type OutboxProcessorOptions,
+  startOutboxProcessor,
+} from '../../../src/outbox/outbox-processor.ts';
 import type { Message, MessageScope } from '../../../src/results/outbox.ts';
 import { openPostgresResultStore } from '../../../src/results/postgres/open-postgres-result-store.ts';
 import { aRecord } from '../../../src/results/result-store.testsuite.ts';
@@ -61,7 +65,8 @@ function process(
     leaseMs = LEASE_MS,
     batch = 4,
     over = store,
-  }: { leaseMs?: number; batch?: number; over?: ResultStore } = {},
+    outbox = over.outbox,
+  }: { leaseMs?: number; batch?: number; over?: ResultStore; outbox?: OutboxProcessorOptions['outbox'] } = {},
 ): OutboxProcessor {
   const handler: MessageHandler = {
     kind: 'ResultStored',
@@ -70,7 +75,7 @@ function process(
     handle: (messages, signal) => Promise.all(messages.map((message) => handle(message, signal))),
   };
   const processor = startOutboxProcessor({
-    outbox: over.outbox,
+    outbox,
     handlers: [handler],
     engine: 'kubernetes',
     runUids: undefined,
@@ -252,6 +257,32 @@ describe('a processor', () => {
     expect(overlaps).toBe(0);
     expect(new Set(handled).size).toBe(60);
     expect(handled).toHaveLength(60);
+  });
+
+  it('is drained of what was due when that was asked for, also while it looks and finds nothing', async () => {
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let found: number | undefined;
+    const outbox: OutboxProcessorOptions['outbox'] = {
+      claim: async (...asked) => {
+        const messages = await store.outbox.claim(...asked);
+        found ??= messages.length;
+        await held;
+        return messages;
+      },
+      extend: store.outbox.extend.bind(store.outbox),
+      settle: store.outbox.settle.bind(store.outbox),
+      deleteDelivered: store.outbox.deleteDelivered.bind(store.outbox),
+    };
+    const processor = process(async () => DELIVERED, { outbox });
+    await until('it has looked', () => found === 0);
+    await aStoredRun(1);
+    const drained = processor.drain(DEADLINE_MS);
+    letGo();
+    expect(await drained).toBe(true);
+    expect(await states()).toEqual({ Delivered: 1 });
   });
 
   it('keeps what it handles for longer than the lease', async () => {
