@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { optimizeLate } from '../late-optimization.ts';
 import { VERSION } from '../version.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { listCommand } from './commands/list.ts';
@@ -19,6 +20,7 @@ import { ExitCode } from './exit-code.ts';
 import { explainFailure } from './failure.ts';
 import { processContext } from './process-context.ts';
 
+optimizeLate();
 const context = processContext();
 
 // `batchtest list | head` closes the pipe early; that is no failure. What is reported is stored by then, and its exit code is set.

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
-import { API_VERSION } from '../../src/api/v1alpha1/constants.ts';
+import { API_VERSION, FINALIZER } from '../../src/api/v1alpha1/constants.ts';
 import type { BatchTestStatus } from '../../src/api/v1alpha1/status.ts';
 import { EventRecorder } from '../../src/engine/kubernetes/events.ts';
 import { KubernetesRunSource } from '../../src/engine/kubernetes/kubernetes-run-source.ts';
@@ -67,6 +67,34 @@ it('says that a run is to be ended while its object waits to be deleted', async 
   await expect.poll(() => source.get(key), { timeout: DEADLINE_MS }).toMatchObject({ cancel: 'Deleted' });
   await world.cluster.request('PATCH', path, { metadata: { finalizers: null } });
   await eventually(() => source.get(key), undefined);
+});
+
+it('holds an object and lets it go, whatever it has seen of what others do to its finalizers', async () => {
+  const { source } = await aSource();
+  const run = await world.aRun(1, { runMs: 0 });
+  const key = `${world.namespace}/${run.name}`;
+  const path = `${collection()}/${run.name}`;
+  const finalizers = async () =>
+    (await world.cluster.request<{ metadata: { finalizers?: string[] } }>('GET', path)).metadata.finalizers;
+  await expect.poll(() => source.get(key), { timeout: DEADLINE_MS }).toBeDefined();
+  await source.hold(key, '00000000-0000-4000-8000-000000000000');
+  expect(await finalizers(), 'another run').toBeUndefined();
+  await source.hold(key, run.uid);
+  expect(await finalizers()).toEqual([FINALIZER]);
+  // What the watch tells of the one may come after the other.
+  await source.letGo(key, run.uid);
+  expect(await finalizers()).toBeUndefined();
+  await world.cluster.request('PATCH', path, { metadata: { finalizers: ['example.com/keep'] } });
+  await source.hold(key, run.uid);
+  expect(await finalizers()).toEqual(['example.com/keep', FINALIZER]);
+  await eventually(() => source.get(key)?.isHeld, true);
+  await source.letGo(key, run.uid);
+  expect(await finalizers()).toEqual(['example.com/keep']);
+  await world.cluster.request('PATCH', path, { metadata: { finalizers: null } });
+  await world.cluster.request('DELETE', path);
+  await source.hold(key, run.uid);
+  await eventually(() => source.get(key), undefined);
+  await source.letGo(key, run.uid);
 });
 
 it('writes a status that replaces the whole of the one before', async () => {

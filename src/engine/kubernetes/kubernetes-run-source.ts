@@ -5,6 +5,7 @@ import { isApiError } from './api-error.ts';
 import {
   type BatchTestObject,
   type BatchTestProjection,
+  prepareProjection,
   projectBatchTest,
   wantedAlike,
 } from './batchtest-projection.ts';
@@ -27,6 +28,8 @@ export interface KubernetesRunSourceOptions {
 
 /** How often a change of the object is tried that others change at the same time. */
 const EDIT_TRIES = 5;
+
+type FinalizersVersion = Pick<BatchTestProjection, 'uid' | 'resourceVersion' | 'finalizers'>;
 
 const API = `/apis/${GROUP}/${VERSION}`;
 
@@ -61,6 +64,7 @@ export class KubernetesRunSource implements RunSource {
   /** Begins to watch, and resolves when every BatchTest that is there is known. Rejects when that takes longer than `timeoutMs`. */
   async start(timeoutMs: number): Promise<void> {
     for (const reflector of this.#reflectors) reflector.start();
+    prepareProjection();
     await syncedWithin(this.#reflectors, timeoutMs, this.#client.server);
   }
 
@@ -91,9 +95,13 @@ export class KubernetesRunSource implements RunSource {
   }
 
   get(key: string): DesiredRun | undefined {
+    return this.#seen(key)?.desired;
+  }
+
+  #seen(key: string): BatchTestProjection | undefined {
     for (const reflector of this.#reflectors) {
       const found = reflector.get(key);
-      if (found !== undefined) return found.desired;
+      if (found !== undefined) return found;
     }
     return undefined;
   }
@@ -163,7 +171,8 @@ export class KubernetesRunSource implements RunSource {
   }
 
   /**
-   * Replaces the list of finalizers, which others have a share in: under the version that was read.
+   * Replaces the list of finalizers, which others have a share in: under the version that was seen, and when that is not the latest, or has nothing to be changed,
+   * under one that is read.
    * @param edit gives the new list; undefined when it need not change
    */
   async #editFinalizers(
@@ -172,27 +181,43 @@ export class KubernetesRunSource implements RunSource {
     edit: (finalizers: readonly string[]) => readonly string[] | undefined,
   ): Promise<void> {
     const path = objectPath(key);
-    for (let tries = 1; ; tries += 1) {
+    let version: FinalizersVersion | undefined = this.#seen(key);
+    for (let reads = 0; ; reads += 1) {
+      const finalizers = version?.uid === uid ? edit(version.finalizers) : undefined;
+      if (finalizers === undefined && reads > 0) return;
       try {
-        const { metadata } = await this.#client.request<BatchTestObject>('GET', path);
-        const finalizers = metadata.uid === uid ? edit(metadata.finalizers ?? []) : undefined;
-        if (finalizers === undefined) return;
-        await this.#client.request('PATCH', path, {
-          contentType: 'application/merge-patch+json',
-          body: { metadata: { uid, resourceVersion: metadata.resourceVersion, finalizers } },
-        });
-        return;
+        if (version !== undefined && finalizers !== undefined) {
+          const { resourceVersion } = version;
+          await this.#client.request('PATCH', path, {
+            contentType: 'application/merge-patch+json',
+            body: { metadata: { uid, resourceVersion, finalizers } },
+          });
+          return;
+        }
       } catch (error) {
         if (isApiError(error, 404)) return;
-        // Somebody else has changed the object since it was read.
-        if (!isApiError(error, 409) || tries === EDIT_TRIES) throw error;
+        // Somebody else has changed the object since.
+        if (!isApiError(error, 409) || reads === EDIT_TRIES) throw error;
       }
+      version = await this.#finalizersAt(path);
     }
   }
 
+  /** Undefined when there is no such object. */
+  async #finalizersAt(path: string): Promise<FinalizersVersion | undefined> {
+    const object = await this.#read(path);
+    if (object === undefined) return undefined;
+    const { uid, resourceVersion, finalizers = [] } = object.metadata;
+    return { uid, resourceVersion, finalizers };
+  }
+
   async #uidAt(path: string): Promise<string | undefined> {
+    return (await this.#read(path))?.metadata.uid;
+  }
+
+  async #read(path: string): Promise<BatchTestObject | undefined> {
     try {
-      return (await this.#client.request<BatchTestObject>('GET', path)).metadata.uid;
+      return await this.#client.request<BatchTestObject>('GET', path);
     } catch (error) {
       if (isApiError(error, 404)) return undefined;
       throw error;

@@ -7,6 +7,7 @@
  * node launcher-main.js BATCHTEST_ENGINE=<mark>
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { optimizeLate } from '../../late-optimization.ts';
 import { type AttemptLogs, closeLogs, openLogs } from './attempt-files.ts';
 import { type LaunchReport, type LaunchRequest, launchFailure, MARK_VARIABLE } from './launcher-protocol.ts';
 import { killMarkedPrograms } from './marked-programs.ts';
@@ -18,6 +19,7 @@ import { endGroup, signalGroup } from './process-group.ts';
 const GRACE_MS = 2_000;
 const CHECK_MS = 50;
 
+optimizeLate();
 const mark = process.argv[2]?.slice(MARK_VARIABLE.length + 1) ?? '';
 const liveGroups = new Set<number>();
 const spawnProgram = posixSpawn() ?? nodeSpawn;

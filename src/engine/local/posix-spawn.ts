@@ -101,12 +101,13 @@ class PosixSpawner {
   }
 
   spawn(program: ProgramToSpawn, listener: SpawnListener): void {
-    const invalid = whatIsInvalid(program);
+    const environment = Object.entries(program.environment).map(([name, value]) => `${name}=${value}`);
+    const invalid = whatIsInvalid(program, environment);
     if (invalid !== undefined) {
       listener.failed({ code: 'ERR_INVALID_ARG_VALUE', message: invalid });
       return;
     }
-    const spawned = this.#spawn(program);
+    const spawned = this.#spawn(program, environment);
     if ('errno' in spawned) {
       listener.failed(failureOf(program, spawned.errno));
       return;
@@ -116,13 +117,16 @@ class PosixSpawner {
   }
 
   /** As execvp(3) looks for a program, and as it goes on when what it has found cannot be run. */
-  #spawn(program: ProgramToSpawn): { readonly pid: number } | { readonly errno: number } {
+  #spawn(
+    program: ProgramToSpawn,
+    environment: readonly string[],
+  ): { readonly pid: number } | { readonly errno: number } {
     const { command, args } = program;
     let errno = ENOENT;
     for (const path of pathsOf(program)) {
-      let spawned = this.#spawnAt(path, [command, ...args], program);
+      let spawned = this.#spawnAt(path, [command, ...args], environment, program);
       if ('errno' in spawned && spawned.errno === ENOEXEC)
-        spawned = this.#spawnAt('/bin/sh', ['/bin/sh', path, ...args], program);
+        spawned = this.#spawnAt('/bin/sh', ['/bin/sh', path, ...args], environment, program);
       if ('pid' in spawned) return spawned;
       if (![EACCES, ENOENT, ENOTDIR].includes(spawned.errno)) return spawned;
       if (errno !== EACCES) errno = spawned.errno;
@@ -133,7 +137,8 @@ class PosixSpawner {
   #spawnAt(
     path: string,
     argv: readonly string[],
-    { workingDirectory, environment, stdout, stderr }: ProgramToSpawn,
+    environment: readonly string[],
+    { workingDirectory, stdout, stderr }: ProgramToSpawn,
   ): { readonly pid: number } | { readonly errno: number } {
     const library = this.#library;
     const actions = Buffer.alloc(OPAQUE_BYTES);
@@ -145,14 +150,7 @@ class PosixSpawner {
         library.addOpen(actions, 0, '/dev/null', fileConstants.O_RDONLY, 0) ||
         library.addDup2(actions, stdout, 1) ||
         library.addDup2(actions, stderr, 2) ||
-        library.spawn(
-          pid,
-          path,
-          actions,
-          library.attributes,
-          [...argv, null],
-          [...Object.entries(environment).map(([name, value]) => `${name}=${value}`), null],
-        );
+        library.spawn(pid, path, actions, library.attributes, [...argv, null], [...environment, null]);
       return errno === 0 ? { pid: pid[0] } : { errno };
     } finally {
       library.destroyActions(actions);
@@ -176,10 +174,14 @@ class PosixSpawner {
 }
 
 /** The C library would take such a text to end at its NUL character. */
-function whatIsInvalid({ command, args, workingDirectory, environment }: ProgramToSpawn): string | undefined {
+function whatIsInvalid(
+  { command, args, workingDirectory }: ProgramToSpawn,
+  environment: readonly string[],
+): string | undefined {
   if (command === '') return 'the command is an empty text';
-  const texts = [command, ...args, workingDirectory, ...Object.entries(environment).flat()];
-  const text = texts.find((candidate) => candidate.includes('\0'));
+  const text = [command, ...args, workingDirectory, ...environment].find((candidate) =>
+    candidate.includes('\0'),
+  );
   return text === undefined
     ? undefined
     : `${JSON.stringify(text)} has null bytes, which no argument and no variable of a program can have`;
