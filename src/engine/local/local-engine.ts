@@ -239,7 +239,7 @@ class LocalEngine implements Engine {
     const launcher = this.#launching();
     if (launcher === undefined) return postponed('the machine cannot start the process that starts programs');
     const launched = await launcher.launch(program, attempt.files, {
-      started: (started) => this.#started(run, attempt, started),
+      started: (started, at) => this.#started(run, attempt, started, at),
       ended: (end) => this.#ended(attempt, end),
     });
     switch (launched.kind) {
@@ -268,10 +268,10 @@ class LocalEngine implements Engine {
     return this.#launcher;
   }
 
-  #started(run: LocalRun, attempt: LocalAttempt, program: RunningProgram): void {
+  #started(run: LocalRun, attempt: LocalAttempt, program: RunningProgram, at: number): void {
     attempt.program = program;
     if (attempt.observed.state.kind === 'Stopping') program.stop(run.graceMs);
-    else this.#show(attempt, { kind: 'Running', since: this.#options.now() });
+    else this.#show(attempt, { kind: 'Running', since: at });
   }
 
   #ended(attempt: LocalAttempt, end: ProgramEnd): void {

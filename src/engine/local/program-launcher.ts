@@ -30,9 +30,10 @@ export type ProgramEnd =
   /** The launcher ended before the program did, which was killed then. */
   | { readonly kind: 'LauncherLost'; readonly message: string };
 
-/** What is told of a program that was started, in this order, each at once: both may come in one turn of the event loop. */
+/** What is told of a program that was started, in this order, both in one turn of the event loop when it is over at once. */
 export interface ProgramListener {
-  started(program: RunningProgram): void;
+  /** @param at when it was, in milliseconds since the epoch */
+  started(program: RunningProgram, at: number): void;
   ended(end: ProgramEnd): void;
 }
 
@@ -152,7 +153,7 @@ class Launcher implements ProgramLauncher {
     if (launch === undefined) return;
     if (report.kind === 'Started') {
       launch.group = report.group;
-      launch.listener.started({ stop: (graceMs) => this.#stop(launch, graceMs) });
+      launch.listener.started({ stop: (graceMs) => this.#stop(launch, graceMs) }, report.at);
       launch.settle({ kind: 'Started' });
       return;
     }
