@@ -1,7 +1,7 @@
 /** What of the loop depends on its clock; the rest is in invariants.test.ts, and with real parts in the integration tests. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
-import { ModelEngine } from '../../test/builders/model-engine.ts';
+import { asEngine, ModelEngine } from '../../test/builders/model-engine.ts';
 import { ModelStore } from '../../test/builders/model-store.ts';
 import { aRun } from '../../test/builders/run.ts';
 import { SingleRunSource } from '../runner/single-run-source.ts';
@@ -34,15 +34,11 @@ async function tries(firesEarlyByMs: number): Promise<number> {
       onStatus: () => {},
     }),
     engine: {
-      name: 'kubernetes',
-      observe: (uid) => engine.observe(uid),
+      ...asEngine(engine),
       startAttempt(request) {
         starts += 1;
         return engine.startAttempt(request);
       },
-      removeAttempts: (definition, names) => engine.removeAttempts(definition, names),
-      onChange: () => () => {},
-      close: async () => {},
     },
     store: new ModelStore(run),
     logger: createLogger('silent'),

@@ -3,12 +3,11 @@ import { startController } from '../../src/controller/controller.ts';
 import type { Termination } from '../../src/core/attempt.ts';
 import type { RunDefinition } from '../../src/core/run.ts';
 import { finishedCondition } from '../../src/core/status.ts';
-import type { Engine } from '../../src/engine/engine.ts';
 import type { RunSource } from '../../src/engine/run-source.ts';
 import { SingleRunSource } from '../../src/runner/single-run-source.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import type { Metrics } from '../../src/telemetry/metrics.ts';
-import { type ModelAttempt, ModelEngine } from './model-engine.ts';
+import { asEngine, type ModelAttempt, ModelEngine } from './model-engine.ts';
 import { ModelStore } from './model-store.ts';
 
 /**
@@ -32,20 +31,9 @@ export async function runMeasured(
       isOver ||= finishedCondition(status) !== undefined;
     },
   });
-  const loop: Engine = {
-    name: 'kubernetes',
-    observe: (uid) => engine.observe(uid),
-    startAttempt: (request) => engine.startAttempt(request),
-    removeAttempts: (definition, names) => engine.removeAttempts(definition, names),
-    onChange: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    close: async () => {},
-  };
   const controller = startController({
     source,
-    engine: loop,
+    engine: asEngine(engine, listeners),
     store: metrics.store.measured(new ModelStore(run)),
     logger: createLogger('error'),
     onEvent: metrics.runs.observe,

@@ -30,6 +30,19 @@ export interface ModelAttempt extends AttemptKey {
   onlyRemembered: boolean;
 }
 
+/** The model as the controller takes it. What happens in it is told to the listeners by whoever lets it happen. */
+export const asEngine = (model: ModelEngine, listeners = new Set<(runUid: string) => void>()): Engine => ({
+  name: 'kubernetes',
+  observe: (uid) => model.observe(uid),
+  startAttempt: (request) => model.startAttempt(request),
+  removeAttempts: (run, names) => model.removeAttempts(run, names),
+  onChange: (listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  },
+  close: async () => {},
+});
+
 /**
  * An engine in memory that keeps the promises of engine.ts. Nothing in it happens by itself: its test decides when an attempt
  * begins, ends or is gone.

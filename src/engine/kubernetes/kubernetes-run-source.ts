@@ -10,6 +10,7 @@ import {
   wantedAlike,
 } from './batchtest-projection.ts';
 import type { KubeClient } from './kube-client.ts';
+import type { ObjectMeta } from './kubernetes-objects.ts';
 import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflector.ts';
 import { syncedWithin, type ViewHealth } from './view-health.ts';
 
@@ -28,8 +29,6 @@ export interface KubernetesRunSourceOptions {
 
 /** How often a change of the object is tried that others change at the same time. */
 const EDIT_TRIES = 5;
-
-type FinalizersVersion = Pick<BatchTestProjection, 'uid' | 'resourceVersion' | 'finalizers'>;
 
 const API = `/apis/${GROUP}/${VERSION}`;
 
@@ -181,40 +180,32 @@ export class KubernetesRunSource implements RunSource {
     edit: (finalizers: readonly string[]) => readonly string[] | undefined,
   ): Promise<void> {
     const path = objectPath(key);
-    let version: FinalizersVersion | undefined = this.#seen(key);
+    let version: Pick<ObjectMeta, 'uid' | 'resourceVersion' | 'finalizers'> | undefined = this.#seen(key);
     for (let reads = 0; ; reads += 1) {
-      const finalizers = version?.uid === uid ? edit(version.finalizers) : undefined;
-      if (finalizers === undefined && reads > 0) return;
-      try {
-        if (version !== undefined && finalizers !== undefined) {
-          const { resourceVersion } = version;
+      const finalizers = version?.uid === uid ? edit(version.finalizers ?? []) : undefined;
+      if (version !== undefined && finalizers !== undefined) {
+        const { resourceVersion } = version;
+        try {
           await this.#client.request('PATCH', path, {
             contentType: 'application/merge-patch+json',
             body: { metadata: { uid, resourceVersion, finalizers } },
           });
           return;
+        } catch (error) {
+          if (isApiError(error, 404)) return;
+          // Somebody else has changed the object since.
+          if (!isApiError(error, 409) || reads === EDIT_TRIES) throw error;
         }
-      } catch (error) {
-        if (isApiError(error, 404)) return;
-        // Somebody else has changed the object since.
-        if (!isApiError(error, 409) || reads === EDIT_TRIES) throw error;
-      }
-      version = await this.#finalizersAt(path);
+      } else if (reads > 0) return;
+      version = (await this.#read(path))?.metadata;
     }
-  }
-
-  /** Undefined when there is no such object. */
-  async #finalizersAt(path: string): Promise<FinalizersVersion | undefined> {
-    const object = await this.#read(path);
-    if (object === undefined) return undefined;
-    const { uid, resourceVersion, finalizers = [] } = object.metadata;
-    return { uid, resourceVersion, finalizers };
   }
 
   async #uidAt(path: string): Promise<string | undefined> {
     return (await this.#read(path))?.metadata.uid;
   }
 
+  /** Undefined when there is no such object. */
   async #read(path: string): Promise<BatchTestObject | undefined> {
     try {
       return await this.#client.request<BatchTestObject>('GET', path);
