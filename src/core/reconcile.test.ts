@@ -765,7 +765,7 @@ describe('what has ended and is stored', () => {
     termination: { kind: 'Exited', exitCode: 0, message: '' },
   } as const;
   const RUNNING = { kind: 'Running', since: 0 } as const;
-  const WAITING = { kind: 'Waiting', since: 0 } as const;
+  const waitingFor = (ms: number): AttemptState => ({ kind: 'Waiting', since: STORED_AT - ms });
 
   /** What is decided at a time when the first trial is stored and still there, a slot is free, and the others are as `others` shows them. */
   function decidedAt(now: number, wanted: Partial<RunControls> = {}, others: readonly AttemptState[] = []) {
@@ -806,7 +806,12 @@ describe('what has ended and is stored', () => {
 
   it('is removed at once when nothing is left to start and everything that was started runs', () => {
     expect(decidedAt(STORED_AT, {}, [RUNNING]).actions).toEqual(['RemoveAttempt']);
-    expect(decidedAt(STORED_AT, {}, [RUNNING, WAITING])).toEqual({ actions: [], requeueAt: 11_100 });
+    expect(decidedAt(STORED_AT, {}, [RUNNING, waitingFor(0)])).toEqual({ actions: [], requeueAt: 11_100 });
+  });
+
+  it('is removed at once when a start is held up by more than a busy machine', () => {
+    expect(decidedAt(STORED_AT, {}, [RUNNING, waitingFor(2_000)]).actions).toEqual([]);
+    expect(decidedAt(STORED_AT, {}, [RUNNING, waitingFor(2_001)]).actions).toEqual(['RemoveAttempt']);
   });
 
   it.each([

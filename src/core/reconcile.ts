@@ -309,21 +309,36 @@ function removalOf({ ledger, controls }: Situation, attempt: ObservedAttempt): R
 const REMOVAL_STEP_MS = 100;
 
 /**
+ * Who lets a start wait for longer than this is not short of processors: it keeps to a limit of its own, as the Job controller does. To remove what has ended before it
+ * has accounted for it saves it requests. A cluster tells of whole seconds, so this is between one second and two.
+ */
+const HELD_UP_AFTER_MS = 2_000;
+
+/**
  * For how long what is stored is kept, so that the cluster has its hands free for what is to start: 0 when nothing is. A quota may count what
  * has ended, so nothing of it is kept while starts are refused for now.
  */
-function removalDelayMs({ ledger, own, unseen, controls, halt }: Situation): number {
+function removalDelayMs(situation: Situation): number {
+  const { own, unseen, controls, now, halt } = situation;
   if (halt !== undefined || controls.postponed !== undefined) return 0;
-  const isStarting = unseen > 0 || own.some(({ state }) => state.kind === 'Waiting');
-  return isStarting || ledger.counts.pending > ledger.givenUp ? controls.removalDelayMs : 0;
+  const waitingSince = own.flatMap(({ state }) => (state.kind === 'Waiting' ? [state.since] : []));
+  if (waitingSince.some((since) => now - since > HELD_UP_AFTER_MS)) return 0;
+  return unseen > 0 || waitingSince.length > 0 || hasMoreToStart(situation) ? controls.removalDelayMs : 0;
 }
+
+const hasMoreToStart = ({ ledger, halt }: Situation): boolean =>
+  halt === undefined && ledger.counts.pending > ledger.givenUp;
 
 /**
  * True while what is to be removed waits for what is about to be: an engine removes a hundred attempts by one request. While something is to start it waits
  * only for what is being cancelled: others may end as long as the run goes on.
  */
-const goTogether = ({ ledger, controls }: Situation, delayMs: number): boolean =>
-  ledger.isCancelling || (controls.removalDelayMs > 0 && delayMs === 0 && ledger.recordsUnderWay.size > 0);
+const goTogether = (situation: Situation, delayMs: number): boolean =>
+  situation.ledger.isCancelling ||
+  (situation.controls.removalDelayMs > 0 &&
+    delayMs === 0 &&
+    !hasMoreToStart(situation) &&
+    situation.ledger.recordsUnderWay.size > 0);
 
 /** From when on it is removed, in milliseconds since the epoch; 0 for at once. */
 function removalDueAt(ledger: ReadonlyRunLedger, { trial, reason }: RemoveAttempt, delayMs: number): number {

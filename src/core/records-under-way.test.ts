@@ -85,8 +85,8 @@ describe('while a record is under way', () => {
         looked at again at 3600 s
         status: WaitingForResultStore: nothing new starts before results can be stored, since 0 s
         answered
-      3 StartAttempt c/0 (SlotAvailable), StartAttempt d/0 (SlotAvailable)
-        looked at again at 6 s
+      3 StartAttempt c/0 (SlotAvailable), StartAttempt d/0 (SlotAvailable), RemoveAttempt a/0 (ResultStored)
+        looked at again at 3600 s
         status: WaitingForStart: 3 trials have not started, since 0 s"
     `);
   });
@@ -135,6 +135,32 @@ describe('while a record is under way', () => {
         answered
       3 RemoveAttempt a/0 (ResultStored), RemoveAttempt b/0 (ResultStored)
       4 FinishRun Complete (AllTrialsSucceeded): all 2 trials succeeded"
+    `);
+  });
+
+  it('what is stored is removed all the same while others are to start and a start is held up', async () => {
+    const run = new Transcript({ variants: 5, parallelism: 3 });
+    await run.decide();
+    run.begins('a/0', 'b/0');
+    run.passes(3);
+    run.succeeds('a/0');
+    run.storeIsLate();
+    await run.decide();
+    run.succeeds('b/0');
+    await run.decide();
+    expect(run.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable), StartAttempt c/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0, b/0 begin
+        at 3 s
+        a/0 succeeds
+        the next answer of the store is late
+      2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded
+        looked at again at 8 s
+        b/0 succeeds
+      3 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
+      4 StartAttempt d/0 (SlotAvailable), RemoveAttempt b/0 (ResultStored)
+        looked at again at 8 s"
     `);
   });
 
