@@ -24,7 +24,7 @@ it('writes a result as a section: on what, the plots, then by limits a table for
 
     | target | wanted | operator |
     | --- | ---: | ---: |
-    | makespan, of that of the loop of Jobs | ≤ 1.01 | not measured |
+    | makespan / its ideal, of that of the loop of Jobs | ≤ 1.01 | not measured |
     | refill p50 to the creation of the next pod, above that of the loop of bare pods, ms | ≤ 20 | not measured |
     | overshoot, pods | 0 | short 0 |
     | writes beyond two a trial, a second and BatchTest: status, finalizer, events | ≤ 1 | not measured |
