@@ -8,12 +8,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { Option } from 'commander';
 import { installCrd } from '../../integration/installed-crd.ts';
 import { startPostgresServer } from '../../integration/postgres-server.ts';
 import { startControlPlane } from '../../tools/control-plane.ts';
 import { thisMachine, writeResult } from '../benchmark-result.ts';
-import { positiveInteger, rotated } from '../rounds.ts';
+import { benchmarkCommand, countingOption } from '../options.ts';
+import { rotated } from '../rounds.ts';
 import { WRITES_POLICY } from './api-writes.ts';
 import { ARGO_WORKFLOWS } from './argo-contender.ts';
 import { calibrate } from './calibration.ts';
@@ -33,7 +34,6 @@ import {
   type PlannedScenario,
   QUICK_SCENARIOS,
   SCENARIOS,
-  scenariosNamed,
   scenarioText,
 } from './scenario.ts';
 import { versionsOf } from './versions.ts';
@@ -50,18 +50,31 @@ const CONTENDERS: readonly Contender[] = [
   KUEUE,
 ];
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '3' },
-    minutes: { type: 'string', default: '60' },
-    only: { type: 'string', multiple: true },
-    json: { type: 'string' },
-  },
-});
-const rounds = positiveInteger('--rounds', options.rounds);
-const minutes = positiveInteger('--minutes', options.minutes);
-const scenarios = scenariosNamed(options.only, options.quick ? QUICK_SCENARIOS : SCENARIOS);
+const command = benchmarkCommand(
+  'bench:cluster',
+  'Measures the operator beside other ways to do the same work, on a real control plane whose nodes KWOK plays.',
+)
+  .addOption(countingOption('--rounds <n>', 'how often each contender does each scenario').default(3))
+  .addOption(
+    countingOption('--minutes <n>', 'begin no round that would take longer than that in all').default(60),
+  )
+  .addOption(
+    new Option('--only <scenario...>', 'these scenarios alone').choices(SCENARIOS.map(({ name }) => name)),
+  )
+  .option('--json <file>', 'write every figure of every round')
+  .option('--quick', 'tiny scenarios, to see that it works; the figures mean nothing', false)
+  .parse();
+const { rounds, minutes, quick, only, json } = command.opts<BenchmarkOptions>();
+const scenarios = (quick ? QUICK_SCENARIOS : SCENARIOS).filter(({ name }) => only?.includes(name) ?? true);
+if (scenarios.length === 0) command.error(`error: --quick has none of ${only?.join(', ')}`);
+
+interface BenchmarkOptions {
+  readonly rounds: number;
+  readonly minutes: number;
+  readonly quick: boolean;
+  readonly only?: readonly string[];
+  readonly json?: string;
+}
 
 interface Task {
   readonly limits: Limits;
@@ -121,7 +134,7 @@ try {
       calibration,
       comparisons,
     };
-    writeResult(options.json, result);
+    writeResult(json, result);
   }
 } finally {
   await postgres.stop();

@@ -69,21 +69,6 @@ export const QUICK_SCENARIOS: readonly PlannedScenario[] = [
   planned(1_000),
 ];
 
-/**
- * Those of these names; all without names.
- * @throws Error that says which there are when there is none of a name
- */
-export function scenariosNamed(
-  names: readonly string[] | undefined,
-  scenarios: readonly PlannedScenario[],
-): readonly PlannedScenario[] {
-  if (names === undefined) return scenarios;
-  const known = scenarios.map(({ name }) => name);
-  const unknown = names.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new Error(`--only ${unknown}: expected one of ${known.join(', ')}`);
-  return scenarios.filter(({ name }) => names.includes(name));
-}
-
 /** All at once and over at once: what is left is the pace of the API server and of whoever takes the next step. */
 export const CALIBRATION: Scenario = { name: 'calibration', trials: 200, parallelism: 200, runMs: 1 };
 

@@ -5,9 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { thisMachine, writeResult } from '../benchmark-result.ts';
-import { positiveInteger } from '../rounds.ts';
+import { benchmarkCommand, countingOption } from '../options.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 import { BARE_NODE } from './bare-node-contender.ts';
 import { batchtestContender } from './batchtest-contender.ts';
@@ -17,14 +16,22 @@ import { localText } from './result-text.ts';
 import { QUICK_WORK, WORK } from './work.ts';
 import { XARGS } from './xargs-contender.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    json: { type: 'string' },
-  },
-});
-const rounds = positiveInteger('--rounds', options.rounds ?? (options.quick ? '1' : '3'));
+interface BenchmarkOptions {
+  readonly rounds?: number;
+  readonly quick: boolean;
+  readonly json?: string;
+}
+
+const options = benchmarkCommand(
+  'bench:local',
+  'Measures `batchtest run` beside other ways to run the same programs on one machine.',
+)
+  .addOption(countingOption('--rounds <n>', 'how often each contender does the work (default: 3, quick 1)'))
+  .option('--json <file>', 'write every figure of every round')
+  .option('--quick', '40 programs, one round, to see that it works; the figures mean nothing', false)
+  .parse()
+  .opts<BenchmarkOptions>();
+const rounds = options.rounds ?? (options.quick ? 1 : 3);
 if (!existsSync('/proc/self/smaps_rollup'))
   throw new Error('bench:local needs Linux: memory and processor time are read from /proc');
 
