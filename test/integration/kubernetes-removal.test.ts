@@ -6,6 +6,7 @@ import { LABEL_RUN_UID } from '../../src/api/v1alpha1/constants.ts';
 import type { RunDefinition } from '../../src/core/run.ts';
 import { requestFor, untilAnnounced } from '../../src/engine/engine.testsuite.ts';
 import { carrierOf } from '../../src/engine/kubernetes/attempt-carrier.ts';
+import { jobManifest } from '../../src/engine/kubernetes/job-manifest.ts';
 import {
   type KubernetesEngine,
   openKubernetesEngine,
@@ -25,8 +26,11 @@ interface Started {
   readonly names: readonly string[];
 }
 
-/** An engine behind a proxy, and a run of which this many attempts were started. */
-async function started(attempts: number, running = true): Promise<Started> {
+/** An engine behind a proxy, and a run of which this many attempts were started and have come so far; `Unseen`: no watch has shown them. */
+async function started(
+  attempts: number,
+  until: 'Running' | 'Ended' | 'Unseen' = 'Running',
+): Promise<Started> {
   const proxy = await openFaultyProxy(inject('controlPlane'));
   onTestFinished(() => proxy.close());
   const engine = await openKubernetesEngine({
@@ -34,31 +38,41 @@ async function started(attempts: number, running = true): Promise<Started> {
     namespaces: [world.namespace],
   });
   onTestFinished(() => engine.close());
-  const run = await world.aRun(attempts + 1, RUNS_ON);
-  if (!running) proxy.freezeWatches();
+  const run = await world.aRun(attempts + 1, until === 'Ended' ? { runMs: 100 } : RUNS_ON);
+  if (until === 'Unseen') proxy.freezeWatches();
   const requests = Array.from({ length: attempts }, (_, index) => requestFor(run, index));
   await Promise.all(requests.map((request) => engine.startAttempt(request)));
-  if (running)
-    await until(
+  if (until !== 'Unseen')
+    await untilShown(
       engine,
       run,
-      'all run',
-      () => states(engine, run).join() === Array(attempts).fill('Running').join(),
+      `all are ${until}`,
+      () => states(engine, run).join() === Array(attempts).fill(until).join(),
     );
   return { engine, proxy, run, names: requests.map(({ name }) => name) };
 }
 
-const until = (engine: KubernetesEngine, run: RunDefinition, what: string, isSo: () => boolean) =>
+const untilShown = (engine: KubernetesEngine, run: RunDefinition, what: string, isSo: () => boolean) =>
   untilAnnounced(engine, run, what, () => isSo() || undefined, DEADLINE_MS);
 
 const states = (engine: KubernetesEngine, run: RunDefinition): readonly string[] =>
   engine.observe(run.uid).map(({ state }) => state.kind);
 
 const untilGone = (engine: KubernetesEngine, run: RunDefinition) =>
-  until(engine, run, 'nothing is shown', () => engine.observe(run.uid).length === 0);
+  untilShown(engine, run, 'nothing is shown', () => engine.observe(run.uid).length === 0);
 
 const deletions = ({ requests }: FaultyProxy): readonly string[] =>
   requests.filter(({ method }) => method === 'DELETE').map(({ url }) => url);
+
+/** The one request for everything of the run in a collection. */
+const allOf = (run: RunDefinition, collection = world.carriers): string =>
+  `${collection}?labelSelector=${encodeURIComponent(`${LABEL_RUN_UID}=${run.uid}`)}`;
+
+const podsPath = (): string => `/api/v1/namespaces/${world.namespace}/pods`;
+
+/** Deletions of what carries attempts, whatever else the garbage collector leaves to the engine. */
+const deletedCarriers = (proxy: FaultyProxy): readonly string[] =>
+  deletions(proxy).filter((url) => url.startsWith(world.carriers));
 
 const isOfCollection = ({ method, url }: ProxiedRequest): boolean =>
   method === 'DELETE' && url.includes(`${world.carriers}?labelSelector=`);
@@ -76,17 +90,15 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     await engine.removeAttempts(run, names);
     expect(states(engine, run).filter((kind) => kind !== 'Stopping')).toEqual([]);
     await untilGone(engine, run);
-    expect(deletions(proxy)).toEqual([
-      `${world.carriers}?labelSelector=${encodeURIComponent(`${LABEL_RUN_UID}=${run.uid}`)}`,
-    ]);
+    expect(deletedCarriers(proxy)).toEqual([allOf(run)]);
     expect((await world.podsOf(run)).filter(isLivePod)).toEqual([]);
     expect(await world.carriersOf(other)).toHaveLength(1);
     await engine.removeAttempts(run, names);
-    expect(deletions(proxy)).toHaveLength(1);
+    expect(deletedCarriers(proxy)).toHaveLength(1);
   });
 
   it('removes what no watch has shown yet', async () => {
-    const { engine, proxy, run, names } = await started(6, false);
+    const { engine, proxy, run, names } = await started(6, 'Unseen');
     await engine.removeAttempts(run, names);
     expect(deletions(proxy)).toHaveLength(1);
     await expect.poll(() => world.carriersOf(run), { timeout: DEADLINE_MS }).toEqual([]);
@@ -96,7 +108,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
   it('leaves an attempt alone that was not named', async () => {
     const { engine, run, names, proxy } = await started(7);
     await engine.removeAttempts(run, names.slice(1));
-    await until(engine, run, 'one is left', () => engine.observe(run.uid).length === 1);
+    await untilShown(engine, run, 'one is left', () => engine.observe(run.uid).length === 1);
     expect(states(engine, run)).toEqual(['Running']);
     expect(proxy.requests.filter(isOfCollection)).toEqual([]);
   });
@@ -124,7 +136,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     });
     // Whatever the watch tells of later than of the foreign one.
     await engine.startAttempt(requestFor(run, 6));
-    await until(
+    await untilShown(
       engine,
       run,
       'all run',
@@ -133,7 +145,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     await engine.removeAttempts(run, [...names, requestFor(run, 6).name]);
     await untilGone(engine, run);
     expect((await world.carriersOf(run)).map(({ metadata }) => metadata.name)).toEqual([name]);
-    expect(deletions(proxy)).toHaveLength(7);
+    expect(deletedCarriers(proxy)).toHaveLength(7);
   });
 
   it('removes one whose Job, or pod, lost its owner, as by a deletion with propagation Orphan', async () => {
@@ -168,7 +180,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     proxy.onRequest((request) => (isOfCollection(request) ? { kind: 'Answer', status: 403 } : FORWARD));
     await engine.removeAttempts(run, names);
     await untilGone(engine, run);
-    expect(deletions(proxy)).toHaveLength(7);
+    expect(deletedCarriers(proxy)).toHaveLength(7);
   });
 
   it('does not catch an attempt that is started while all others are being removed', async () => {
@@ -186,7 +198,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     const late = requestFor(run, 6);
     const [outcome] = await Promise.all([engine.startAttempt(late), removal]);
     expect(outcome).toEqual({ kind: 'Started' });
-    await until(
+    await untilShown(
       engine,
       run,
       'only the late one is left, and runs',
@@ -201,6 +213,115 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     const start = engine.startAttempt(late);
     await engine.removeAttempts(run, [...names, late.name]);
     expect(await start).toEqual({ kind: 'Started' });
+    await untilGone(engine, run);
+    expect((await world.podsOf(run)).filter(isLivePod)).toEqual([]);
+  });
+});
+
+describe('the pods of Jobs that are removed', () => {
+  beforeAll(async () => {
+    world = await openWorld(inject('controlPlane'), 'engine-removal-pods', 'Job');
+  });
+  afterAll(() => world?.close());
+
+  const isOfPod = ({ method, url }: ProxiedRequest): boolean =>
+    method === 'DELETE' && url.startsWith(podsPath());
+  const isOfJob = ({ method, url }: ProxiedRequest): boolean =>
+    method === 'DELETE' && url.startsWith(world.carriers);
+
+  /** No Job is deleted, so the garbage collector is not faster than the engine. */
+  const withoutGarbageCollector = (proxy: FaultyProxy, statusOfPods?: (url: string) => number | undefined) =>
+    proxy.onRequest((request) => {
+      const status = isOfJob(request) ? 200 : isOfPod(request) ? statusOfPods?.(request.url) : undefined;
+      return status === undefined ? FORWARD : { kind: 'Answer', status };
+    });
+
+  /** Names of the pods that nobody has told to stop. */
+  const thoseThatGoOn = async (run: RunDefinition) =>
+    (await world.podsOf(run)).flatMap(({ metadata: { name, deletionTimestamp } }) =>
+      deletionTimestamp === undefined ? [name] : [],
+    );
+
+  /** How many Jobs and pods were deleted one by one, in the order of the requests. */
+  const singly = (jobs: number, pods: number) =>
+    [...Array(jobs).fill(world.carriers), ...Array(pods).fill(podsPath())].map((path) =>
+      expect.stringMatching(`^${path}/[^/]+$`),
+    );
+
+  it('are deleted by one request after the one for the Jobs', async () => {
+    const { engine, run, names, proxy } = await started(6);
+    withoutGarbageCollector(proxy);
+    await engine.removeAttempts(run, names);
+    expect(deletions(proxy)).toEqual([allOf(run), allOf(run, podsPath())]);
+    expect(await thoseThatGoOn(run)).toEqual([]);
+  });
+
+  it('do not take one along that is started meanwhile', async () => {
+    const { engine, run, names, proxy } = await started(6);
+    const late = requestFor(run, 6);
+    proxy.onRequest((request) => {
+      if (isOfJob(request)) return { kind: 'Answer', status: 200 };
+      return isOfPod(request) ? { kind: 'Hold', until: sleep(500) } : FORWARD;
+    });
+    const removal = engine.removeAttempts(run, names);
+    await expect.poll(() => proxy.requests.some(isOfPod), { timeout: DEADLINE_MS, interval: 5 }).toBe(true);
+    expect(await engine.startAttempt(late)).toEqual({ kind: 'Started' });
+    await removal;
+    await untilShown(engine, run, 'the late one runs', () => states(engine, run).includes('Running'));
+    expect(await thoseThatGoOn(run)).toEqual([expect.stringContaining(late.name)]);
+  });
+
+  it('are deleted one by one when other attempts of the run stay', async () => {
+    const { engine, run, names, proxy } = await started(7);
+    withoutGarbageCollector(proxy);
+    await engine.removeAttempts(run, names.slice(1));
+    expect(deletions(proxy)).toEqual(singly(6, 6));
+    expect(await thoseThatGoOn(run)).toEqual([expect.stringContaining(names[0] ?? '')]);
+  });
+
+  it('are deleted one by one where there is no right to delete a collection of them', async () => {
+    const { engine, run, names, proxy } = await started(6);
+    withoutGarbageCollector(proxy, (url) => (url.includes('?') ? 403 : undefined));
+    await engine.removeAttempts(run, names);
+    expect(deletions(proxy)).toEqual([allOf(run), allOf(run, podsPath()), ...singly(0, 6)]);
+  });
+
+  it('are deleted one by one when the run’s UID is written on somebody else’s, which stays', async () => {
+    const { engine, run, names, proxy } = await started(6);
+    const name = `foreign-${randomUUID().slice(0, 8)}`;
+    const { template } = jobManifest(requestFor(await world.aRun(1, RUNS_ON))).spec ?? {};
+    await world.cluster.request('POST', podsPath(), {
+      metadata: { name, labels: { [LABEL_RUN_UID]: run.uid } },
+      spec: template?.spec,
+    });
+    // Whatever the watch tells of later than of the foreign one.
+    await engine.startAttempt(requestFor(run, 6));
+    await untilShown(
+      engine,
+      run,
+      'all run',
+      () => states(engine, run).filter((kind) => kind === 'Running').length === 7,
+    );
+    withoutGarbageCollector(proxy);
+    await engine.removeAttempts(run, [...names, requestFor(run, 6).name]);
+    expect(deletions(proxy)).toEqual([allOf(run), ...singly(0, 7)]);
+    expect(await thoseThatGoOn(run)).toEqual([name]);
+  });
+
+  it.each([
+    ['when they are few', 4, 'Running'],
+    ['when they have ended', 6, 'Ended'],
+  ] as const)('are left to the garbage collector %s', async (_, attempts, until) => {
+    const { engine, run, names, proxy } = await started(attempts, until);
+    withoutGarbageCollector(proxy);
+    await engine.removeAttempts(run, names);
+    expect(proxy.requests.filter(isOfPod)).toEqual([]);
+  });
+
+  it('are left to the garbage collector when the server fails', async () => {
+    const { engine, run, names, proxy } = await started(6);
+    proxy.onRequest((request) => (isOfPod(request) ? { kind: 'Answer', status: 500 } : FORWARD));
+    await engine.removeAttempts(run, names);
     await untilGone(engine, run);
     expect((await world.podsOf(run)).filter(isLivePod)).toEqual([]);
   });

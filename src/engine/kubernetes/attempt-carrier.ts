@@ -47,6 +47,9 @@ export const carrierOf = ({ manifest }: Pick<RunDefinition, 'manifest'>): Attemp
 export const carrierPath = ({ kind, namespace, name }: CarrierAddress): string =>
   `${CARRIERS[kind].collection(namespace)}/${name}`;
 
+/** Path of all pods of a namespace, whatever carries the attempts. */
+export const podsPath = CARRIERS.Pod.collection;
+
 /** What is kept of an object that was `known` to carry an attempt. */
 export const projectCarrier = (
   object: CarrierObject,

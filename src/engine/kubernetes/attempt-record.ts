@@ -1,5 +1,10 @@
 import type { AttemptKey, AttemptState, ObservedAttempt, Termination } from '../../core/attempt.ts';
-import type { CarrierProjection, JobProjection, PodProjection } from './attempt-projections.ts';
+import {
+  type CarrierProjection,
+  isCarrier,
+  type JobProjection,
+  type PodProjection,
+} from './attempt-projections.ts';
 
 /** Everything that is known of one attempt: what was seen of what carries it and of its pods, and what we did ourselves that was not seen yet. */
 export interface AttemptRecord extends AttemptKey {
@@ -103,6 +108,13 @@ export const jobOf = ({ carrier }: AttemptRecord): JobProjection | undefined =>
 
 const livePodOf = ({ pods }: AttemptRecord): PodProjection | undefined =>
   [...pods.values()].find(({ state }) => state.kind !== 'Ended');
+
+/** The pods that Jobs of ours made, that live, and that nobody deletes yet. */
+export const podsToStop = ({ pods, carrierUids }: AttemptRecord): readonly PodProjection[] =>
+  [...pods.values()].filter(
+    (pod) =>
+      pod.state.kind !== 'Ended' && !pod.isDeleted && !isCarrier(pod) && carrierUids.has(pod.carrierUid),
+  );
 
 function podNameOf({ end, pods }: AttemptRecord): string | undefined {
   if (end !== undefined) return end.podName;

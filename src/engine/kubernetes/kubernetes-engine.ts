@@ -8,6 +8,7 @@ import {
   type CarrierObject,
   carrierOf,
   carrierPath,
+  podsPath,
   projectCarrier,
 } from './attempt-carrier.ts';
 import { AttemptIndex } from './attempt-index.ts';
@@ -31,10 +32,11 @@ import {
   isSettled,
   jobOf,
   observedAttempt,
+  podsToStop,
   shownAlike,
   takeCarrier,
 } from './attempt-record.ts';
-import { deleteCarrier, deleteCarriersOfRun } from './carrier-removal.ts';
+import { deleteAllOfRun, deleteCarrier, deletePod } from './carrier-removal.ts';
 import type { KubeClient } from './kube-client.ts';
 import type { JobObject, PodObject } from './kubernetes-objects.ts';
 import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflector.ts';
@@ -68,7 +70,7 @@ const UNOBSERVED_LIMIT_MS = 5_000;
 const POD_LAG_MS = 5_000;
 /** A pod that the Job controller made in the moment before its Job went is seen within this time. */
 const LATE_POD_MS = 2_000;
-/** From how many on attempts are removed together. */
+/** From how many on attempts are removed together, and their pods with them. */
 const MANY = 5;
 /** How long a removed attempt is remembered, so that an event that was on its way does not bring it back. */
 const REMOVED_MEMORY_MS = 60_000;
@@ -202,12 +204,25 @@ export class KubernetesEngine implements Engine {
       const record = this.#index.find(run.uid, namespace, name);
       return record === undefined || record.removal !== undefined ? [] : [record];
     });
-    if (this.#isAllOfMany(run, namespace, names)) {
-      const clearing = this.#removing(known, () => this.#deleteAll(run, namespace, known));
+    const isAll = this.#isAllOfMany(run, namespace, names);
+    if (isAll) {
+      const clearing = this.#clear(run, namespace, known);
       this.#clearing.set(run.uid, clearing);
       await clearing.finally(() => this.#clearing.delete(run.uid));
     }
     await Promise.all(names.map((name) => this.#remove(run, name)));
+    if (!isAll) await this.#stopPods(known);
+  }
+
+  /** Removes all attempts of a run. Nothing of it is started meanwhile: the requests would hit it. */
+  async #clear(run: RunDefinition, namespace: string, records: readonly AttemptRecord[]): Promise<void> {
+    await this.#removing(records, () => this.#deleteAll(run, namespace, records));
+    await this.#stopPods(
+      records,
+      async () =>
+        !this.#hasBystanders('Pod', run.uid, namespace) &&
+        deleteAllOfRun(this.#client, podsPath(namespace), run.uid),
+    );
   }
 
   async #remove(run: RunDefinition, name: string): Promise<void> {
@@ -235,18 +250,43 @@ export class KubernetesEngine implements Engine {
     if (mayBeCarried.length < MANY || mayBeThere.some((name) => !wanted.has(name))) return false;
     if (mayBeCarried.some(({ carrier }) => carrier !== undefined && carrier.projection.kind !== kind))
       return false;
-    // What the request would hit besides.
-    const isBystander = (seen: Known): boolean =>
-      seen.namespace === namespace &&
-      (isForeign(seen) ? seen.foreignTo === run.uid : seen.runUid === run.uid && !isCarrier(seen));
+    return !this.#hasBystanders(kind, run.uid, namespace);
+  }
+
+  /** True when something of this kind has the run's UID written on it without being of an attempt that we know: a request for all of the run would hit it. */
+  #hasBystanders(kind: CarrierProjection['kind'], runUid: string, namespace: string): boolean {
+    const isBystander = (seen: Known): boolean => {
+      if (seen.namespace !== namespace) return false;
+      if (isForeign(seen)) return seen.foreignTo === runUid;
+      const carrierUid = seen.kind === 'Job' ? seen.uid : seen.carrierUid;
+      return (
+        seen.runUid === runUid &&
+        this.#index.find(runUid, namespace, seen.name)?.carrierUids.has(carrierUid) !== true
+      );
+    };
     const views: readonly { values(): Iterable<Known> }[] = kind === 'Job' ? this.#jobs : this.#pods;
-    return !views.some((view) => [...view.values()].some(isBystander));
+    return views.some((view) => [...view.values()].some(isBystander));
   }
 
   async #deleteAll(run: RunDefinition, namespace: string, records: readonly AttemptRecord[]): Promise<void> {
-    if (await deleteCarriersOfRun(this.#client, carrierOf(run).collection(namespace), run.uid)) return;
+    if (await deleteAllOfRun(this.#client, carrierOf(run).collection(namespace), run.uid)) return;
     const known = records.flatMap(({ carrier }) => (carrier === undefined ? [] : [carrier.projection]));
     await Promise.all(known.map((carrier) => deleteCarrier(this.#client, carrier)));
+  }
+
+  /**
+   * Deletes the pods of Jobs that are gone, where they are many. The garbage collector does it too, some twenty a second at the limits that it is shipped with, and
+   * until then their programs go on; so this may as well fail. Not before the Jobs: their controller would account for each pod first.
+   * @param together deletes all of them by one request; false when it may not
+   */
+  async #stopPods(records: readonly AttemptRecord[], together = async () => false): Promise<void> {
+    const pods = records.flatMap(podsToStop);
+    if (pods.length < MANY) return;
+    try {
+      if (!(await together())) await Promise.all(pods.map((pod) => deletePod(this.#client, pod)));
+    } catch {
+      // Left to the garbage collector.
+    }
   }
 
   /**
@@ -458,7 +498,7 @@ export class KubernetesEngine implements Engine {
     try {
       const { items } = await this.#client.request<{ readonly items: readonly PodObject[] }>(
         'GET',
-        `/api/v1/namespaces/${job.namespace}/pods`,
+        podsPath(job.namespace),
         {
           query: { labelSelector: `${LABEL_RUN_UID}=${job.runUid},batch.kubernetes.io/job-name=${job.name}` },
         },
