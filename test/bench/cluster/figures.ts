@@ -39,6 +39,7 @@ export const FIGURES = {
   mostLive: { title: 'most live pods', unit: '', digits: 0 },
   overshoot: { title: 'overshoot: live pods above the limit', unit: '', digits: 0, best: 'least' },
   toldMs: { title: 'last pod ended to told by the status', unit: 'ms', digits: 0, best: 'least' },
+  cancelDeletedMs: { title: 'cancel to the last pod told to stop', unit: 'ms', digits: 0, best: 'least' },
   cancelMs: { title: 'cancel to the last pod gone', unit: 'ms', digits: 0, best: 'least' },
   cancelToldMs: { title: 'cancel to told by the status', unit: 'ms', digits: 0, best: 'least' },
   createdAfterCancel: { title: 'pods created after the cancel', unit: '', digits: 0, best: 'least' },
@@ -77,7 +78,10 @@ export type Figures = Readonly<Partial<Record<FigureName, number>>>;
 
 export const figureKind = (name: FigureName): FigureKind => FIGURES[name];
 
-type Timeline = Pick<PodTimeline, 'created' | 'running' | 'ended' | 'gone' | 'mostLive' | 'runTimes'>;
+type Timeline = Pick<
+  PodTimeline,
+  'created' | 'running' | 'ended' | 'deleted' | 'gone' | 'mostLive' | 'runTimes'
+>;
 
 /** How many trials had ended, and how much memory the contender had resident then. */
 export type Resident = readonly [trials: number, mebibytes: number];
@@ -202,6 +206,7 @@ function growthOf(resident: readonly Resident[]): Figures {
 }
 
 const figuresOfCancel = ({ timeline, toldAt }: Observation, cancelledAt: number): Figures => ({
+  cancelDeletedMs: (timeline.deleted.at(-1) ?? Number.NaN) - cancelledAt,
   cancelMs: (timeline.gone.at(-1) ?? Number.NaN) - cancelledAt,
   ...(toldAt === undefined ? {} : { cancelToldMs: toldAt - cancelledAt }),
   createdAfterCancel: timeline.created.filter((at) => at > cancelledAt).length,

@@ -1,6 +1,6 @@
 import type { Change } from '../../integration/watch-recorder.ts';
 
-type Step = 'created' | 'running' | 'ended' | 'succeeded' | 'gone';
+type Step = 'created' | 'running' | 'ended' | 'succeeded' | 'deleted' | 'gone';
 
 /** What happened to the pods of a namespace, and when a witness saw it: each list is in the order of time. */
 export class PodTimeline {
@@ -9,6 +9,8 @@ export class PodTimeline {
   /** Ended by itself or deleted, whichever was seen first: its slot was free from then on. */
   readonly ended: number[] = [];
   readonly succeeded: number[] = [];
+  /** Somebody deleted it: its programs are told to stop. */
+  readonly deleted: number[] = [];
   readonly gone: number[] = [];
   /** How long each pod ran, in the order of creation; without those that have not ended. */
   get runTimes(): readonly number[] {
@@ -36,6 +38,7 @@ export class PodTimeline {
     if (phase === 'Running') once('running');
     if (phase === 'Succeeded') once('succeeded');
     if (phase === 'Succeeded' || phase === 'Failed' || type === 'DELETED') once('ended');
+    if (type === 'DELETED' || object.metadata.deletionTimestamp !== undefined) once('deleted');
     if (type === 'DELETED') once('gone');
     this.mostLive = Math.max(this.mostLive, this.created.length - this.ended.length);
   }

@@ -11,6 +11,7 @@ const TIMELINE: Observation['timeline'] = {
   created: [1_050, 1_060, 2_120, 2_180],
   running: [1_100, 1_110, 2_130, 2_210],
   ended: [2_100, 2_110, 3_400, 3_500],
+  deleted: [2_150, 2_155, 2_700, 3_000],
   gone: [2_150, 2_160, 3_500, 3_600],
   runTimes: [1_000, 1_000, 1_270, 1_290],
   mostLive: 3,
@@ -74,7 +75,7 @@ describe('the figures of an observation', () => {
   });
 
   it('tells of a suspended run when it was planned, and nothing of pods', () => {
-    const empty = { created: [], running: [], ended: [], gone: [], runTimes: [], mostLive: 0 };
+    const empty = { created: [], running: [], ended: [], deleted: [], gone: [], runTimes: [], mostLive: 0 };
     const scenario = { ...COMPLETED.scenario, isSuspended: true };
     const figures = figuresOf({
       ...COMPLETED,
@@ -122,6 +123,7 @@ describe('the figures of an observation', () => {
   it('tells of a cancel how long it took and what was created after it, and nothing that needs an end', () => {
     const figures = figuresOf({ ...COMPLETED, cancelledAt: 2_150 });
     expect(figures).toMatchObject({
+      cancelDeletedMs: 850,
       cancelMs: 1_450,
       cancelToldMs: 1_500,
       createdAfterCancel: 1,

@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { PodTimeline, refills } from '../../bench/cluster/pod-timeline.ts';
 import type { Change } from '../../integration/watch-recorder.ts';
 
-type Seen = readonly [at: number, pod: string, what: 'created' | 'running' | 'succeeded' | 'failed' | 'gone'];
+type Seen = readonly [at: number, pod: string, what: What];
+type What = 'created' | 'running' | 'succeeded' | 'failed' | 'deleted' | 'gone';
 
 const PHASES = {
   created: 'Pending',
   running: 'Running',
   succeeded: 'Succeeded',
   failed: 'Failed',
+  deleted: 'Running',
   gone: 'Running',
 };
 
@@ -18,10 +20,18 @@ function timelineOf(...seen: readonly Seen[]): PodTimeline {
   return timeline;
 }
 
-const podChange = (at: number, pod: string, what: Seen[2]): Change => ({
+const podChange = (at: number, pod: string, what: What): Change => ({
   kind: 'Pod',
   type: what === 'created' ? 'ADDED' : what === 'gone' ? 'DELETED' : 'MODIFIED',
-  object: { metadata: { name: pod, uid: pod, resourceVersion: String(at) }, status: { phase: PHASES[what] } },
+  object: {
+    metadata: {
+      name: pod,
+      uid: pod,
+      resourceVersion: String(at),
+      ...(what === 'deleted' ? { deletionTimestamp: '2026-11-29T00:00:00Z' } : {}),
+    },
+    status: { phase: PHASES[what] },
+  },
   revision: at,
   at,
 });
@@ -48,6 +58,17 @@ describe('the timeline of pods', () => {
   it('takes a pod that is deleted while it runs as ended', () => {
     const timeline = timelineOf([1, 'a', 'created'], [2, 'a', 'running'], [3, 'a', 'gone']);
     expect(timeline).toMatchObject({ ended: [3], succeeded: [], gone: [3] });
+  });
+
+  it('keeps when a pod was told to stop, which comes before it is gone', () => {
+    const timeline = timelineOf(
+      [1, 'a', 'created'],
+      [2, 'b', 'created'],
+      [5, 'a', 'deleted'],
+      [7, 'a', 'gone'],
+    );
+    timeline.note(podChange(9, 'b', 'gone'));
+    expect(timeline).toMatchObject({ deleted: [5, 9], gone: [7, 9] });
   });
 
   it('tells two pods of the same name apart', () => {
