@@ -70,6 +70,30 @@ it('sends JSON and a user agent, and gives the answer’s JSON', async () => {
   ]);
 });
 
+it('makes a body when it is the request’s turn, and not before', async () => {
+  const waiting: (() => void)[] = [];
+  const { client, requests } = await aClient([
+    (request, response) => waiting.push(() => ok(request, response)),
+  ]);
+  let made = 0;
+  const body = () => {
+    made += 1;
+    return { number: made };
+  };
+  // More than are ever under way at once, however long the answers take.
+  const all = Promise.all(Array.from({ length: 40 }, () => client.request('POST', '/api/v1/pods', { body })));
+  await expect.poll(() => waiting.length, { interval: 5 }).toBeGreaterThanOrEqual(8);
+  expect(made).toBeLessThanOrEqual(32);
+  await Promise.all([all, ...Array.from({ length: 40 }, (_, index) => answered(index))]);
+  const numbers = requests.map(({ body: sent }) => JSON.parse(sent).number);
+  expect(new Set(numbers)).toEqual(new Set(Array.from({ length: 40 }, (_, index) => index + 1)));
+
+  async function answered(index: number) {
+    await expect.poll(() => waiting[index], { interval: 5 }).toBeDefined();
+    waiting[index]?.();
+  }
+});
+
 it('tells what the server said, and never a credential', async () => {
   const status = {
     kind: 'Status',

@@ -15,7 +15,7 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 
 export interface RequestOptions {
   readonly query?: Query;
-  /** Sent as JSON. */
+  /** Sent as JSON. A function makes it when it is the request's turn: of many that wait, none is kept. */
   readonly body?: unknown;
   /** Default: application/json; for PATCH application/merge-patch+json. */
   readonly contentType?: string;
@@ -246,7 +246,7 @@ export class KubeClient {
         ...(options.body === undefined ? {} : { 'content-type': contentType }),
         ...credentials.headers,
       },
-      body: options.body === undefined ? null : JSON.stringify(options.body),
+      body: jsonOf(options.body),
     });
     const response = await sent.catch((error: unknown) => {
       this.#observer?.answered(method, undefined, secondsSince(askedAt));
@@ -337,6 +337,9 @@ const sameTls = (a: TlsMaterial, b: TlsMaterial): boolean =>
   a.key === b.key &&
   a.servername === b.servername &&
   a.rejectUnauthorized === b.rejectUnauthorized;
+
+const jsonOf = (body: unknown): string | null =>
+  body === undefined ? null : JSON.stringify(typeof body === 'function' ? body() : body);
 
 function queryString(query: Query | undefined): string {
   const parameters = new URLSearchParams();

@@ -343,7 +343,7 @@ export class KubernetesEngine implements Engine {
     try {
       await this.#clearing.get(run.uid)?.catch(() => undefined);
       const created = await this.#client.request<CarrierObject>('POST', carrier.collection(namespace), {
-        body: carrier.manifest(request, this.#resultIngest),
+        body: () => carrier.manifest(request, this.#resultIngest),
       });
       this.#noteAnswer(run.uid, name, true);
       this.#expect(record, carrier.project(created));
