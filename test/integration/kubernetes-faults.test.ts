@@ -152,7 +152,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
 
     it('waits for a quota instead of failing', async () => {
       const engine = await anEngine();
-      const run = await world.aRun(1, ENDS_SOON);
+      const run = await world.aRun(100, ENDS_SOON);
       const quotas = `/api/v1/namespaces/${world.namespace}/resourcequotas`;
       await world.cluster.request('POST', quotas, {
         metadata: { name: 'nothing' },
@@ -161,20 +161,24 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       onTestFinished(async () => {
         await world.cluster.request('DELETE', `${quotas}/nothing`);
       });
-      // A quota holds from the moment on at which its controller has counted; a start before that would succeed, and stay.
+      // A quota holds from the moment on at which its controller has counted, and the API server has heard of that: an earlier start succeeds, and another one has to be tried.
       await expect
         .poll(() => world.cluster.request<{ status?: unknown }>('GET', `${quotas}/nothing`), {
           timeout: DEADLINE_MS,
         })
         .toMatchObject({ status: { hard: { [COUNTED[world.execution]]: '0' } } });
-      await expect
-        .poll(() => engine.startAttempt(requestFor(run)), { timeout: DEADLINE_MS })
-        .toMatchObject({
-          kind: 'Postponed',
-          reason: 'QuotaExceeded',
-          message: expect.stringContaining('nothing'),
-        });
-      expect(engine.observe(run.uid)).toEqual([]);
+      let trial = -1;
+      const startNext = () => {
+        trial += 1;
+        return engine.startAttempt(requestFor(run, trial));
+      };
+      await expect.poll(startNext, { timeout: DEADLINE_MS, interval: 200 }).toMatchObject({
+        kind: 'Postponed',
+        reason: 'QuotaExceeded',
+        message: expect.stringContaining('nothing'),
+      });
+      const { name } = requestFor(run, trial);
+      expect(engine.observe(run.uid).filter((shown) => shown.name === name)).toEqual([]);
     });
 
     it.each([

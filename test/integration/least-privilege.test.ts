@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
+import { FINALIZER } from '../../src/api/v1alpha1/constants.ts';
 import { batchTestSchema } from '../../src/api/v1alpha1/schema.ts';
 import { attemptName } from '../../src/core/attempt.ts';
 import { defineRun } from '../../src/core/run.ts';
@@ -27,6 +28,7 @@ import {
 import { type Grant, judgePrivileges, type PolicyRule } from './privilege-judge.ts';
 import type { RunningOperator } from './running-operator.ts';
 import { tokenOf } from './service-account-tokens.ts';
+import type { BatchTestObject } from './watch-recorder.ts';
 
 vi.setConfig({ testTimeout: 300_000 });
 
@@ -45,6 +47,7 @@ const AUDIT_POLICY: AuditPolicy = {
 };
 const DATABASE = ['--set', 'database.existingSecret.name=batchtest-database'];
 const ACCOUNT = 'batchtest';
+const accountOf = (namespace: string): string => `system:serviceaccount:${namespace}:${ACCOUNT}`;
 const RBAC = 'rbac.authorization.k8s.io/v1';
 
 let cluster: ControlPlane;
@@ -138,7 +141,7 @@ async function untilGranted({ namespace, rules }: Grant, release: string): Promi
     ...{ namespace, group: rule?.apiGroups[0], resource: rule?.resources[0], verb: rule?.verbs[0] },
     name: rule?.resourceNames?.[0],
   };
-  const spec = { user: `system:serviceaccount:${release}:${ACCOUNT}`, resourceAttributes };
+  const spec = { user: accountOf(release), resourceAttributes };
   const review = () =>
     cluster.request('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
       apiVersion: 'authorization.k8s.io/v1',
@@ -185,8 +188,8 @@ async function auditEvents(world: OperatorWorld, namespace: string): Promise<rea
   await client.request('GET', mark);
   const isMarked = async () => (await cluster.auditLog()).some(({ requestURI }) => requestURI === mark);
   await expect.poll(isMarked, { timeout: 60_000 }).toBe(true);
-  const user = `system:serviceaccount:${namespace}:${ACCOUNT}`;
-  return (await cluster.auditLog()).filter(({ user: { username } }) => username === user);
+  const account = accountOf(namespace);
+  return (await cluster.auditLog()).filter(({ user: { username } }) => username === account);
 }
 
 /** A BatchTest whose first attempt's name is taken, before any operator looks at it: it has to find out whose that is. */
@@ -244,6 +247,27 @@ async function isSuspendedAndCancelled(world: OperatorWorld, execution: Executio
   await world.untilCondition(uid, 'Cancelled');
   await untilNothingIsLeft(world, uid);
   await world.remove('cache');
+}
+
+/** Has somebody else edit objects while their finalizer is being set, until the operator came too late with its own edit and had to read one. */
+async function areEditedByOthers(world: OperatorWorld, account: string): Promise<void> {
+  const hasRead = async () =>
+    (await cluster.auditLog()).some(
+      ({ user, verb, objectRef }) =>
+        user.username === account && verb === 'get' && objectRef?.resource === 'batchtests',
+    );
+  for (let number = 0; !(await hasRead()); number += 1) {
+    if (number === 50) throw new Error('of 50 objects that others edited as well the operator read none');
+    const name = `edited-${number}`;
+    await world.create(aBatchTest({ name, parallelism: 1, pod: RUNS_ON, spec: { suspend: true } }));
+    for (let edits = 1; ; edits += 1) {
+      const metadata = { annotations: { edits: String(edits) } };
+      const edited = await world.cluster.request<BatchTestObject>('PATCH', world.path(name), { metadata });
+      if (edited.metadata.finalizers?.includes(FINALIZER)) break;
+      if (edits === 10_000) throw new Error(`${name} was edited ${edits} times and has no finalizer yet`);
+    }
+    await world.remove(name);
+  }
 }
 
 /** A run without Jobs, of so few trials that each pod is deleted by itself; the names of its attempts. */
@@ -349,6 +373,7 @@ it.each<[installed: string, values: (world: OperatorWorld) => string]>([
   await isSuspendedAndCancelled(world, 'Job');
   await isSuspendedAndCancelled(world, 'Pod');
   await failsAndTimesOut(world);
+  await areEditedByOthers(world, accountOf(namespace));
   if (takesResults(args)) await pushesItsResult(world, second);
   if (args.includes('--metrics-secure')) await isScraped(world, second, installation);
 
