@@ -220,7 +220,7 @@ class ReconcileLoop {
       return [
         {
           run: ledger.definition,
-          pending: ledger.counts.pending - ledger.givenUp,
+          pending: ledger.due,
           parallelism,
           isHeld: suspend || parallelism === 0,
           attempts: unrecorded(ledger, engine.observe(uid)),

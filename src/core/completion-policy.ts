@@ -18,7 +18,7 @@ export function evaluateCompletion(
   // It may be committed already, and nothing may start any more.
   if (ledger.ending !== undefined) return ledger.ending;
   // What is due was not run: that takes a reason to end the run all the same.
-  if (counts.pending > ledger.givenUp) return halt?.end;
+  if (ledger.due > 0) return halt?.end;
   return variantCounts.failed === 0 ? completeEnd(ledger) : failedEnd(ledger);
 }
 

@@ -326,8 +326,7 @@ function removalDelayMs(situation: Situation): number {
   return unseen > 0 || waitingSince.length > 0 || hasMoreToStart(situation) ? controls.removalDelayMs : 0;
 }
 
-const hasMoreToStart = ({ ledger, halt }: Situation): boolean =>
-  halt === undefined && ledger.counts.pending > ledger.givenUp;
+const hasMoreToStart = ({ ledger, halt }: Situation): boolean => halt === undefined && ledger.due > 0;
 
 /**
  * True while what is to be removed waits for what is about to be: an engine removes a hundred attempts by one request. While something is to start it waits

@@ -75,7 +75,7 @@ export type ReadonlyRunLedger = Pick<
   | 'recordedAt'
   | 'counts'
   | 'reused'
-  | 'givenUp'
+  | 'due'
   | 'isGivenUp'
   | 'isStopped'
   | 'stoppedVariants'
@@ -238,6 +238,11 @@ export class RunLedger {
     let pending = 0;
     for (const variant of this.#givenUp) pending += this.#pendingPerVariant[variant] ?? 0;
     return pending;
+  }
+
+  /** How many pending trials are yet to be run. */
+  get due(): number {
+    return this.#counts.pending - this.givenUp;
   }
 
   /** True for a trial of a variant of which nothing more is run. */

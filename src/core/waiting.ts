@@ -16,7 +16,7 @@ export function waitingOf(
   starting: number,
 ): Explanation | undefined {
   if (starting > 0) return undefined;
-  const due = ledger.counts.pending - ledger.givenUp;
+  const { due } = ledger;
   const waiting = own.filter(({ state }) => state.kind === 'Waiting');
   if (parallelism === 0 && due > 0)
     return {
