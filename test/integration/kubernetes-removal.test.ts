@@ -58,6 +58,15 @@ const untilShown = (engine: KubernetesEngine, run: RunDefinition, what: string, 
 const states = (engine: KubernetesEngine, run: RunDefinition): readonly string[] =>
   engine.observe(run.uid).map(({ state }) => state.kind);
 
+/** One attempt more than were started, and whatever the watches told of before it: resolves to its name when that many run. */
+async function oneMoreRuns({ engine, run, names }: Started): Promise<string> {
+  const request = requestFor(run, names.length);
+  await engine.startAttempt(request);
+  const running = () => states(engine, run).filter((kind) => kind === 'Running');
+  await untilShown(engine, run, 'all run', () => running().length === names.length + 1);
+  return request.name;
+}
+
 const untilGone = (engine: KubernetesEngine, run: RunDefinition) =>
   untilShown(engine, run, 'nothing is shown', () => engine.observe(run.uid).length === 0);
 
@@ -127,22 +136,17 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
   });
 
   it('leaves what is of somebody else alone, whatever its labels say', async () => {
-    const { engine, run, names, proxy } = await started(6);
+    const start = await started(6);
+    const { engine, run, names, proxy } = start;
     const name = `foreign-${randomUUID().slice(0, 8)}`;
     const { spec } = carrierOf(run).manifest(requestFor(await world.aRun(1, RUNS_ON)));
     await world.cluster.request('POST', world.carriers, {
       metadata: { name, labels: { [LABEL_RUN_UID]: run.uid } },
       spec,
     });
-    // Whatever the watch tells of later than of the foreign one.
-    await engine.startAttempt(requestFor(run, 6));
-    await untilShown(
-      engine,
-      run,
-      'all run',
-      () => states(engine, run).filter((kind) => kind === 'Running').length === 7,
-    );
-    await engine.removeAttempts(run, [...names, requestFor(run, 6).name]);
+    // The watches have told of the foreign one by then.
+    const last = await oneMoreRuns(start);
+    await engine.removeAttempts(run, [...names, last]);
     await untilGone(engine, run);
     expect((await world.carriersOf(run)).map(({ metadata }) => metadata.name)).toEqual([name]);
     expect(deletedCarriers(proxy)).toHaveLength(7);
@@ -287,23 +291,18 @@ describe('the pods of Jobs that are removed', () => {
   });
 
   it('are deleted one by one when the run’s UID is written on somebody else’s, which stays', async () => {
-    const { engine, run, names, proxy } = await started(6);
+    const start = await started(6);
+    const { engine, run, names, proxy } = start;
     const name = `foreign-${randomUUID().slice(0, 8)}`;
     const { template } = jobManifest(requestFor(await world.aRun(1, RUNS_ON))).spec ?? {};
     await world.cluster.request('POST', podsPath(), {
       metadata: { name, labels: { [LABEL_RUN_UID]: run.uid } },
       spec: template?.spec,
     });
-    // Whatever the watch tells of later than of the foreign one.
-    await engine.startAttempt(requestFor(run, 6));
-    await untilShown(
-      engine,
-      run,
-      'all run',
-      () => states(engine, run).filter((kind) => kind === 'Running').length === 7,
-    );
+    // The watches have told of the foreign one by then.
+    const last = await oneMoreRuns(start);
     withoutGarbageCollector(proxy);
-    await engine.removeAttempts(run, [...names, requestFor(run, 6).name]);
+    await engine.removeAttempts(run, [...names, last]);
     expect(deletions(proxy)).toEqual([allOf(run), ...singly(0, 7)]);
     expect(await thoseThatGoOn(run)).toEqual([name]);
   });
