@@ -2,10 +2,12 @@
  * `npm run bench [core|comparison|reflector|store|spawning|local…]`: measures the budgets and prints each figure beside its budget. It judges nothing by its exit code:
  * timings of a shared machine are noisy, and a figure that is over is for a person to look at.
  */
+import { Argument } from 'commander';
 import { benchComparison } from './comparison.ts';
 import { benchCore } from './core.ts';
 import { type Figure, figureLine } from './figure.ts';
 import { benchLocal } from './local.ts';
+import { benchmarkCommand } from './options.ts';
 import { benchReflector } from './reflector.ts';
 import { benchSpawning } from './spawning.ts';
 import { benchStore } from './store.ts';
@@ -19,11 +21,13 @@ const BENCHMARKS: Readonly<Record<string, () => readonly Figure[] | Promise<read
   local: benchLocal,
 };
 
-const chosen = process.argv.slice(2);
-for (const name of chosen.length === 0 ? Object.keys(BENCHMARKS) : chosen) {
-  const benchmark = BENCHMARKS[name];
-  if (benchmark === undefined)
-    throw new Error(`no benchmark ${name}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+const NAMES = Object.keys(BENCHMARKS);
+const command = benchmarkCommand('bench', 'Measures the budgets and prints each figure beside its budget.')
+  .addArgument(new Argument('[parts...]', 'what is measured').choices(NAMES).default(NAMES, 'all'))
+  .parse();
+const chosen: readonly string[] = command.processedArgs[0];
+for (const name of chosen) {
   process.stdout.write(`\n${name}\n`);
-  for (const figure of await benchmark()) process.stdout.write(`  ${figureLine(figure)}\n`);
+  const figures = await BENCHMARKS[name]?.();
+  for (const figure of figures ?? []) process.stdout.write(`  ${figureLine(figure)}\n`);
 }
