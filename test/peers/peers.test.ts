@@ -16,7 +16,7 @@ afterAll(() => site?.close(), 60_000);
 testContenders(
   [
     { contender: ARGO_WORKFLOWS, leastWrites: 40, exactly: false },
-    { contender: KUEUE, leastWrites: 40, exactly: false },
+    { contender: KUEUE, leastWrites: 40, exactly: false, refillsWhileCancelled: true },
   ],
   () => site.ground,
 );

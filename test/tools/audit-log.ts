@@ -20,6 +20,7 @@ export interface AuditEvent {
   /** As RBAC has it: a watch is no list, and a deletion of many is a deletecollection. */
   readonly verb: string;
   readonly requestURI: string;
+  readonly requestReceivedTimestamp: string;
   readonly user: { readonly username: string };
   /** Undefined for a URL that is no resource, such as /version. */
   readonly objectRef?: {

@@ -14,6 +14,7 @@ const event = (
   rest: Partial<AuditEvent> = {},
 ): AuditEvent => ({
   stage: 'ResponseComplete',
+  requestReceivedTimestamp: '2026-11-29T10:00:00.000000Z',
   verb,
   requestURI: '/apis/batch/v1/namespaces/team/jobs',
   user: { username: 'operator' },

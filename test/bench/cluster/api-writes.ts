@@ -1,3 +1,5 @@
+import { mean, sum } from 'simple-statistics';
+import { PLURAL } from '../../../src/api/v1alpha1/constants.ts';
 import type { AuditEvent, AuditPolicy } from '../../tools/audit-log.ts';
 
 /** Who writes: the contender with whoever asked for the work, and the parts of the control plane. */
@@ -32,6 +34,45 @@ export function writesByActor(
   for (const { objectRef, user } of events)
     if (objectRef !== undefined && isOf(namespace, objectRef)) writes[actorOf(user.username)] += 1;
   return writes;
+}
+
+/** What was written of BatchTests, by the operator and by who asked for them. */
+export interface BatchTestWrites {
+  /** Of Jobs and pods, all together. */
+  readonly ofTrials: number;
+  /** Of each status, a second, from the first to the last time; 0 when it was written once. */
+  readonly statusPerSecond: number;
+  /** Whatever else, for each BatchTest: its creation, its finalizer, its events. */
+  readonly further: number;
+}
+
+/** Undefined when the namespace has no BatchTest. */
+export function batchTestWrites(
+  events: readonly AuditEvent[],
+  namespace: string,
+): BatchTestWrites | undefined {
+  const own = events.flatMap(({ objectRef, user, requestReceivedTimestamp }) =>
+    objectRef !== undefined && isOf(namespace, objectRef) && actorOf(user.username) === 'contender'
+      ? [{ ...objectRef, at: Date.parse(requestReceivedTimestamp) }]
+      : [],
+  );
+  const statuses = new Map<string, number[]>();
+  for (const { resource, subresource, name = '', at } of own)
+    if (resource === PLURAL && subresource === 'status')
+      statuses.set(name, [...(statuses.get(name) ?? []), at]);
+  if (statuses.size === 0) return undefined;
+  const ofTrials = own.filter(({ resource }) => resource === 'jobs' || resource === 'pods').length;
+  const ofStatus = sum([...statuses.values()].map(({ length }) => length));
+  return {
+    ofTrials,
+    statusPerSecond: mean([...statuses.values()].map(rateBetween)),
+    further: (own.length - ofTrials - ofStatus) / statuses.size,
+  };
+}
+
+function rateBetween(times: readonly number[]): number {
+  const seconds = (Math.max(...times) - Math.min(...times)) / 1_000;
+  return seconds === 0 ? 0 : (times.length - 1) / seconds;
 }
 
 /** An object without a namespace is of the one that it is named after. */

@@ -3,11 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterClient } from '../../tools/cluster-client.ts';
 import { goModuleSource } from '../../tools/go-module.ts';
 import { resolveGoTool } from '../../tools/go-tools.ts';
-import { type Contender, deadlineMs, podTemplate } from './contender.ts';
+import { type Contender, deadlineMs } from './contender.ts';
 import { startController } from './controller-process.ts';
 import { installCrds, untilCollected } from './foreign-crds.ts';
 import type { Limits } from './limits.ts';
 import { batchesOf, type Scenario } from './scenario.ts';
+import { trialPod } from './trial-pod.ts';
 
 const API_VERSION = 'argoproj.io/v1alpha1';
 const MODULE = 'github.com/argoproj/argo-workflows/v4';
@@ -105,7 +106,8 @@ async function untilOver(
 }
 
 const workflowOf = (scenario: Scenario, batch: number) => {
-  const { metadata, spec } = podTemplate(scenario, batch);
+  const { metadata, spec } = trialPod(scenario, batch);
+  const { securityContext, activeDeadlineSeconds } = spec;
   const [container] = spec.containers;
   return {
     apiVersion: API_VERSION,
@@ -121,7 +123,13 @@ const workflowOf = (scenario: Scenario, batch: number) => {
           steps: [[{ name: 'trial', template: 'trial', withSequence: { count: String(scenario.trials) } }]],
         },
         // Without a command the controller would look for one in a registry.
-        { name: 'trial', metadata, container: { ...container, name: 'main', command: ['test'] } },
+        {
+          name: 'trial',
+          metadata,
+          container: { ...container, name: 'main', command: ['test'] },
+          securityContext,
+          activeDeadlineSeconds,
+        },
       ],
     },
   };

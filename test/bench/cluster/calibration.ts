@@ -1,10 +1,10 @@
 import type { PodObject } from '../../../src/engine/kubernetes/kubernetes-objects.ts';
 import { recordNamespace } from '../../integration/watch-recorder.ts';
-import { podTemplateOfJob } from './contender.ts';
 import { rateOf } from './figures.ts';
 import { LOOP_OF_JOBS, LOOP_OF_PODS } from './loop-contender.ts';
 import { type Ground, observe } from './measurement.ts';
 import type { Scenario } from './scenario.ts';
+import { trialPod } from './trial-pod.ts';
 
 /** Pods a second, each step with one more part of a cluster at work: what nobody can be faster than here. */
 export interface Ladder {
@@ -47,7 +47,7 @@ async function podsPerSecond(
 ): Promise<number> {
   const namespace = await cluster.createNamespace('bench');
   const pods = `/api/v1/namespaces/${namespace}/pods`;
-  const template = podTemplateOfJob(work, 0);
+  const template = trialPod(work, 0);
   const reached = new Map<string, number>();
   const witness = await recordNamespace(
     cluster,

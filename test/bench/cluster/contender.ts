@@ -52,27 +52,6 @@ export interface PreparedContender {
 /** Tells the witness which batch a pod is of. */
 export const BATCH_LABEL = 'bench/batch';
 
-const MEASURED = JSON.stringify({ metrics: { x: 1 } });
-
-/** The one pod template of all contenders, as KWOK plays it. */
-export const podTemplate = ({ runMs, longestRunMs }: Scenario, batch: number) => ({
-  metadata: {
-    labels: { [BATCH_LABEL]: String(batch) },
-    annotations: {
-      'kwok.test/run': `${runMs}ms`,
-      ...(longestRunMs === undefined ? {} : { 'kwok.test/run-at-most': `${longestRunMs}ms` }),
-      'kwok.test/message': MEASURED,
-    },
-  },
-  spec: { containers: [{ name: 'test', image: 'test:1' }] },
-});
-
-/** As a Job or a bare pod needs it. */
-export const podTemplateOfJob = (scenario: Scenario, batch: number) => {
-  const { metadata, spec } = podTemplate(scenario, batch);
-  return { metadata, spec: { ...spec, restartPolicy: 'Never' } };
-};
-
 /** Longer than any contender takes, also on a busy machine and at stock limits. */
 export const deadlineMs = (scenario: Scenario): number =>
   120_000 + allTrials(scenario) * 1_000 + (scenario.isCancelled === true ? 0 : 10 * scenario.runMs);

@@ -1,7 +1,7 @@
 import { linearRegression } from 'simple-statistics';
 import { percentile } from '../figure.ts';
 import type { FigureKind } from '../spread.ts';
-import { ACTORS, type Actor } from './api-writes.ts';
+import { ACTORS, type Actor, type BatchTestWrites } from './api-writes.ts';
 import { jainIndex } from './fairness.ts';
 import { type PodTimeline, refills } from './pod-timeline.ts';
 import { allTrials, idealMs, listScheduledMs, type Scenario } from './scenario.ts';
@@ -51,6 +51,9 @@ export const FIGURES = {
   },
   writes: { title: 'API writes per trial', unit: '', digits: 1, best: 'least' },
   contenderWrites: { title: '– of the contender', unit: '', digits: 1 },
+  trialWrites: { title: '– – of trials: Jobs or pods', unit: '', digits: 2 },
+  statusWriteRate: { title: '– – of a status, a second', unit: '', digits: 2 },
+  furtherWrites: { title: '– – others of a BatchTest, in all', unit: '', digits: 0 },
   controllerManagerWrites: { title: '– of the controller manager', unit: '', digits: 1 },
   schedulerWrites: { title: '– of the scheduler', unit: '', digits: 1 },
   kwokWrites: { title: '– of KWOK', unit: '', digits: 1 },
@@ -62,6 +65,7 @@ export const FIGURES = {
     digits: 1,
     best: 'least',
   },
+  podBytes: { title: 'labels, annotations and specification of a pod', unit: 'bytes', digits: 0 },
   statusBytes: { title: 'largest status', unit: 'bytes', digits: 0, best: 'least' },
   objectBytes: { title: 'largest object, status included', unit: 'bytes', digits: 0, best: 'least' },
   etcdKiB: { title: 'written to etcd per trial', unit: 'KiB', digits: 1, best: 'least' },
@@ -110,6 +114,8 @@ export interface Observation {
   /** When a status told that it was over; undefined for a contender that has none. */
   readonly toldAt: number | undefined;
   readonly writes: Readonly<Record<Actor, number>>;
+  /** Undefined for a contender that has no BatchTests. */
+  readonly batchTestWrites: BatchTestWrites | undefined;
   /** What was written to etcd meanwhile, by whomever. */
   readonly etcdBytes: number;
   /** Of the contender's process; undefined when it has none. */
@@ -121,6 +127,8 @@ export interface Observation {
         readonly resident: readonly Resident[];
       }
     | undefined;
+  /** Of the first pod as it was created: its labels, annotations and specification; undefined when none was. */
+  readonly podBytes: number | undefined;
   readonly statusBytes?: number;
   /** Of the operator alone. */
   readonly objectBytes?: number;
@@ -138,7 +146,8 @@ export function figuresOf(observation: Observation): Figures {
   };
 }
 
-const figuresOfPods = ({ scenario, timeline, batches, beganAt }: Observation): Figures => ({
+const figuresOfPods = ({ scenario, timeline, batches, beganAt, podBytes }: Observation): Figures => ({
+  ...(podBytes === undefined ? {} : { podBytes }),
   firstPodMs: (timeline.created[0] ?? Number.NaN) - beganAt,
   mostLive: timeline.mostLive,
   overshoot: Math.max(0, ...batches.map(({ mostLive }) => mostLive - scenario.parallelism)),
@@ -157,8 +166,8 @@ function figuresOfPlanned({ beganAt, toldAt, usage }: Observation): Figures {
 }
 
 function figuresOfCompleted(observation: Observation): Figures {
-  const { scenario, timeline, batches, beganAt, toldAt, writes, etcdBytes, usage, transactions } =
-    observation;
+  const { scenario, timeline, batches, beganAt, toldAt, writes, batchTestWrites } = observation;
+  const { etcdBytes, usage, transactions } = observation;
   const trials = allTrials(scenario);
   const endedAt = timeline.ended.at(-1) ?? Number.NaN;
   const makespanMs = endedAt - beganAt;
@@ -181,6 +190,13 @@ function figuresOfCompleted(observation: Observation): Figures {
     ...(toldAt === undefined ? {} : { toldMs: toldAt - endedAt }),
     writes: ACTORS.reduce((sum, actor) => sum + writes[actor], 0) / trials,
     contenderWrites: writes.contender / trials,
+    ...(batchTestWrites === undefined
+      ? {}
+      : {
+          trialWrites: batchTestWrites.ofTrials / trials,
+          statusWriteRate: batchTestWrites.statusPerSecond,
+          furtherWrites: batchTestWrites.further,
+        }),
     controllerManagerWrites: writes.controllerManager / trials,
     schedulerWrites: writes.scheduler / trials,
     kwokWrites: writes.kwok / trials,

@@ -1,5 +1,6 @@
-import { type Contender, podTemplateOfJob } from './contender.ts';
+import type { Contender } from './contender.ts';
 import { batchesOf } from './scenario.ts';
+import { trialPod } from './trial-pod.ts';
 
 /** One Job of many completions for each batch: the Job controller does everything. */
 export const INDEXED_JOB: Contender = {
@@ -22,7 +23,7 @@ export const INDEXED_JOB: Contender = {
               completions: scenario.trials,
               parallelism: scenario.parallelism,
               backoffLimitPerIndex: 0,
-              template: podTemplateOfJob(scenario, batch),
+              template: trialPod(scenario, batch),
             },
           });
       },

@@ -6,10 +6,11 @@ import { ApiRequestError, type ClusterClient } from '../../tools/cluster-client.
 import { goModuleSource } from '../../tools/go-module.ts';
 import { resolveGoTool } from '../../tools/go-tools.ts';
 import { freeLoopbackPorts } from '../../tools/loopback-port.ts';
-import { type Contender, podTemplateOfJob } from './contender.ts';
+import type { Contender } from './contender.ts';
 import { startController } from './controller-process.ts';
 import { installCrds, untilCollected } from './foreign-crds.ts';
 import { batchesOf, type Scenario } from './scenario.ts';
+import { trialPod } from './trial-pod.ts';
 
 const MODULE = 'sigs.k8s.io/kueue';
 const API_VERSION = 'kueue.x-k8s.io/v1beta2';
@@ -99,7 +100,7 @@ const jobOf = (scenario: Scenario, batch: number, trial: number) => ({
     suspend: true,
     backoffLimit: 0,
     ttlSecondsAfterFinished: 0,
-    template: podTemplateOfJob(scenario, batch),
+    template: trialPod(scenario, batch),
   },
 });
 

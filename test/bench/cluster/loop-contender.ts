@@ -1,9 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { AttemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
 import type { ClusterCredentials } from '../../tools/kubeconfig.ts';
 import type { Contender } from './contender.ts';
-import type { Scenario } from './scenario.ts';
+import { batchesOf, type Scenario } from './scenario.ts';
+import { trialPod } from './trial-pod.ts';
 
 /** What a loop keeps open. */
 export type Unit = 'Job' | 'Pod';
@@ -16,6 +18,8 @@ export type LoopMessage =
       readonly scenario: Scenario;
       readonly credentials: ClusterCredentials;
       readonly namespace: string;
+      /** Of the pods of each batch. */
+      readonly templates: readonly AttemptPod[];
     }
   | { readonly command: 'begin' | 'cancel' };
 
@@ -29,7 +33,8 @@ const loop = (name: string, unit: Unit): Contender => ({
     const tell = (message: LoopMessage) => child.send(message);
     const { url, certificateAuthority, token } = cluster;
     const credentials = { url, certificateAuthority, token };
-    tell({ command: 'prepare', unit, scenario, credentials, namespace });
+    const templates = Array.from({ length: batchesOf(scenario) }, (_, batch) => trialPod(scenario, batch));
+    tell({ command: 'prepare', unit, scenario, credentials, namespace, templates });
     await untilAnswered(child);
     return {
       pid: child.pid,

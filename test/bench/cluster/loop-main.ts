@@ -1,9 +1,9 @@
 /** The process of a loop that keeps trials open until all were (loop-contender.ts). It ends with the process that started it. */
+import type { AttemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
 import { type Change, recordNamespace } from '../../integration/watch-recorder.ts';
 import { createClusterClient } from '../../tools/cluster-client.ts';
-import { BATCH_LABEL, podTemplateOfJob } from './contender.ts';
+import { BATCH_LABEL } from './contender.ts';
 import type { LoopMessage } from './loop-contender.ts';
-import { batchesOf } from './scenario.ts';
 
 /** Enough to fill all slots at once, without a connection for each. */
 const CREATIONS_AT_ONCE = 16;
@@ -18,23 +18,22 @@ async function prepareLoop({
   scenario,
   credentials,
   namespace,
+  templates,
 }: Extract<LoopMessage, { command: 'prepare' }>): Promise<Loop> {
   const client = createClusterClient(credentials);
   const collection =
     unit === 'Job' ? `/apis/batch/v1/namespaces/${namespace}/jobs` : `/api/v1/namespaces/${namespace}/pods`;
-  const objectCalled = (name: string, batch: number) => {
-    const template = podTemplateOfJob(scenario, batch);
-    return unit === 'Job'
+  const objectOf = (name: string, template: AttemptPod) =>
+    unit === 'Job'
       ? { metadata: { name }, spec: { backoffLimit: 0, template } }
       : { metadata: { ...template.metadata, name }, spec: template.spec };
-  };
-  const batches = Array.from({ length: batchesOf(scenario) }, () => ({ started: 0, open: 0 }));
+  const batches = templates.map((template) => ({ template, started: 0, open: 0 }));
   let creating = 0;
   let isCancelled = false;
   const over = new Set<string>();
 
-  const create = async (name: string, batch: number) => {
-    await client.request('POST', collection, objectCalled(name, batch));
+  const create = async (name: string, template: AttemptPod) => {
+    await client.request('POST', collection, objectOf(name, template));
     creating -= 1;
     fill();
   };
@@ -49,7 +48,7 @@ async function prepareLoop({
         creating += 1;
         batch.open += 1;
         batch.started += 1;
-        void create(`trial-${index}-${batch.started}`, index);
+        void create(`trial-${index}-${batch.started}`, batch.template);
       }
   };
   const onChange = (change: Change) => {

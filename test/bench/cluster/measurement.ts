@@ -4,7 +4,7 @@ import { type Change, recordNamespace, type WatchRecorder } from '../../integrat
 import type { AuditEvent } from '../../tools/audit-log.ts';
 import type { ControlPlane } from '../../tools/control-plane.ts';
 import { seriesOf, seriesValue } from '../../tools/exposition.ts';
-import { writesByActor } from './api-writes.ts';
+import { batchTestWrites, writesByActor } from './api-writes.ts';
 import { BATCH_LABEL, type Contender, deadlineMs, describe, type PreparedContender } from './contender.ts';
 import type { Observation } from './figures.ts';
 import type { Limits } from './limits.ts';
@@ -40,10 +40,11 @@ export async function observe(
     const putBefore = await bytesPut(ground.cluster);
     const observed = await observeWork(prepared, scenario, witness, pods);
     await prepared.end();
-    const writes = writesByActor(await settledAuditLog(ground.cluster), namespace);
+    const log = await settledAuditLog(ground.cluster);
     return {
       ...observed,
-      writes,
+      writes: writesByActor(log, namespace),
+      batchTestWrites: batchTestWrites(log, namespace),
       etcdBytes: (await bytesPut(ground.cluster)) - putBefore,
       ...(await prepared.ownFigures()),
     };
@@ -59,6 +60,7 @@ export async function observe(
 class WitnessedPods {
   readonly timeline = new PodTimeline();
   readonly batches: readonly PodTimeline[];
+  podBytes: number | undefined;
 
   constructor(scenario: Scenario) {
     this.batches = Array.from({ length: batchesOf(scenario) }, () => new PodTimeline());
@@ -67,6 +69,7 @@ class WitnessedPods {
   note(change: Change): void {
     if (change.kind !== 'Pod') return;
     this.timeline.note(change);
+    this.podBytes ??= bytesOfPod(change.object);
     const batch = change.object.metadata.labels?.[BATCH_LABEL];
     const timeline = this.batches[Number(batch)];
     if (timeline === undefined) throw new Error(`a pod is of batch ${batch}, which there is not`);
@@ -74,13 +77,28 @@ class WitnessedPods {
   }
 }
 
+/** Without what the server adds to tell of the object itself, such as who wrote which field. */
+export const bytesOfPod = ({
+  metadata: { labels, annotations },
+  spec,
+}: {
+  readonly metadata: { readonly labels?: object | undefined; readonly annotations?: object | undefined };
+  readonly spec?: object | undefined;
+}): number => Buffer.byteLength(JSON.stringify({ labels, annotations, spec }));
+
 async function observeWork(
   contender: PreparedContender,
   scenario: Scenario,
   witness: WatchRecorder,
-  { timeline, batches }: WitnessedPods,
-): Promise<Omit<Observation, 'writes' | 'etcdBytes' | 'statusBytes' | 'objectBytes' | 'transactions'>> {
+  witnessed: WitnessedPods,
+): Promise<
+  Omit<
+    Observation,
+    'writes' | 'batchTestWrites' | 'etcdBytes' | 'statusBytes' | 'objectBytes' | 'transactions'
+  >
+> {
   const { pid } = contender;
+  const { timeline, batches } = witnessed;
   const until = (what: string, look: () => boolean) =>
     witness.until(what, () => (look() ? true : undefined), deadlineMs(scenario));
   const trials = scenario.isSuspended === true ? 0 : allTrials(scenario);
@@ -100,7 +118,8 @@ async function observeWork(
     await until('no pod is left', () => timeline.present === 0);
     if (scenario.isCancelled !== true && timeline.succeeded.length !== trials)
       throw new Error(`${timeline.succeeded.length} pods succeeded, ${trials} were to`);
-    return { scenario, timeline, batches, beganAt, cancelledAt, toldAt, usage: usage?.soFar() };
+    const { podBytes } = witnessed;
+    return { scenario, timeline, batches, beganAt, cancelledAt, toldAt, podBytes, usage: usage?.soFar() };
   } finally {
     usage?.end();
   }

@@ -1,17 +1,17 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { API_VERSION, KIND, PLURAL } from '../../../src/api/v1alpha1/constants.ts';
-import type { BatchTestManifest, BatchTestSpec } from '../../../src/api/v1alpha1/schema.ts';
+import { API_VERSION, PLURAL } from '../../../src/api/v1alpha1/constants.ts';
+import type { BatchTestSpec } from '../../../src/api/v1alpha1/schema.ts';
 import { grant } from '../../integration/operator-rights.ts';
 import { databaseUrlOf, query } from '../../integration/postgres-server.ts';
 import { startOperator } from '../../integration/running-operator.ts';
 import { type Change, conditionOf } from '../../integration/watch-recorder.ts';
-import { type Contender, deadlineMs, podTemplate, type Site } from './contender.ts';
+import { batchManifest } from './batch-manifest.ts';
+import { type Contender, deadlineMs, type Site } from './contender.ts';
 import type { Observation } from './figures.ts';
 import { allTrials, batchesOf, type Scenario } from './scenario.ts';
 
-const REPETITIONS = 10;
 const ACCOUNT = 'contender';
 const SERVICE_ACCOUNT_IMPORT = fileURLToPath(new URL('service-account.mjs', import.meta.url));
 
@@ -49,7 +49,7 @@ export const operatorContender = (
       pid: operator.pid,
       async begin() {
         for (const batch of batches)
-          await cluster.request('POST', collection, manifestOf(scenario, batch, execution));
+          await cluster.request('POST', collection, batchManifest(scenario, batch, execution));
       },
       async cancel() {
         for (const batch of batches)
@@ -125,25 +125,3 @@ function largest(changes: readonly Change[]): Pick<Observation, 'statusBytes' | 
   }
   return { statusBytes, objectBytes };
 }
-
-const manifestOf = (
-  scenario: Scenario,
-  batch: number,
-  execution: BatchTestSpec['execution'],
-): BatchTestManifest => ({
-  apiVersion: API_VERSION,
-  kind: KIND,
-  metadata: { name: `bench-${batch}` },
-  spec: {
-    execution,
-    parallelism: scenario.parallelism,
-    ...(scenario.isSuspended === true ? { suspend: true } : {}),
-    repetitions: REPETITIONS,
-    variants: Array.from({ length: scenario.trials / REPETITIONS }, (_, index) => ({
-      name: `v${index}`,
-      parameters: { V: String(index) },
-    })),
-    objective: { metrics: [{ name: 'x', goal: 'minimize' }] },
-    template: podTemplate(scenario, batch),
-  },
-});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { writesByActor } from '../../bench/cluster/api-writes.ts';
+import { batchTestWrites, writesByActor } from '../../bench/cluster/api-writes.ts';
 import { jainIndex } from '../../bench/cluster/fairness.ts';
 import { figuresOf, type Observation, rateOf } from '../../bench/cluster/figures.ts';
 import { bestAt, type Comparison } from '../../bench/cluster/result.ts';
@@ -26,7 +26,9 @@ const COMPLETED: Observation = {
   cancelledAt: undefined,
   toldAt: 3_650,
   writes: { contender: 8, controllerManager: 20, scheduler: 8, kwok: 12 },
+  batchTestWrites: undefined,
   etcdBytes: 40_960,
+  podBytes: undefined,
   usage: { cpuSeconds: 0.1, peakResidentMiB: 90, resident: [] },
   statusBytes: 700,
   transactions: 12,
@@ -195,6 +197,7 @@ describe('figures over several rounds', () => {
 describe('API writes', () => {
   const write = (username: string, namespace = 'bench-a'): AuditEvent => ({
     stage: 'ResponseComplete',
+    requestReceivedTimestamp: '2026-11-29T10:00:00.000000Z',
     verb: 'create',
     requestURI: '/',
     user: { username },
@@ -224,6 +227,34 @@ describe('API writes', () => {
       objectRef: { resource: 'clusterqueues', name },
     });
     expect(writesByActor([queue('bench-a-0'), queue('bench-b-0')], 'bench-a').contender).toBe(1);
+  });
+
+  it('of BatchTests are told apart: of trials, of each status by how often, and all others', () => {
+    const ours = (resource: string, more: object = {}, second = 0): AuditEvent => ({
+      ...write('system:serviceaccount:bench-a:contender'),
+      requestReceivedTimestamp: `2026-11-29T10:00:0${second}.500000Z`,
+      objectRef: { resource, namespace: 'bench-a', ...more },
+    });
+    const status = (name: string, second: number) =>
+      ours('batchtests', { subresource: 'status', name }, second);
+    const events = [
+      ours('batchtests'),
+      ours('events'),
+      ours('jobs'),
+      ours('pods'),
+      // Three in four seconds are two intervals of two seconds each.
+      ...[1, 2, 5].map((second) => status('bench-0', second)),
+      status('bench-1', 3),
+      write('system:kube-controller-manager'),
+      { ...status('bench-0', 9), objectRef: { resource: 'batchtests', namespace: 'bench-b' } },
+    ];
+    expect(batchTestWrites(events, 'bench-a')).toEqual({ ofTrials: 2, statusPerSecond: 0.25, further: 1 });
+    expect(batchTestWrites(events, 'bench-b')).toBeUndefined();
+    const figures = figuresOf({
+      ...COMPLETED,
+      batchTestWrites: { ofTrials: 6, statusPerSecond: 0.25, further: 1 },
+    });
+    expect(figures).toMatchObject({ trialWrites: 1.5, statusWriteRate: 0.25, furtherWrites: 1 });
   });
 
   it('of somebody unknown are an error, as the sums would be wrong without them', () => {
