@@ -3,10 +3,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VERSION } from '../../../src/version.ts';
 import type { Contender } from './contender.ts';
-import { storedRows } from './stored-rows.ts';
+import { type ResultQueries, storedRows } from './stored-rows.ts';
 import { PROGRAM, type Work } from './work.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+const RESULTS: ResultQueries = {
+  isOneStored: 'select exists (select from batchtest.attempts) as stored',
+  all: `select (select count(*)::int from batchtest.attempts where outcome = 'Succeeded') as count,
+    (select finished_at from batchtest.runs) as last`,
+};
+
 const VARIANTS = ['a', 'b', 'c', 'd'];
 
 /** `batchtest run` with a new data directory: what it starts includes the creation of its database. */
@@ -33,7 +39,7 @@ export const batchtestContender = (commandLine: readonly string[]): Contender =>
         dataDirectory,
         '--quiet',
       ],
-      witness: storedRows(dataDirectory),
+      witness: storedRows(dataDirectory, RESULTS),
     };
   },
 });

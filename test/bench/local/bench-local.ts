@@ -13,6 +13,7 @@ import { batchtestContender } from './batchtest-contender.ts';
 import { compare } from './comparison.ts';
 import { rayContender } from './ray-contender.ts';
 import { localText } from './result-text.ts';
+import { STORING_NODE } from './storing-node-contender.ts';
 import { QUICK_WORK, WORK } from './work.ts';
 import { XARGS } from './xargs-contender.ts';
 
@@ -50,7 +51,7 @@ if (!options.quick) {
 const directory = temporaryDirectory();
 try {
   const found = await compare(
-    [own, BARE_NODE, XARGS, rayContender()],
+    [own, BARE_NODE, STORING_NODE, XARGS, rayContender()],
     {
       work: options.quick ? QUICK_WORK : WORK,
       rounds,

@@ -5,6 +5,7 @@ import type { Contender } from './contender.ts';
 import { againstBareNode, type Figures } from './figures.ts';
 import { measure } from './measurement.ts';
 import type { LocalResult } from './result.ts';
+import { STORING_NODE } from './storing-node-contender.ts';
 import type { Work } from './work.ts';
 
 /** All contenders in turn, and again, in another order. The first one is ours. Whoever cannot be run here is told of. */
@@ -26,7 +27,9 @@ export async function compare(
       found.set(contender, await measure(contender, work, place));
     }
     const bare = found.get(BARE_NODE) ?? {};
-    for (const [contender, figures] of found) measured.push([contender, againstBareNode(figures, bare)]);
+    const storing = found.get(STORING_NODE);
+    for (const [contender, figures] of found)
+      measured.push([contender, againstBareNode(figures, bare, storing)]);
   }
   return {
     versions: Object.assign({}, ...contenders.map(({ versions }) => versions), {

@@ -7,6 +7,7 @@ export const FIGURES = {
   makespanRatio: { title: '– against bare Node', unit: '×', digits: 2, best: 'least' },
   programsPerSecond: { title: 'programs a second', unit: '', digits: 0, best: 'most' },
   rateShare: { title: '– against bare Node', unit: '%', digits: 0, best: 'most' },
+  storingShare: { title: '– against bare Node, inserting', unit: '%', digits: 0, best: 'most' },
   peakMiB: { title: 'peak memory of all its processes', unit: 'MiB', digits: 1, best: 'least' },
   cpuSeconds: { title: 'CPU per 1,000 programs', unit: 's', digits: 2, best: 'least' },
   committed: { title: 'results in a database at the end', unit: '', digits: 0, best: 'most' },
@@ -16,12 +17,17 @@ export type FigureName = keyof typeof FIGURES;
 export const FIGURE_NAMES = Object.keys(FIGURES) as readonly FigureName[];
 export type Figures = Readonly<Partial<Record<FigureName, number>>>;
 
-/** One round, with what is told against bare Node in the same round. */
-export function againstBareNode(figures: Figures, bare: Figures): Figures {
-  const ratio = (name: FigureName): number => (figures[name] ?? Number.NaN) / (bare[name] ?? Number.NaN);
+/**
+ * One round, with what is told against others in the same round.
+ * @param storing of bare Node that inserts each result; undefined when it did not take part
+ */
+export function againstBareNode(figures: Figures, bare: Figures, storing: Figures | undefined): Figures {
+  const ratio = (name: FigureName, other: Figures): number =>
+    (figures[name] ?? Number.NaN) / (other[name] ?? Number.NaN);
   return {
     ...figures,
-    makespanRatio: ratio('makespanSeconds'),
-    rateShare: 100 * ratio('programsPerSecond'),
+    makespanRatio: ratio('makespanSeconds', bare),
+    rateShare: 100 * ratio('programsPerSecond', bare),
+    ...(storing === undefined ? {} : { storingShare: 100 * ratio('programsPerSecond', storing) }),
   };
 }

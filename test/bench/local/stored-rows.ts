@@ -7,10 +7,18 @@ import type { ResultWitness } from './contender.ts';
 
 const POLL_MS = 10;
 
+/** Statements that tell of results. */
+export interface ResultQueries {
+  /** Gives `stored`: whether there is one. */
+  readonly isOneStored: string;
+  /** Gives `count`, and when the `last` was there. */
+  readonly all: string;
+}
+
 /** Asks the embedded Postgres of a data directory for the first result until it is committed, and counts them all once the run is over. */
-export function storedRows(dataDirectory: string): ResultWitness {
+export function storedRows(dataDirectory: string, queries: ResultQueries): ResultWitness {
   const over = new AbortController();
-  const first = firstCommitted(dataDirectory, over.signal);
+  const first = firstCommitted(dataDirectory, queries.isOneStored, over.signal);
   return {
     furtherProcess: () => runningServer(dataDirectory)?.pid,
     async seen() {
@@ -19,11 +27,7 @@ export function storedRows(dataDirectory: string): ResultWitness {
       // Started anew: what it finds is what was on disk.
       const server = await openEmbeddedPostgres({ dataDir: dataDirectory });
       try {
-        const [found] = await query<{ count: number; last: Date }>(
-          server.connection,
-          `select (select count(*)::int from batchtest.attempts where outcome = 'Succeeded') as count,
-            (select finished_at from batchtest.runs) as last`,
-        );
+        const [found] = await query<{ count: number; last: Date }>(server.connection, queries.all);
         const count = found?.count ?? 0;
         return { firstAt: firstAt ?? Number.NaN, lastAt: Number(found?.last), count, committed: count };
       } finally {
@@ -34,17 +38,20 @@ export function storedRows(dataDirectory: string): ResultWitness {
 }
 
 /** Milliseconds since the epoch; undefined when the run is over before it was seen. */
-async function firstCommitted(dataDirectory: string, over: AbortSignal): Promise<number | undefined> {
+async function firstCommitted(
+  dataDirectory: string,
+  isOneStored: string,
+  over: AbortSignal,
+): Promise<number | undefined> {
   while (!over.aborted) {
-    if (await hasRows(runningServer(dataDirectory)?.connection)) return Date.now();
+    if (await isTrue(isOneStored, runningServer(dataDirectory)?.connection)) return Date.now();
     await sleep(POLL_MS);
   }
   return undefined;
 }
 
-async function hasRows(connection: Connection | undefined): Promise<boolean> {
+async function isTrue(text: string, connection: Connection | undefined): Promise<boolean> {
   if (connection === undefined) return false;
-  const text = 'select exists (select from batchtest.attempts) as stored';
   // It may be about to listen, or to end, or to make its tables.
   const rows = await query<{ stored: boolean }>(connection, text).catch(() => []);
   return rows[0]?.stored === true;

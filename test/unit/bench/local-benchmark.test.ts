@@ -5,6 +5,7 @@ import { BARE_NODE } from '../../bench/local/bare-node-contender.ts';
 import { batchtestContender } from '../../bench/local/batchtest-contender.ts';
 import { compare } from '../../bench/local/comparison.ts';
 import type { Contender } from '../../bench/local/contender.ts';
+import { STORING_NODE } from '../../bench/local/storing-node-contender.ts';
 import { QUICK_WORK } from '../../bench/local/work.ts';
 import { XARGS } from '../../bench/local/xargs-contender.ts';
 import { temporaryDirectory } from '../../bench/temporary-directory.ts';
@@ -24,17 +25,24 @@ const ABSENT: Contender = {
 it('has each contender run every program once, and tells of one that is not there', {
   timeout: 240_000,
 }, async () => {
-  const { contenders, work } = await compare([OWN, BARE_NODE, XARGS, ABSENT], {
+  const { contenders, work } = await compare([OWN, BARE_NODE, STORING_NODE, XARGS, ABSENT], {
     work: QUICK_WORK,
     rounds: 1,
     directory,
   });
   const found = new Map(contenders.map((contender) => [contender.name, contender]));
-  expect([...found.keys()]).toEqual(['batchtest run', 'bare Node', 'xargs -P', 'absent']);
+  expect([...found.keys()]).toEqual([
+    'batchtest run',
+    'bare Node',
+    'bare Node, inserting',
+    'xargs -P',
+    'absent',
+  ]);
   expect(found.get('absent')).toMatchObject({ rounds: [], notMeasured: 'not to be had (no such file)' });
-  for (const name of ['batchtest run', 'bare Node', 'xargs -P']) {
+  const storing = ['batchtest run', 'bare Node, inserting'];
+  for (const name of ['batchtest run', 'bare Node', 'bare Node, inserting', 'xargs -P']) {
     const [figures] = found.get(name)?.rounds ?? [];
-    expect(figures, name).toMatchObject({ committed: name === 'batchtest run' ? work.trials : 0 });
+    expect(figures, name).toMatchObject({ committed: storing.includes(name) ? work.trials : 0 });
     const { firstResultMs = 0, makespanSeconds = 0, programsPerSecond, cpuSeconds, peakMiB } = figures ?? {};
     // A file system may tell times to the last tick of the kernel only.
     expect(firstResultMs, name).toBeGreaterThan(-10);
@@ -44,6 +52,7 @@ it('has each contender run every program once, and tells of one that is not ther
     expect(peakMiB, name).toBeGreaterThan(0);
   }
   expect(found.get('bare Node')?.rounds[0]).toMatchObject({ makespanRatio: 1, rateShare: 100 });
+  expect(found.get('bare Node, inserting')?.rounds[0]).toMatchObject({ storingShare: 100 });
 });
 
 it('fails when a contender leaves a result out', { timeout: 60_000 }, async () => {

@@ -27,6 +27,7 @@ it('writes a result as a section: on what, who was not measured and why, the plo
     | – against bare Node, × |  |  | not measured |
     | programs a second | 310 (300–320) | **750** | not measured |
     | – against bare Node, % | 41 (40–42) | **100** | not measured |
+    | – against bare Node, inserting, % |  |  | not measured |
     | peak memory of all its processes, MiB | 122.0 (120.0–124.0) | **40.0** | not measured |
     | CPU per 1,000 programs, s |  |  | not measured |
     | results in a database at the end | **2000** | 0 | not measured |
@@ -45,6 +46,7 @@ it('writes a result as an aligned table for a terminal', () => {
     – against bare Node, ×                                                  not measured
     programs a second                            310 (300–320)        750   not measured
     – against bare Node, %                          41 (40–42)        100   not measured
+    – against bare Node, inserting, %                                       not measured
     peak memory of all its processes, MiB  122.0 (120.0–124.0)       40.0   not measured
     CPU per 1,000 programs, s                                               not measured
     results in a database at the end                      2000          0   not measured
