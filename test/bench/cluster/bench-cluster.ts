@@ -14,7 +14,7 @@ import { startPostgresServer } from '../../integration/postgres-server.ts';
 import { startControlPlane } from '../../tools/control-plane.ts';
 import { thisMachine, writeResult } from '../benchmark-result.ts';
 import { benchmarkCommand, countingOption } from '../options.ts';
-import { rotated } from '../rounds.ts';
+import { orderOfRound } from '../rounds.ts';
 import { WRITES_POLICY } from './api-writes.ts';
 import { ARGO_WORKFLOWS } from './argo-contender.ts';
 import { calibrate } from './calibration.ts';
@@ -157,7 +157,7 @@ async function compare({ limits, scenario, contenders, rounds }: Task, shareMs: 
   await onControlPlane(limits, async (ground) => {
     for (let round = 0; round < rounds; round += 1) {
       const roundBeganAt = performance.now();
-      for (const contender of rotated(contenders, round)) {
+      for (const contender of orderOfRound(contenders, round)) {
         process.stderr.write(
           `${limits} limits, ${scenarioText(scenario)}: round ${round + 1}, ${contender.name}\n`,
         );

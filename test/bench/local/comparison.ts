@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { rotated } from '../rounds.ts';
+import { orderOfRound } from '../rounds.ts';
 import { BARE_NODE } from './bare-node-contender.ts';
 import type { Contender } from './contender.ts';
 import { againstBareNode, type Figures } from './figures.ts';
@@ -21,7 +21,7 @@ export async function compare(
   const measured: (readonly [Contender, Figures])[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const found = new Map<Contender, Figures>();
-    for (const contender of rotated(ready, round)) {
+    for (const contender of orderOfRound(ready, round)) {
       tell(`round ${round + 1}, ${contender.name}`);
       const place = join(directory, `${round}-${contenders.indexOf(contender)}`);
       found.set(contender, await measure(contender, work, place));
