@@ -68,31 +68,34 @@ const CANCELLED: Scenario = {
  * @param ground asked for when the tests run
  */
 export function testContenders(contenders: readonly ContenderUnderTest[], ground: () => Ground): void {
-  describe.each(contenders)('$contender.name', ({ contender, leastWrites, exactly, ...more }) => {
-    it('runs every trial of every batch once, never more at a time than may be', async () => {
-      const observation = await observe(contender, COMPLETED, ground());
-      const { batches, timeline, writes } = observation;
-      for (const { created, ended, gone } of batches)
-        expect([created.length, ended.length, gone.length]).toEqual([10, 10, 10]);
-      expect(figuresOf(observation)).toMatchObject({ overshoot: 0 });
-      // Each drew a time of its own.
-      expect(Math.max(...timeline.runTimes) - Math.min(...timeline.runTimes)).toBeGreaterThan(100);
-      if (exactly) expect(writes.contender).toBe(leastWrites);
-      else expect(writes.contender).toBeGreaterThan(leastWrites);
-      // All that the operator's has. The server adds to it, the same for all.
-      expect(observation.podBytes).toBeGreaterThan(bytesOfPod(trialPod(COMPLETED, 0)));
-      // A pod is bound, and told to run and to have ended.
-      expect(writes.scheduler).toBeGreaterThanOrEqual(20);
-      expect(writes.kwok).toBeGreaterThanOrEqual(40);
-    });
+  describe.each(contenders)(
+    '$contender.name',
+    ({ contender, leastWrites, exactly, refillsWhileCancelled }) => {
+      it('runs every trial of every batch once, never more at a time than may be', async () => {
+        const observation = await observe(contender, COMPLETED, ground());
+        const { batches, timeline, writes } = observation;
+        for (const { created, ended, gone } of batches)
+          expect([created.length, ended.length, gone.length]).toEqual([10, 10, 10]);
+        expect(figuresOf(observation)).toMatchObject({ overshoot: 0 });
+        // Each drew a time of its own.
+        expect(Math.max(...timeline.runTimes) - Math.min(...timeline.runTimes)).toBeGreaterThan(100);
+        if (exactly) expect(writes.contender).toBe(leastWrites);
+        else expect(writes.contender).toBeGreaterThan(leastWrites);
+        // All that the operator's has. The server adds to it, the same for all.
+        expect(observation.podBytes).toBeGreaterThan(bytesOfPod(trialPod(COMPLETED, 0)));
+        // A pod is bound, and told to run and to have ended.
+        expect(writes.scheduler).toBeGreaterThanOrEqual(20);
+        expect(writes.kwok).toBeGreaterThanOrEqual(40);
+      });
 
-    const comes = more.refillsWhileCancelled ? 'also those that still come' : 'none comes';
-    it(`is cancelled: every pod goes, ${comes}`, async () => {
-      const observation = await observe(contender, CANCELLED, ground());
-      const { createdAfterCancel, overshoot } = figuresOf(observation);
-      expect(overshoot).toBe(0);
-      if (!more.refillsWhileCancelled) expect(createdAfterCancel).toBe(0);
-      expect(observation.timeline.gone).toHaveLength(3 + (createdAfterCancel ?? Number.NaN));
-    });
-  });
+      const comes = refillsWhileCancelled ? 'also those that still come' : 'none comes';
+      it(`is cancelled: every pod goes, ${comes}`, async () => {
+        const observation = await observe(contender, CANCELLED, ground());
+        const { createdAfterCancel, overshoot } = figuresOf(observation);
+        expect(overshoot).toBe(0);
+        if (!refillsWhileCancelled) expect(createdAfterCancel).toBe(0);
+        expect(observation.timeline.gone).toHaveLength(3 + (createdAfterCancel ?? Number.NaN));
+      });
+    },
+  );
 }
