@@ -587,7 +587,7 @@ class WatchedRun {
     const isStarting = this.#lastPlan?.actions.some(({ kind }) => kind === 'StartAttempt') ?? false;
     if (run.ledger.startsUnderWay.size > 0 || run.ledger.storingSince !== undefined) return;
     if (this.held.some(isLive) || (isStarting && run.postponement === undefined)) return;
-    if (run.ledger.counts.pending - run.ledger.givenUp === 0) return;
+    if (run.ledger.due === 0) return;
     const progressing = this.status?.conditions?.find(({ type }) => type === ConditionType.Progressing);
     if (progressing?.reason === 'Running')
       this.violations.push('nothing is live and nothing starts, and the status says Running');

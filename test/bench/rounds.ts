@@ -4,8 +4,9 @@
  * backwards where the number of items is odd. Over twice as many rounds as there are items, each comes equally often right after each other one.
  */
 export function orderOfRound<T>(items: readonly T[], round: number): readonly T[] {
-  const count = items.length;
-  const places = items.map((_, place) => (place % 2 === 0 ? place / 2 : count - (place + 1) / 2));
-  const row = places.flatMap((place) => items.slice((place + round) % count).slice(0, 1));
-  return count % 2 === 1 && round % 2 === 1 ? row.reverse() : row;
+  const first = round % items.length;
+  const left = [...items.slice(first), ...items.slice(0, first)];
+  // In turn from the front and from the back.
+  const row = items.flatMap((_, place) => left.splice(place % 2 === 0 ? 0 : -1, 1));
+  return items.length % 2 === 1 && round % 2 === 1 ? row.reverse() : row;
 }

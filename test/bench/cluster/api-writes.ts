@@ -1,4 +1,4 @@
-import { mean, sum } from 'simple-statistics';
+import { mean } from 'simple-statistics';
 import { PLURAL } from '../../../src/api/v1alpha1/constants.ts';
 import type { AuditEvent, AuditPolicy } from '../../tools/audit-log.ts';
 
@@ -56,17 +56,16 @@ export function batchTestWrites(
       ? [{ ...objectRef, at: Date.parse(requestReceivedTimestamp) }]
       : [],
   );
-  const statuses = new Map<string, number[]>();
-  for (const { resource, subresource, name = '', at } of own)
-    if (resource === PLURAL && subresource === 'status')
-      statuses.set(name, [...(statuses.get(name) ?? []), at]);
-  if (statuses.size === 0) return undefined;
   const ofTrials = own.filter(({ resource }) => resource === 'jobs' || resource === 'pods').length;
-  const ofStatus = sum([...statuses.values()].map(({ length }) => length));
+  const ofStatus = own.filter(({ resource, subresource }) => resource === PLURAL && subresource === 'status');
+  const names = [...new Set(ofStatus.map(({ name }) => name))];
+  if (names.length === 0) return undefined;
+  const timesOf = (whose: string | undefined) =>
+    ofStatus.filter(({ name }) => name === whose).map(({ at }) => at);
   return {
     ofTrials,
-    statusPerSecond: mean([...statuses.values()].map(rateBetween)),
-    further: (own.length - ofTrials - ofStatus) / statuses.size,
+    statusPerSecond: mean(names.map((name) => rateBetween(timesOf(name)))),
+    further: (own.length - ofTrials - ofStatus.length) / names.length,
   };
 }
 

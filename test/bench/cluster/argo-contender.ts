@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AttemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
 import type { ClusterClient } from '../../tools/cluster-client.ts';
 import { goModuleSource } from '../../tools/go-module.ts';
 import { resolveGoTool } from '../../tools/go-tools.ts';
@@ -7,8 +8,8 @@ import { type Contender, deadlineMs } from './contender.ts';
 import { startController } from './controller-process.ts';
 import { installCrds, untilCollected } from './foreign-crds.ts';
 import type { Limits } from './limits.ts';
-import { batchesOf, type Scenario } from './scenario.ts';
-import { trialPod } from './trial-pod.ts';
+import type { Scenario } from './scenario.ts';
+import { trialPods } from './trial-pod.ts';
 
 const API_VERSION = 'argoproj.io/v1alpha1';
 const MODULE = 'github.com/argoproj/argo-workflows/v4';
@@ -61,22 +62,22 @@ export const ARGO_WORKFLOWS: Contender = {
       directory,
       readyLine: /Performing periodic GC/,
     });
-    const batches = Array.from({ length: batchesOf(scenario) }, (_, batch) => batch);
+    const workflows = trialPods(scenario).map((pod, batch) => workflowOf(scenario, batch, pod));
     const remove = async () => {
-      for (const batch of batches) await cluster.request('DELETE', `${collection}/bench-${batch}`);
+      for (const batch of workflows.keys()) await cluster.request('DELETE', `${collection}/bench-${batch}`);
     };
     let statusBytes = 0;
     return {
       pid: controller.pid,
       async begin() {
-        for (const batch of batches) await cluster.request('POST', collection, workflowOf(scenario, batch));
+        for (const workflow of workflows) await cluster.request('POST', collection, workflow);
       },
       // To stop it in an orderly way it would have to run a program in each pod, which KWOK's pods cannot.
       cancel: remove,
       async finish() {
         if (scenario.isCancelled === true) return undefined;
         const deadline = performance.now() + deadlineMs(scenario);
-        for (const batch of batches) {
+        for (const batch of workflows.keys()) {
           const status = await untilOver(cluster, `${collection}/bench-${batch}`, deadline);
           statusBytes = Math.max(statusBytes, Buffer.byteLength(JSON.stringify(status)));
         }
@@ -105,8 +106,7 @@ async function untilOver(
   }
 }
 
-const workflowOf = (scenario: Scenario, batch: number) => {
-  const { metadata, spec } = trialPod(scenario, batch);
+const workflowOf = (scenario: Scenario, batch: number, { metadata, spec }: AttemptPod) => {
   const { securityContext, activeDeadlineSeconds } = spec;
   const [container] = spec.containers;
   return {

@@ -1,21 +1,20 @@
 import type { Contender } from './contender.ts';
-import { batchesOf } from './scenario.ts';
-import { trialPod } from './trial-pod.ts';
+import { trialPods } from './trial-pod.ts';
 
 /** One Job of many completions for each batch: the Job controller does everything. */
 export const INDEXED_JOB: Contender = {
   name: 'one Indexed Job',
   async prepare({ scenario, cluster, namespace }) {
     const collection = `/apis/batch/v1/namespaces/${namespace}/jobs`;
-    const batches = Array.from({ length: batchesOf(scenario) }, (_, batch) => batch);
+    const templates = trialPods(scenario);
     const remove = async () => {
-      for (const batch of batches)
+      for (const batch of templates.keys())
         await cluster.request('DELETE', `${collection}/bench-${batch}?propagationPolicy=Background`);
     };
     return {
       pid: undefined,
       async begin() {
-        for (const batch of batches)
+        for (const [batch, template] of templates.entries())
           await cluster.request('POST', collection, {
             metadata: { name: `bench-${batch}` },
             spec: {
@@ -23,7 +22,7 @@ export const INDEXED_JOB: Contender = {
               completions: scenario.trials,
               parallelism: scenario.parallelism,
               backoffLimitPerIndex: 0,
-              template: trialPod(scenario, batch),
+              template,
             },
           });
       },

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
+import type { AttemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
 import { ApiRequestError, type ClusterClient } from '../../tools/cluster-client.ts';
 import { goModuleSource } from '../../tools/go-module.ts';
 import { resolveGoTool } from '../../tools/go-tools.ts';
@@ -9,8 +10,8 @@ import { freeLoopbackPorts } from '../../tools/loopback-port.ts';
 import type { Contender } from './contender.ts';
 import { startController } from './controller-process.ts';
 import { installCrds, untilCollected } from './foreign-crds.ts';
-import { batchesOf, type Scenario } from './scenario.ts';
-import { trialPod } from './trial-pod.ts';
+import type { Scenario } from './scenario.ts';
+import { trialPods } from './trial-pod.ts';
 
 const MODULE = 'sigs.k8s.io/kueue';
 const API_VERSION = 'kueue.x-k8s.io/v1beta2';
@@ -65,18 +66,19 @@ export const KUEUE: Contender = {
       }),
       mountSecret(cluster, `${secrets}/${SECRET}`, certificates),
     ]);
-    const batches = Array.from({ length: batchesOf(scenario) }, (_, batch) => batch);
-    await createQueues(cluster, namespace, scenario, batches);
+    const templates = trialPods(scenario);
+    await createQueues(cluster, namespace, scenario, [...templates.keys()]);
     const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
     return {
       pid: controller.pid,
       async begin() {
-        const all = batches
-          .flatMap((batch) => Array.from({ length: scenario.trials }, (_, trial) => ({ batch, trial })))
+        const all = templates
+          .flatMap((template, batch) =>
+            Array.from({ length: scenario.trials }, (_, trial) => jobOf(template, batch, trial)),
+          )
           .values();
         const create = async () => {
-          for (const { batch, trial } of all)
-            await cluster.request('POST', jobs, jobOf(scenario, batch, trial));
+          for (const job of all) await cluster.request('POST', jobs, job);
         };
         await Promise.all(Array.from({ length: CREATIONS_AT_ONCE }, create));
       },
@@ -91,7 +93,7 @@ export const KUEUE: Contender = {
   },
 };
 
-const jobOf = (scenario: Scenario, batch: number, trial: number) => ({
+const jobOf = (template: AttemptPod, batch: number, trial: number) => ({
   metadata: {
     name: `trial-${batch}-${trial}`,
     labels: { 'kueue.x-k8s.io/queue-name': `batch-${batch}` },
@@ -100,7 +102,7 @@ const jobOf = (scenario: Scenario, batch: number, trial: number) => ({
     suspend: true,
     backoffLimit: 0,
     ttlSecondsAfterFinished: 0,
-    template: trialPod(scenario, batch),
+    template,
   },
 });
 

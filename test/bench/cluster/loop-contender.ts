@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { AttemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
 import type { ClusterCredentials } from '../../tools/kubeconfig.ts';
 import type { Contender } from './contender.ts';
-import { batchesOf, type Scenario } from './scenario.ts';
-import { trialPod } from './trial-pod.ts';
+import type { Scenario } from './scenario.ts';
+import { trialPods } from './trial-pod.ts';
 
 /** What a loop keeps open. */
 export type Unit = 'Job' | 'Pod';
@@ -33,7 +33,7 @@ const loop = (name: string, unit: Unit): Contender => ({
     const tell = (message: LoopMessage) => child.send(message);
     const { url, certificateAuthority, token } = cluster;
     const credentials = { url, certificateAuthority, token };
-    const templates = Array.from({ length: batchesOf(scenario) }, (_, batch) => trialPod(scenario, batch));
+    const templates = trialPods(scenario);
     tell({ command: 'prepare', unit, scenario, credentials, namespace, templates });
     await untilAnswered(child);
     return {

@@ -2,7 +2,7 @@ import { batchTestSchema } from '../../../src/api/v1alpha1/schema.ts';
 import { defineRun } from '../../../src/core/run.ts';
 import { type AttemptPod, attemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
 import { batchManifest, REPETITIONS } from './batch-manifest.ts';
-import type { Scenario } from './scenario.ts';
+import { batchesOf, type Scenario } from './scenario.ts';
 
 const UID = '6f1c8a52-0000-4000-8000-000000000001';
 const NAMESPACE = 'bench';
@@ -25,3 +25,7 @@ export function trialPod(scenario: Scenario, batch: number): AttemptPod {
     undefined,
   );
 }
+
+/** The pods of all batches, one for each. To be made before the work begins: it takes a moment that is nobody's to be measured by. */
+export const trialPods = (scenario: Scenario): readonly AttemptPod[] =>
+  Array.from({ length: batchesOf(scenario) }, (_, batch) => trialPod(scenario, batch));

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { orderOfRound } from '../rounds.ts';
 import { BARE_NODE } from './bare-node-contender.ts';
 import type { Contender } from './contender.ts';
-import { againstBareNode, type Figures } from './figures.ts';
+import { againstOthers, type Figures } from './figures.ts';
 import { measure } from './measurement.ts';
 import type { LocalResult } from './result.ts';
 import { STORING_NODE } from './storing-node-contender.ts';
@@ -29,7 +29,7 @@ export async function compare(
     const bare = found.get(BARE_NODE) ?? {};
     const storing = found.get(STORING_NODE);
     for (const [contender, figures] of found)
-      measured.push([contender, againstBareNode(figures, bare, storing)]);
+      measured.push([contender, againstOthers(figures, bare, storing)]);
   }
   return {
     versions: Object.assign({}, ...contenders.map(({ versions }) => versions), {

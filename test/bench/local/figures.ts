@@ -21,7 +21,7 @@ export type Figures = Readonly<Partial<Record<FigureName, number>>>;
  * One round, with what is told against others in the same round.
  * @param storing of bare Node that inserts each result; undefined when it did not take part
  */
-export function againstBareNode(figures: Figures, bare: Figures, storing: Figures | undefined): Figures {
+export function againstOthers(figures: Figures, bare: Figures, storing: Figures | undefined): Figures {
   const ratio = (name: FigureName, other: Figures): number =>
     (figures[name] ?? Number.NaN) / (other[name] ?? Number.NaN);
   return {

@@ -15,7 +15,7 @@ export const STORING_NODE: Contender = {
   prepare: async () => undefined,
   launch({ trials, parallelism }, directory) {
     const dataDirectory = join(directory, 'data');
-    const script = fileURLToPath(new URL('storing-spawn.ts', import.meta.url));
+    const script = fileURLToPath(new URL('storing-spawn.mjs', import.meta.url));
     return {
       command: process.execPath,
       args: [
