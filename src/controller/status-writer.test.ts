@@ -17,11 +17,13 @@ const finished: BatchTestStatus = {
 /** A writer, its clock, and what it has written. */
 function aWriter() {
   const written: string[] = [];
-  const world = { now: 0, fails: false };
+  const world = { now: 0, fails: false, isOver: false };
   const target = {
     writeStatus: async (key: string, uid: string, { trials }: BatchTestStatus) => {
       if (world.fails) throw new Error('the API server does not answer');
+      if (world.isOver) return false;
       written.push(`${world.now} ${key} ${uid} ${trials?.succeeded}`);
+      return true;
     },
   };
   return { writer: new StatusWriter(target, INTERVAL_MS, () => world.now), world, written };
@@ -54,6 +56,17 @@ describe('a status', () => {
     await writer.write('ns/a', 'u1', status(2));
     expect(await writer.write('ns/a', 'u1', status(1))).toBeUndefined();
     expect(written).toHaveLength(1);
+  });
+
+  it('is not taken for what is told when the object tells of the end already', async () => {
+    const { writer, world } = aWriter();
+    await writer.write('ns/a', 'u1', status(1));
+    world.isOver = true;
+    world.now = 2_000;
+    await writer.write('ns/a', 'u1', status(2));
+    expect(writer.last('u1')).toBeUndefined();
+    expect(writer.isWritten('u1', status(2))).toBe(false);
+    expect(writer.heldUntil('u1')).toBe(3_000);
   });
 
   it('is written at once when it ends the run', async () => {

@@ -6,7 +6,8 @@ import type { RunSource } from '../engine/run-source.ts';
 type StatusTarget = Pick<RunSource, 'writeStatus'>;
 
 interface WrittenStatus {
-  readonly text: string;
+  /** Undefined when it was not wanted any more: what is told of the run is somebody else's. */
+  readonly text: string | undefined;
   readonly at: number;
 }
 
@@ -32,8 +33,8 @@ export class StatusWriter {
     if (this.#written.get(uid)?.text === text) return undefined;
     const heldUntil = isFinished(status) ? undefined : this.heldUntil(uid);
     if (heldUntil !== undefined) return heldUntil;
-    await this.#source.writeStatus(key, uid, status);
-    this.#written.set(uid, { text, at: this.#now() });
+    const isWritten = await this.#source.writeStatus(key, uid, status);
+    this.#written.set(uid, { text: isWritten ? text : undefined, at: this.#now() });
     return undefined;
   }
 
@@ -56,8 +57,8 @@ export class StatusWriter {
 
   /** The last status written of a run. */
   last(uid: string): BatchTestStatus | undefined {
-    const written = this.#written.get(uid);
-    return written === undefined ? undefined : JSON.parse(written.text);
+    const text = this.#written.get(uid)?.text;
+    return text === undefined ? undefined : JSON.parse(text);
   }
 
   forget(uid: string): void {

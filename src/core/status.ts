@@ -1,4 +1,4 @@
-import { ConditionType } from '../api/v1alpha1/constants.ts';
+import { ConditionType, FINAL_CONDITIONS } from '../api/v1alpha1/constants.ts';
 import { type BatchTestStatus, type Condition, STATUS_TIES_LIMIT } from '../api/v1alpha1/status.ts';
 import { type Halt, haltOf } from './halt.ts';
 import type { RunEnd } from './plan.ts';
@@ -123,7 +123,7 @@ export function isFinished(status: Pick<BatchTestStatus, 'conditions'> | undefin
 export function finishedCondition(
   status: Pick<BatchTestStatus, 'conditions'> | undefined,
 ): Condition | undefined {
-  const final: readonly string[] = [ConditionType.Complete, ConditionType.Failed, ConditionType.Cancelled];
+  const final: readonly string[] = FINAL_CONDITIONS;
   return status?.conditions?.find(({ type, status: value }) => final.includes(type) && value === 'True');
 }
 

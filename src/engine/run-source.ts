@@ -35,8 +35,11 @@ export interface RunSource {
   keys(): Iterable<string>;
   /** The key of the run with this UID; undefined when it is not known. */
   keyOf(uid: string): string | undefined;
-  /** Writes the status of the run; resolves as well when the object is gone, rejects when it may not have been written. */
-  writeStatus(key: string, uid: string, status: BatchTestStatus): Promise<void>;
+  /**
+   * Writes the status of the run; rejects when it may not have been written. Resolves with false when there is nothing to be told any more: the object is gone,
+   * or tells of an end of the run that this status does not know.
+   */
+  writeStatus(key: string, uid: string, status: BatchTestStatus): Promise<boolean>;
   /** Keeps the object from going, should it be deleted, until {@link letGo}. Idempotent; resolves as well when the object is gone. */
   hold(key: string, uid: string): Promise<void>;
   /** Undoes {@link hold}. Idempotent; resolves as well when the object is gone. */

@@ -59,9 +59,10 @@ export class SingleRunSource implements RunSource {
     return uid === this.#uid ? uid : undefined;
   }
 
-  async writeStatus(_key: string, _uid: string, status: BatchTestStatus): Promise<void> {
+  async writeStatus(_key: string, _uid: string, status: BatchTestStatus): Promise<boolean> {
     this.#status = status;
     this.#onStatus(status);
+    return true;
   }
 
   /** It is there for as long as the process that asks. */

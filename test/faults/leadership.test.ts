@@ -22,7 +22,9 @@ it('F13: two operators that both believe to be alone start nothing twice and sto
     await aFaultyWay(world, { onTestFinished }),
     await aFaultyWay(world, { onTestFinished }),
   ] as const;
-  await Promise.all(ways.map((way) => way.startOperator()));
+  const operators = await Promise.all(ways.map((way) => way.startOperator()));
+  // The run takes a second: who is not there by then has no part in it.
+  await Promise.all(operators.map((operator) => operator.untilReady()));
   const played = await playOnWay(world, ways[0]);
   // Who has not seen yet that the run is cancelled may try again what the other has ended for that, and ends it as well.
   const attempts = played.end.attempts.filter(

@@ -116,7 +116,25 @@ it('leaves the status of another run under the same name alone', async () => {
   await source.writeStatus(key, '00000000-0000-4000-8000-000000000000', { trials: count });
   const object = await world.cluster.request<{ status?: unknown }>('GET', `${collection()}/${run.name}`);
   expect(object.status).toBeUndefined();
-  await source.writeStatus(`${world.namespace}/gone`, run.uid, { trials: count });
+  expect(await source.writeStatus(`${world.namespace}/gone`, run.uid, { trials: count })).toBe(false);
+});
+
+it('leaves the end of a run alone, which another operator has told of meanwhile', async () => {
+  const { source } = await aSource();
+  const run = await world.aRun(1, { runMs: 0 });
+  const key = `${world.namespace}/${run.name}`;
+  const statusWith = (type: string, status: 'True' | 'False'): BatchTestStatus => ({
+    trials: count,
+    conditions: [{ type, status, reason: 'Test', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+  });
+  expect(await source.writeStatus(key, run.uid, statusWith('Progressing', 'True'))).toBe(true);
+  const end = statusWith('Cancelled', 'True');
+  expect(await source.writeStatus(key, run.uid, end)).toBe(true);
+  expect(await source.writeStatus(key, run.uid, statusWith('Progressing', 'True'))).toBe(false);
+  expect(await source.writeStatus(key, run.uid, statusWith('Cancelled', 'False'))).toBe(false);
+  const told: BatchTestStatus = { ...end, trials: { ...count, cancelled: 1 } };
+  expect(await source.writeStatus(key, run.uid, told)).toBe(true);
+  await eventually(() => source.get(key)?.status, told);
 });
 
 it('does not pass over a status that the API server refuses', async () => {

@@ -137,6 +137,7 @@ async function openOperatorWorld(
     'leading',
   ]);
   const operators: RunningOperator[] = [];
+  let started = 0;
   test.onTestFailed(async () => {
     for (const operator of operators) process.stderr.write(`${await operator.logTail()}\n`);
   });
@@ -170,12 +171,14 @@ async function openOperatorWorld(
     directory,
     path,
     async startOperator(launch = {}) {
+      // Two may be started at once.
+      started += 1;
       const operator = await startOperator({
         kubeconfigPath: operatorKubeconfig,
         namespace,
         databaseUrl: databaseUrlOf(connection),
         ...launch,
-        logFile: join(directory, `operator-${operators.length + 1}.log`),
+        logFile: join(directory, `operator-${started}.log`),
       });
       operators.push(operator);
       return operator;

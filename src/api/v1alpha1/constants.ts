@@ -33,6 +33,13 @@ export const ConditionType = {
   ResultStoreAvailable: 'ResultStoreAvailable',
 } as const;
 
+/** The run is over when one of these is True, and stays so. */
+export const FINAL_CONDITIONS = [
+  ConditionType.Complete,
+  ConditionType.Failed,
+  ConditionType.Cancelled,
+] as const;
+
 /** Caps that are checked before a matrix is expanded, here and by CEL in the CRD. */
 export const Limits = {
   /** Explicit variants live in the object, whose size etcd bounds at 1.5 MiB. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FINAL_CONDITIONS } from './constants.ts';
 
 const count = z.int().min(0);
 
@@ -20,6 +21,17 @@ const conditionSchema = z.strictObject({
     .describe('When the status of the condition changed last.'),
   observedGeneration: count.optional().describe('The metadata.generation that the condition speaks of.'),
 });
+
+const finalTypes = JSON.stringify(FINAL_CONDITIONS);
+
+/**
+ * The end of a run is not taken back: an operator that went on after another had taken over could know less than is told already. Whoever
+ * writes a status that does is refused by the API server, in the same moment in which it would be stored.
+ */
+const endIsKept = {
+  rule: `oldSelf.all(before, !(before.type in ${finalTypes}) || before.status != 'True' || self.exists(now, now.type == before.type && now.status == 'True'))`,
+  message: 'the end of a run is not taken back',
+};
 
 /**
  * The status of a BatchTest. Its size does not depend on the number of variants: everything per variant is in Postgres.
@@ -110,7 +122,11 @@ export const batchTestStatusSchema = z.strictObject({
   conditions: z
     .array(conditionSchema)
     .max(16)
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+    .meta({
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['type'],
+      'x-kubernetes-validations': [endIsKept],
+    })
     .optional()
     .describe('What holds of the run, for kubectl wait among others.'),
 });

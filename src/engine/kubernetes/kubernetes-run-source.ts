@@ -1,5 +1,6 @@
 import { FINALIZER, GROUP, PLURAL, VERSION } from '../../api/v1alpha1/constants.ts';
 import type { BatchTestStatus } from '../../api/v1alpha1/status.ts';
+import { isFinished } from '../../core/status.ts';
 import type { DesiredRun, RunSource } from '../run-source.ts';
 import { isApiError } from './api-error.ts';
 import {
@@ -115,9 +116,10 @@ export class KubernetesRunSource implements RunSource {
 
   /**
    * Replaces the status of the object in one request, without having read the object. The patch itself tests the UID, so that an
-   * object of the same name that is another run is left alone; a UID in a merge patch would be ignored on this subresource.
+   * object of the same name that is another run is left alone; a UID in a merge patch would be ignored on this subresource. That the end of a run is not
+   * taken back is a rule of the resource.
    */
-  async writeStatus(key: string, uid: string, status: BatchTestStatus): Promise<void> {
+  async writeStatus(key: string, uid: string, status: BatchTestStatus): Promise<boolean> {
     const path = objectPath(key);
     try {
       await this.#client.request('PATCH', `${path}/status`, {
@@ -127,10 +129,15 @@ export class KubernetesRunSource implements RunSource {
           { op: 'add', path: '/status', value: status },
         ],
       });
+      return true;
     } catch (error) {
-      if (isApiError(error, 404)) return;
-      // A test that fails is answered as 422, and so is a status that breaks the schema.
-      if (isApiError(error, 422) && (await this.#uidAt(path)) !== uid) return;
+      if (isApiError(error, 404)) return false;
+      // A test that fails is answered as 422, and so is a status that breaks the schema or takes back the end of the run.
+      if (!isApiError(error, 422)) throw error;
+      const object = await this.#read(path);
+      if (object === undefined) return false;
+      const { desired } = projectBatchTest(object, undefined);
+      if (desired.uid !== uid || (isFinished(desired.status) && !isFinished(status))) return false;
       throw error;
     }
   }
@@ -199,10 +206,6 @@ export class KubernetesRunSource implements RunSource {
       } else if (reads > 0) return;
       version = (await this.#read(path))?.metadata;
     }
-  }
-
-  async #uidAt(path: string): Promise<string | undefined> {
-    return (await this.#read(path))?.metadata.uid;
   }
 
   /** Undefined when there is no such object. */
