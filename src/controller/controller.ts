@@ -23,6 +23,7 @@ import type { ActiveRun as BareRun } from './active-run.ts';
 import { applyPlan, LedgerOutdatedError, type PlanTargets } from './apply-plan.ts';
 import type { ControllerListener } from './controller-event.ts';
 import { endWithoutStore } from './end-without-store.ts';
+import { GatheredNews } from './gathered-news.ts';
 import { InvariantWatch } from './invariant-watch.ts';
 import { nextTryAt } from './postponement.ts';
 import { pushedResultsOf, withPushedResults } from './pushed-results.ts';
@@ -97,20 +98,22 @@ type ActiveRun = BareRun & {
 
 type Runnable = Extract<DesiredRun, { kind: 'Runnable' }>;
 
+/**
+ * What happens to an attempt in a cluster comes in a dozen events, most of which call for nothing: while many arrive, a run is looked at once in this time
+ * (docs/decisions/0023-news-of-a-run-is-gathered.md). A local program may be over in less.
+ */
+const CLUSTER_LOOK_INTERVAL_MS = 10;
+
 /** Starts the loop. It runs until it is stopped. */
 export function startController(options: ControllerOptions): Controller {
   const { source, engine, logger } = options;
-  const news = new Set<string>();
-  // Once all that is happening now has happened: twenty answers that come together are worth one look.
-  const lookSoon = (key: string): void => {
-    if (news.size === 0)
-      setImmediate(() => {
-        const keys = [...news];
-        news.clear();
-        for (const due of keys) queue.add(due);
-      });
-    news.add(key);
-  };
+  const news = new GatheredNews(
+    (keys) => {
+      for (const key of keys) queue.add(key);
+    },
+    engine.name === 'local' ? 0 : CLUSTER_LOOK_INTERVAL_MS,
+  );
+  const lookSoon = (key: string): void => news.add(key);
   const loop = new ReconcileLoop(options, lookSoon);
   const queue: WorkQueue = new WorkQueue({
     process: (key) => loop.process(key),

@@ -32,14 +32,12 @@ export class InvariantWatch {
     parallelism: number,
   ): readonly Violation[] {
     const live = observed.filter(isLive);
+    // What is recorded is on its way out, or is shown as it was before.
+    const unrecorded = live.filter((attempt) => !isRecorded(ledger, attempt));
     const found = [
-      ...this.#overshoots(
-        // What is recorded is on its way out, or is shown as it was before.
-        live.filter((attempt) => !isRecorded(ledger, attempt)),
-        parallelism,
-      ),
+      ...this.#overshoots(unrecorded, parallelism),
       ...orphans(ledger, live),
-      ...startsTooMany(ledger, live),
+      ...startsTooMany(ledger, unrecorded),
     ];
     this.#live = new Set(live.map(({ name }) => name));
     this.#parallelism = parallelism;
@@ -70,13 +68,15 @@ const orphans = (ledger: ReadonlyRunLedger, live: readonly ObservedAttempt[]): r
         .filter(({ state }) => state.kind !== 'Stopping')
         .map(({ name }) => ({ invariant: 'orphan', attempt: name }));
 
-function startsTooMany(ledger: ReadonlyRunLedger, live: readonly ObservedAttempt[]): readonly Violation[] {
+function startsTooMany(
+  ledger: ReadonlyRunLedger,
+  unrecorded: readonly ObservedAttempt[],
+): readonly Violation[] {
   const underWay = new Set<number>();
   const violations: Violation[] = [];
-  for (const attempt of live) {
+  for (const attempt of unrecorded) {
     const index = ledger.indexOf(attempt);
     if (index === undefined || attempt.state.kind === 'Stopping') continue;
-    if (isRecorded(ledger, attempt)) continue;
     const { phase } = ledger.trial(index);
     if (phase === 'Succeeded') violations.push({ invariant: 'double_success', attempt: attempt.name });
     if (underWay.has(index)) violations.push({ invariant: 'double_start', attempt: attempt.name });

@@ -38,11 +38,11 @@ export function reconcile(
   controls: RunControls,
   now: number,
 ): Plan {
-  const own = observed.filter((attempt) => ledger.indexOf(attempt) !== undefined);
+  const own = ownAttempts(ledger, observed);
   const situation: Situation = {
     ledger,
     own,
-    unseen: countUnseen([...ledger.startsUnderWay, ...ledger.startsBeingAbandoned], ledger, own),
+    unseen: countUnseen([...ledger.startsUnderWay, ...ledger.startsBeingAbandoned], own),
     controls,
     now,
     halt: haltOf(ledger, controls, now),
@@ -67,10 +67,10 @@ export function reconcile(
   if (skip !== undefined) return ledger.recordsUnderWay.size > 0 ? only([]) : only([skip]);
 
   const { halt } = situation;
-  const beingRecorded = countUnseen([...ledger.recordsUnderWay.keys()], ledger, own);
-  const live = own.filter(isLive).length + situation.unseen + beingRecorded;
+  const beingRecorded = countUnseen([...ledger.recordsUnderWay.keys()], own);
+  const live = own.filter(isOwnLive).length + situation.unseen + beingRecorded;
   const end = evaluateCompletion(ledger, halt, live);
-  const removals = own.flatMap((attempt) => removalOf(situation, attempt) ?? []);
+  const removals = own.flatMap((one) => removalOf(situation, one) ?? []);
   // The end of the run is also the promise that nothing is left to be removed.
   if (end !== undefined)
     return {
@@ -91,7 +91,14 @@ export function reconcile(
   const due = goTogether(situation, delayMs) ? [] : removals.filter((_, index) => (dueAt[index] ?? 0) <= now);
   const actions: readonly Action[] = [...started, ...due, ...abandoned];
   const isRecording = ledger.recordsUnderWay.size > 0;
-  const waiting = isRecording ? undefined : waitingOf(ledger, own, controls, started.length);
+  const waiting = isRecording
+    ? undefined
+    : waitingOf(
+        ledger,
+        own.map(({ attempt }) => attempt),
+        controls,
+        started.length,
+      );
   return { actions, waiting, requeueAt: nextCheckAt(situation, dueAt) };
 }
 
@@ -119,11 +126,31 @@ export interface EndingsWithoutStore {
   readonly why: Explanation;
 }
 
+/** An observed attempt of a trial of this run. */
+interface OwnAttempt {
+  readonly attempt: ObservedAttempt;
+  /** Of its trial. */
+  readonly index: number;
+  /** See {@link isRecorded}. */
+  readonly recorded: boolean;
+}
+
+/** Each is looked up once, because a run is decided about several times for each trial, and every rule asks for all of them. */
+function ownAttempts(ledger: ReadonlyRunLedger, observed: ObservedAttempts): readonly OwnAttempt[] {
+  const own: OwnAttempt[] = [];
+  for (const attempt of observed) {
+    const index = ledger.indexOf(attempt);
+    if (index !== undefined) own.push({ attempt, index, recorded: isRecorded(ledger, attempt) });
+  }
+  return own;
+}
+
+const isOwnLive = ({ attempt }: OwnAttempt): boolean => isLive(attempt);
+
 /** What is decided about, and from. */
 interface Situation {
   readonly ledger: ReadonlyRunLedger;
-  /** The observed attempts that are of a trial of this run. */
-  readonly own: ObservedAttempts;
+  readonly own: readonly OwnAttempt[];
   /** Starts under way, or being abandoned, that the engine does not show as live: their slots are taken until it has answered. */
   readonly unseen: number;
   readonly controls: RunControls;
@@ -132,14 +159,11 @@ interface Situation {
 }
 
 /** How many of these trials have no live attempt among those that are shown: they take their slots all the same. */
-function countUnseen(trials: readonly number[], ledger: ReadonlyRunLedger, own: ObservedAttempts): number {
+function countUnseen(trials: readonly number[], own: readonly OwnAttempt[]): number {
   if (trials.length === 0) return 0;
+  const seen = new Set<number>();
   // An earlier attempt of the same trial may be kept for a look at it.
-  const seen = new Set(
-    own
-      .filter((attempt) => isLive(attempt) && !isRecorded(ledger, attempt))
-      .map((attempt) => ledger.indexOf(attempt)),
-  );
+  for (const { attempt, index, recorded } of own) if (isLive(attempt) && !recorded) seen.add(index);
   return trials.filter((index) => !seen.has(index)).length;
 }
 
@@ -167,29 +191,33 @@ const isBeingAnswered = ({ startsUnderWay, recordsUnderWay }: ReadonlyRunLedger,
 
 function recordsOfObserved(situation: Situation): readonly RecordAttempt[] {
   const { ledger, own, controls, now } = situation;
-  const open = own.filter(
-    (attempt) => !isRecorded(ledger, attempt) && !isBeingAnswered(ledger, ledger.indexOf(attempt) ?? -1),
-  );
-  const judgements = new Map(open.map((attempt) => [attempt, judge(situation, attempt)]));
+  const records: RecordAttempt[] = [];
+  const goesOn: OwnAttempt[] = [];
+  for (const one of own) {
+    if (one.recorded || isBeingAnswered(ledger, one.index)) continue;
+    const judgement = judge(situation, one);
+    if (judgement !== undefined) records.push(recordOf(ledger, one.attempt, one.index, judgement, now));
+    else if (isUnderWay(one.attempt)) goesOn.push(one);
+  }
   // What ends for another reason makes room as well.
-  const goesOn = open.filter((attempt) => isUnderWay(attempt) && judgements.get(attempt) === undefined);
-  for (const attempt of preempted(goesOn, controls)) judgements.set(attempt, preemption(controls));
-  return open.flatMap((attempt) => {
-    const index = ledger.indexOf(attempt);
-    const judgement = judgements.get(attempt);
-    return index === undefined || judgement === undefined
-      ? []
-      : [recordOf(ledger, attempt, index, judgement, now)];
-  });
+  const tooMany = preempted(
+    goesOn.map(({ attempt }) => attempt),
+    controls,
+  );
+  for (const { attempt, index } of goesOn)
+    if (tooMany.has(attempt)) records.push(recordOf(ledger, attempt, index, preemption(controls), now));
+  return records;
 }
 
 /** The verdict on an attempt that has ended, or that must end now; undefined for one that may go on. */
-function judge({ ledger, controls, now, halt }: Situation, attempt: ObservedAttempt): Judgement | undefined {
+function judge(
+  { ledger, controls, now, halt }: Situation,
+  { attempt, index }: OwnAttempt,
+): Judgement | undefined {
   const { state } = attempt;
   const { spec } = ledger.definition.manifest;
   if (spec.results.push && awaitsPushed(attempt)) return undefined;
   if (state.kind === 'Ended') return judgeAttempt(state.termination, state.at, spec.objective);
-  const index = ledger.indexOf(attempt) ?? -1;
   const unconfirmed = ledger.unconfirmed.get(index);
   if (unconfirmed !== undefined) return unconfirmed;
   const why = halt ?? ledger.endedUnrecorded.get(index);
@@ -243,12 +271,9 @@ const endedByUs = (outcome: EndedByUs, reason: string, message: string): Judgeme
 /** Attempts that were started and are gone without an end that anybody saw: somebody else removed them, or we did while they could not be recorded. */
 function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly RecordAttempt[] {
   if (ledger.activeTrials.size === 0) return [];
-  const seen = new Set(
-    own.flatMap((attempt) => {
-      const index = ledger.indexOf(attempt);
-      return index !== undefined && ledger.trial(index).activeAttempt === attempt.attempt ? [index] : [];
-    }),
-  );
+  const seen = new Set<number>();
+  for (const { attempt, index } of own)
+    if (ledger.trial(index).activeAttempt === attempt.attempt) seen.add(index);
   return [...ledger.activeTrials].flatMap((index) => {
     const { activeAttempt } = ledger.trial(index);
     const trial = ledger.definition.trials[index];
@@ -276,10 +301,11 @@ function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly Reco
 }
 
 /** An attempt whose end is committed is removed: while it lives in any case, once it has ended as spec.podCleanupPolicy says. */
-function removalOf({ ledger, controls }: Situation, attempt: ObservedAttempt): RemoveAttempt | undefined {
-  const index = ledger.indexOf(attempt);
-  if (index === undefined || attempt.state.kind === 'Stopping' || !isRecorded(ledger, attempt))
-    return undefined;
+function removalOf(
+  { ledger, controls }: Situation,
+  { attempt, index, recorded }: OwnAttempt,
+): RemoveAttempt | undefined {
+  if (!recorded || attempt.state.kind === 'Stopping') return undefined;
   const { phase, recordedAttempts, lastOutcome } = ledger.trial(index);
   const isLatest = attempt.attempt === recordedAttempts;
   const remove = (reason: RemoveAttempt['reason']): RemoveAttempt => ({
@@ -321,7 +347,9 @@ const HELD_UP_AFTER_MS = 2_000;
 function removalDelayMs(situation: Situation): number {
   const { own, unseen, controls, now, halt } = situation;
   if (halt !== undefined || controls.postponed !== undefined) return 0;
-  const waitingSince = own.flatMap(({ state }) => (state.kind === 'Waiting' ? [state.since] : []));
+  const waitingSince = own.flatMap(({ attempt: { state } }) =>
+    state.kind === 'Waiting' ? [state.since] : [],
+  );
   if (waitingSince.some((since) => now - since > HELD_UP_AFTER_MS)) return 0;
   return unseen > 0 || waitingSince.length > 0 || hasMoreToStart(situation) ? controls.removalDelayMs : 0;
 }
@@ -363,9 +391,8 @@ function startsToAbandon(ledger: ReadonlyRunLedger, room: number): readonly Remo
 function pendingRoom({ ledger, own, unseen, controls: { maxPending } }: Situation): number {
   if (maxPending === undefined) return Number.POSITIVE_INFINITY;
   const waiting = own.filter(
-    (attempt) =>
-      attempt.state.kind === 'Waiting' ||
-      (isLive(attempt) && isBeingStarted(ledger, attempt) && !isRecorded(ledger, attempt)),
+    ({ attempt, index, recorded }) =>
+      attempt.state.kind === 'Waiting' || (isLive(attempt) && ledger.startsUnderWay.has(index) && !recorded),
   );
   return Math.max(0, maxPending - unseen - waiting.length);
 }
@@ -373,7 +400,7 @@ function pendingRoom({ ledger, own, unseen, controls: { maxPending } }: Situatio
 function starts({ ledger, own, now }: Situation, limit: number): readonly StartAttempt[] {
   if (ledger.end !== undefined) return [];
   // A trial whose last attempt is still being stopped would run twice.
-  const busy = new Set(own.filter(isLive).map((attempt) => ledger.indexOf(attempt)));
+  const busy = new Set(own.filter(isOwnLive).map(({ index }) => index));
   return ledger.startable(limit, now, busy).flatMap((index) => {
     const next = nextAttempt(ledger, index);
     if (next === undefined) return [];
@@ -396,14 +423,17 @@ function nextCheckAt(
   { ledger, own, controls, now, halt }: Situation,
   removals: readonly number[],
 ): number | undefined {
-  const deadlines = own.map((attempt) => deadlineOf(attempt, controls));
-  const retry = halt === undefined ? ledger.nextRetryAt(now) : undefined;
-  const runDeadline = ledger.end === undefined ? controls.deadlineAt : undefined;
+  let next = Number.POSITIVE_INFINITY;
   // A deadline that has passed is that of an attempt whose end is recorded and which is being removed.
-  const times = [...deadlines, ...removals, retry, runDeadline, storeIsSlowAt(ledger)].filter(
-    (time): time is number => time !== undefined && time > now,
-  );
-  return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));
+  const consider = (time: number | undefined): void => {
+    if (time !== undefined && time > now && time < next) next = time;
+  };
+  for (const { attempt } of own) consider(deadlineOf(attempt, controls));
+  for (const dueAt of removals) consider(dueAt);
+  if (halt === undefined) consider(ledger.nextRetryAt(now));
+  if (ledger.end === undefined) consider(controls.deadlineAt);
+  consider(storeIsSlowAt(ledger));
+  return next === Number.POSITIVE_INFINITY ? undefined : next;
 }
 
 /** When the attempt must end, or must have started; undefined when it is over or on its way out. */
