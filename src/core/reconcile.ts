@@ -113,10 +113,9 @@ export function endingsWithoutStore(
   now: number,
 ): EndingsWithoutStore | undefined {
   const why = haltOf(ledger, controls, now);
-  const attempts = observed.filter(
-    (attempt) =>
-      isUnderWay(attempt) && ledger.indexOf(attempt) !== undefined && !isBeingStarted(ledger, attempt),
-  );
+  const attempts = ownAttempts(ledger, observed)
+    .filter(({ attempt, index }) => isUnderWay(attempt) && !ledger.startsUnderWay.has(index))
+    .map(({ attempt }) => attempt);
   return why === undefined || attempts.length === 0 ? undefined : { attempts, why };
 }
 
@@ -179,11 +178,6 @@ function skipOf({ ledger, halt }: Situation): SkipTrials | undefined {
 
 const isUnderWay = ({ state }: ObservedAttempt): boolean =>
   state.kind === 'Waiting' || state.kind === 'Running';
-
-function isBeingStarted(ledger: ReadonlyRunLedger, attempt: ObservedAttempt): boolean {
-  const index = ledger.indexOf(attempt);
-  return index !== undefined && ledger.startsUnderWay.has(index);
-}
 
 /** True for a trial of which the start, or the end, of an attempt is under way. */
 const isBeingAnswered = ({ startsUnderWay, recordsUnderWay }: ReadonlyRunLedger, index: number): boolean =>

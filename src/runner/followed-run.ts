@@ -1,3 +1,4 @@
+import { FINAL_CONDITIONS } from '../api/v1alpha1/constants.ts';
 import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
 import type { RunEnd } from '../core/plan.ts';
 import { finishedCondition } from '../core/status.ts';
@@ -145,8 +146,7 @@ function endOf(status: BatchTestStatus): RunEnd {
     'InvalidSpec',
   ];
   const reason = reasons.find((known) => known === condition?.reason);
-  const states: readonly RunEnd['state'][] = ['Complete', 'Failed', 'Cancelled'];
-  const state = states.find((known) => known === condition?.type);
+  const state = FINAL_CONDITIONS.find((known) => known === condition?.type);
   if (condition === undefined || reason === undefined || state === undefined)
     throw new Error(`a condition of another version of the operator: ${JSON.stringify(condition)}`);
   return { state, reason, message: condition.message };
