@@ -13,6 +13,9 @@ export interface InstalledOperator {
 
 /** Of the release. It is a restricted one: the operator's pods must keep to the restricted Pod Security Standard. */
 export const OPERATOR_NAMESPACE = 'batchtest-e2e';
+/** By which pods reach whoever takes pushed results. */
+export const INGEST_SERVICE = `batchtest-ingest.${OPERATOR_NAMESPACE}.svc`;
+export const INGEST_PORT = 8082;
 
 /** Installs the chart as docs/install.md says, with two operators and a Postgres of this machine; resolves when both are ready. */
 export async function installOperator(target: Target): Promise<InstalledOperator> {
@@ -47,6 +50,7 @@ export async function installOperator(target: Target): Promise<InstalledOperator
       ...['install', 'batchtest', CHART, '-n', OPERATOR_NAMESPACE, '--wait', '--timeout', '180s'],
       ...['--set', 'database.existingSecret.name=batchtest-database'],
       ...['--set-string', `image.repository=${repository},image.tag=${tag}`],
+      ...['--set', `resultIngest.enabled=true,resultIngest.port=${INGEST_PORT}`],
       // Two trials of an example want a core each, of a machine that may have two.
       ...['--set', 'operator.resources.requests.cpu=0,operator.logLevel=debug'],
     );
@@ -64,3 +68,29 @@ const createNamespace = (cluster: ClusterClient): Promise<unknown> =>
       labels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
     },
   });
+
+export interface OperatorPod {
+  readonly metadata: { readonly name: string };
+  readonly status: { readonly podIP?: string };
+}
+
+/** The operator's pod that leads, and those that stand by. */
+export async function operatorPods(
+  cluster: ClusterClient,
+): Promise<{ readonly leader: OperatorPod; readonly others: readonly OperatorPod[] }> {
+  const [leases, { items: pods }] = await Promise.all([
+    cluster.request<{ items: readonly { spec: { holderIdentity?: string } }[] }>(
+      'GET',
+      `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_NAMESPACE}/leases`,
+    ),
+    cluster.request<{ items: readonly OperatorPod[] }>(
+      'GET',
+      `/api/v1/namespaces/${OPERATOR_NAMESPACE}/pods`,
+    ),
+  ]);
+  const identity = leases.items[0]?.spec.holderIdentity;
+  const leader = pods.find(({ metadata }) => identity?.includes(metadata.name));
+  if (leader === undefined)
+    throw new Error(`no pod of the operator is the leader ${identity}: ${JSON.stringify(pods)}`);
+  return { leader, others: pods.filter((pod) => pod !== leader) };
+}

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { carrierCreations, endedPods, mostLive, present } from '../integration/watch-recorder.ts';
 import { aWorld, DEADLINE_MS, type E2eWorld } from './e2e-world.ts';
 import { comparedWithRunHere, exampleWith } from './example.ts';
-import { OPERATOR_NAMESPACE } from './installed-operator.ts';
+import { OPERATOR_NAMESPACE, operatorPods } from './installed-operator.ts';
 
 it('runs the example as this machine does, each trial once, also when its leader is killed', {
   timeout: 480_000,
@@ -23,7 +23,7 @@ it('runs the example as this machine does, each trial once, also when its leader
     trials: { total: 55, succeeded: 55, failed: 0 },
     best: { name: 'brotli-11' },
   });
-  expect(await leader(world)).not.toBe(killed);
+  expect((await operatorPods(world.cluster)).leader.metadata.name).not.toBe(killed);
 
   const attempts = await world.attempts(uid);
   expect(attempts).toHaveLength(55);
@@ -42,26 +42,12 @@ it('runs the example as this machine does, each trial once, also when its leader
   expect(differences).toEqual([]);
 });
 
-/** Name of the operator's pod that leads. */
-async function leader({ cluster }: E2eWorld): Promise<string> {
-  const { items } = await cluster.request<{
-    items: readonly { metadata: { name: string }; spec: { holderIdentity?: string } }[];
-  }>('GET', `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_NAMESPACE}/leases`);
-  const [lease] = items;
-  if (lease?.spec.holderIdentity === undefined) throw new Error(`nobody leads: ${JSON.stringify(items)}`);
-  return lease.spec.holderIdentity;
-}
-
-/** Ends the leader's pod without a moment to give up its Lease. Gives the name of who led. */
-async function killLeader(world: E2eWorld): Promise<string> {
-  const identity = await leader(world);
-  const pods = `/api/v1/namespaces/${OPERATOR_NAMESPACE}/pods`;
-  const { items } = await world.cluster.request<{ items: readonly { metadata: { name: string } }[] }>(
-    'GET',
-    pods,
+/** Ends the leader's pod without a moment to give up its Lease. Gives the name of the pod. */
+async function killLeader({ cluster }: E2eWorld): Promise<string> {
+  const { leader } = await operatorPods(cluster);
+  await cluster.request(
+    'DELETE',
+    `/api/v1/namespaces/${OPERATOR_NAMESPACE}/pods/${leader.metadata.name}?gracePeriodSeconds=0`,
   );
-  const pod = items.find(({ metadata }) => identity.includes(metadata.name));
-  if (pod === undefined) throw new Error(`no pod is the leader ${identity}: ${JSON.stringify(items)}`);
-  await world.cluster.request('DELETE', `${pods}/${pod.metadata.name}?gracePeriodSeconds=0`);
-  return identity;
+  return leader.metadata.name;
 }
