@@ -12,6 +12,7 @@ import { Option } from 'commander';
 import { installCrd } from '../../integration/installed-crd.ts';
 import { startPostgresServer } from '../../integration/postgres-server.ts';
 import { startControlPlane } from '../../tools/control-plane.ts';
+import { imageEntrypoint } from '../../tools/image-entrypoint.ts';
 import { thisMachine, writeResult } from '../benchmark-result.ts';
 import { benchmarkCommand, countingOption } from '../options.ts';
 import { orderOfRound } from '../rounds.ts';
@@ -40,9 +41,10 @@ import { versionsOf } from './versions.ts';
 
 /** As it is shipped: from its source it would need more memory. */
 const OPERATOR = 'dist/cli/main.js';
+const { nodeOptions } = await imageEntrypoint();
 const CONTENDERS: readonly Contender[] = [
-  operatorContender([OPERATOR], 'Job'),
-  operatorContender([OPERATOR], 'Pod'),
+  operatorContender([...nodeOptions, OPERATOR], 'Job'),
+  operatorContender([...nodeOptions, OPERATOR], 'Pod'),
   LOOP_OF_JOBS,
   INDEXED_JOB,
   LOOP_OF_PODS,

@@ -38,10 +38,16 @@ export function startCommand(
   {
     input = '',
     environment = {},
-  }: { readonly input?: string; readonly environment?: Record<string, string> } = {},
+    node = process.execPath,
+  }: {
+    readonly input?: string;
+    readonly environment?: Record<string, string>;
+    /** Another release of Node than that of the tests. */
+    readonly node?: string;
+  } = {},
 ): RunningCommand {
   const { DATABASE_URL: _, ...inherited } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+  const child = spawn(node, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
     cwd: REPOSITORY,
     env: { ...inherited, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
