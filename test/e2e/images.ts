@@ -3,9 +3,9 @@ import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { IMAGE_NODE, imageEntrypoint } from '../tools/image-entrypoint.ts';
 import { REPOSITORY } from '../tools/markdown-page.ts';
 import { nodeRelease } from '../tools/node-release.ts';
+import { readOperatorImage } from '../tools/operator-image.ts';
 import { pythonWith } from '../tools/python-environment.ts';
 import { writeImageArchive } from '../tools/real-node/image-archive.ts';
 import { copyProgram, copyPython, copyShell } from '../tools/real-node/local-files.ts';
@@ -36,13 +36,14 @@ export const ML_REQUIREMENTS = join(EXAMPLES, 'ml-pipeline', 'requirements.txt')
 /** Writes an archive of all images, made of Node, this machine's Python and busybox, and the project as it is here. */
 export async function writeImages(archive: string, registry = LOCAL_REGISTRY): Promise<void> {
   const names = imagesIn(registry);
+  const operator = await readOperatorImage();
   const content = await mkdtemp(join(tmpdir(), 'batchtest-images-'));
   const layer = (name: string) => join(content, name);
   try {
     await copyShell(layer('shell'));
     // What the examples come to is compared with a run on this machine, in this release of Node.
     await copyProgram(process.execPath, layer('node'), NODE);
-    await copyProgram(await nodeRelease(IMAGE_NODE), layer('node-of-image'), NODE);
+    await copyProgram(await nodeRelease(operator.nodeMajor), layer('node-of-image'), NODE);
     await copyProduct(join(layer('operator'), 'app'));
     for (const [name, files] of Object.entries(EXAMPLE_FILES))
       await copyFiles(join(EXAMPLES, name), files, join(layer(name), 'app'));
@@ -55,7 +56,7 @@ export async function writeImages(archive: string, registry = LOCAL_REGISTRY): P
           ...image,
           name: names.operator,
           layers: [layer('node-of-image'), layer('operator')],
-          entrypoint: (await imageEntrypoint()).command,
+          entrypoint: operator.command,
           environment: ['NODE_ENV=production'],
         },
         {

@@ -1,12 +1,10 @@
 import { execFile } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { acquireBuildLock } from './build-lock.ts';
+import { cachedDirectory } from './cached-directory.ts';
 
-const UNFINISHED = 'unfinished-';
 const INSTALLATION_LIMIT_MS = 10 * 60_000;
 
 /**
@@ -29,43 +27,25 @@ export async function pythonWith(requirementsFile: string): Promise<string> {
     .update(await readFile(requirementsFile))
     .update(version)
     .digest('hex');
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'batchtest', 'python');
-  const environment = join(cache, digest.slice(0, 16));
-  const python = join(environment, 'bin', 'python');
-  if (await isThere(python)) return python;
-  await mkdir(cache, { recursive: true });
-  const release = await acquireBuildLock(join(cache, 'build.lock'), () => undefined);
-  try {
-    for (const entry of await readdir(cache))
-      if (entry.startsWith(UNFINISHED)) await rm(join(cache, entry), { recursive: true, force: true });
-    if (!(await isThere(python))) await make(environment, requirementsFile, cache);
-  } finally {
-    await release();
-  }
-  return python;
+  const environment = await cachedDirectory('python', digest.slice(0, 16), (path) =>
+    make(path, requirementsFile),
+  );
+  // What runs is bin/python, which finds its packages by its own place; only the scripts beside it name the place they were made in.
+  return join(environment, 'bin', 'python');
 }
 
-async function make(environment: string, requirementsFile: string, cache: string): Promise<void> {
-  const unfinished = join(cache, `${UNFINISHED}${randomUUID()}`);
-  await output('python3', ['-m', 'venv', unfinished]).catch((cause: unknown) => {
+async function make(path: string, requirementsFile: string): Promise<void> {
+  await output('python3', ['-m', 'venv', path]).catch((cause: unknown) => {
     throw new Error(
       'python3 -m venv does not work: install what it needs (Debian: apt install python3-venv)',
       { cause },
     );
   });
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirementsFile];
-  await output(join(unfinished, 'bin', 'python'), pip);
-  // What runs is bin/python, which finds its packages by its own place; only the scripts beside it name the place they were made in.
-  await rename(unfinished, environment);
+  await output(join(path, 'bin', 'python'), pip);
 }
 
 async function output(command: string, args: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(command, args, { timeout: INSTALLATION_LIMIT_MS });
   return stdout;
 }
-
-const isThere = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );

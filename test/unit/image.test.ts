@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { IMAGE_NODE, imageEntrypoint } from '../tools/image-entrypoint.ts';
 import { nodeRelease } from '../tools/node-release.ts';
+import { readOperatorImage } from '../tools/operator-image.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 /** Of the image's user; the tests' own user takes its place when it is not root. */
@@ -104,8 +104,8 @@ it('starts as a user without rights, on files that it cannot change, in the rele
     env: { NODE_ENV: 'production', DATABASE_URL_FILE: '/nowhere/url' },
   } as const;
   const node = join(folder, 'node');
-  await copyFile(await nodeRelease(IMAGE_NODE), node);
-  const { nodeOptions } = await imageEntrypoint();
+  const { nodeMajor, nodeOptions } = await readOperatorImage();
+  await copyFile(await nodeRelease(nodeMajor), node);
   const command = [...nodeOptions, join(app, 'dist/cli/main.js')];
   const { stdout, stderr } = await promisify(execFile)(node, [...command, '--version'], options);
   expect(stdout.trim()).toBe(JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')).version);

@@ -1,6 +1,6 @@
 /** The command line in the releases of Node that are supported beside that of these tests. */
 import { expect, it, onTestFinished } from 'vitest';
-import { type NodeMajor, nodeRelease } from '../tools/node-release.ts';
+import { NODE_MAJORS, nodeRelease } from '../tools/node-release.ts';
 import { aDataDirectory, startCommand } from './cli/command-line.ts';
 
 const MANIFEST = JSON.stringify({
@@ -25,7 +25,7 @@ const MANIFEST = JSON.stringify({
   },
 });
 
-it.each<NodeMajor>(['22', '24'])(
+it.each(NODE_MAJORS)(
   'runs trials in Node %s, and says nothing beside the report',
   async (major) => {
     const data = aDataDirectory();

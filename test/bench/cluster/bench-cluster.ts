@@ -12,7 +12,7 @@ import { Option } from 'commander';
 import { installCrd } from '../../integration/installed-crd.ts';
 import { startPostgresServer } from '../../integration/postgres-server.ts';
 import { startControlPlane } from '../../tools/control-plane.ts';
-import { imageEntrypoint } from '../../tools/image-entrypoint.ts';
+import { readOperatorImage } from '../../tools/operator-image.ts';
 import { thisMachine, writeResult } from '../benchmark-result.ts';
 import { benchmarkCommand, countingOption } from '../options.ts';
 import { orderOfRound } from '../rounds.ts';
@@ -41,7 +41,7 @@ import { versionsOf } from './versions.ts';
 
 /** As it is shipped: from its source it would need more memory. */
 const OPERATOR = 'dist/cli/main.js';
-const { nodeOptions } = await imageEntrypoint();
+const { nodeOptions } = await readOperatorImage();
 const CONTENDERS: readonly Contender[] = [
   operatorContender([...nodeOptions, OPERATOR], 'Job'),
   operatorContender([...nodeOptions, OPERATOR], 'Pod'),

@@ -31,7 +31,7 @@ it('writes a result as a section: on what, the plots, then by limits a table for
     | writes of a status, a second | ≤ 1 | not measured |
     | further writes of a BatchTest: creation, finalizer, events | ≤ 5 | not measured |
     | peak resident memory, MiB | ≤ 200 | not measured |
-    | growth of resident memory per 1,000 trials, over the second half of a long run, MiB | ≤ 0.5 | long 0.4 |
+    | growth of resident memory per 1,000 trials, over the second half of a long run, MiB | ≤ 0.5 | long 0.40 |
     | rows in which Argo Workflows is better | none | none |
 
     ### Stock limits: the controller manager (20 requests a second, bursts of 30) and Argo Workflows as they are shipped
