@@ -24,5 +24,7 @@ await runPrograms(
     });
   },
 );
+// It is over before its connections are, and the server, which ends next, tells those that it does.
+pool.on('error', () => undefined);
 await pool.end();
 await server.close();
