@@ -103,6 +103,7 @@ it('starts as a user without rights, on files that it cannot change, in the rele
     cwd: app,
     env: { NODE_ENV: 'production', DATABASE_URL_FILE: '/nowhere/url' },
   } as const;
+  // A cache of root's is not for that user.
   const node = join(folder, 'node');
   const { nodeMajor, nodeOptions } = await readOperatorImage();
   await copyFile(await nodeRelease(nodeMajor), node);

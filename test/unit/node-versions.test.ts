@@ -1,26 +1,22 @@
 /** The command line in the releases of Node that are supported beside that of these tests. */
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
+import { aBatchTest } from '../builders/batch-test.ts';
 import { NODE_MAJORS, nodeRelease } from '../tools/node-release.ts';
-import { aDataDirectory, startCommand } from './cli/command-line.ts';
+import { aBench } from './cli/recorded-program.ts';
 
-const MANIFEST = JSON.stringify({
-  apiVersion: 'batchtest.dev/v1alpha1',
-  kind: 'BatchTest',
-  metadata: { name: 'versions' },
-  spec: {
-    matrix: { parameters: [{ name: 'X', values: ['1', '2'] }] },
-    objective: { metrics: [{ name: 'x', goal: 'minimize' }] },
-    template: {
-      spec: {
-        restartPolicy: 'Never',
-        containers: [
-          {
-            name: 'test',
-            image: 'example.invalid/shell',
-            command: ['sh', '-c', 'echo "{\\"metrics\\":{\\"x\\":$X}}" >"$BATCHTEST_RESULT_FILE"'],
-          },
-        ],
-      },
+const MANIFEST = aBatchTest({
+  variants: [],
+  matrix: { parameters: [{ name: 'X', values: ['1', '2'] }] },
+  metrics: [{ name: 'x', goal: 'minimize' }],
+  template: {
+    spec: {
+      containers: [
+        {
+          name: 'test',
+          image: 'test:1',
+          command: ['/bin/sh', '-c', 'echo "{\\"metrics\\":{\\"x\\":$X}}" >"$BATCHTEST_RESULT_FILE"'],
+        },
+      ],
     },
   },
 });
@@ -28,11 +24,10 @@ const MANIFEST = JSON.stringify({
 it.each(NODE_MAJORS)(
   'runs trials in Node %s, and says nothing beside the report',
   async (major) => {
-    const data = aDataDirectory();
-    onTestFinished(() => data.remove());
-    const { exitCode, stdout, stderr } = await startCommand(
-      ['run', '-', '--quiet', '-o', 'json', '--data-dir', data.path],
-      { input: MANIFEST, node: await nodeRelease(major) },
+    const { exitCode, stdout, stderr } = await aBench().start(
+      ['run', '-', '--quiet', '-o', 'json'],
+      JSON.stringify(MANIFEST),
+      await nodeRelease(major),
     ).finished;
     expect(stderr).toBe('');
     expect(exitCode).toBe(0);

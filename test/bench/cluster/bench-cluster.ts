@@ -41,10 +41,10 @@ import { versionsOf } from './versions.ts';
 
 /** As it is shipped: from its source it would need more memory. */
 const OPERATOR = 'dist/cli/main.js';
-const { nodeOptions } = await readOperatorImage();
+const OPERATOR_IN_NODE = [...(await readOperatorImage()).nodeOptions, OPERATOR];
 const CONTENDERS: readonly Contender[] = [
-  operatorContender([...nodeOptions, OPERATOR], 'Job'),
-  operatorContender([...nodeOptions, OPERATOR], 'Pod'),
+  operatorContender(OPERATOR_IN_NODE, 'Job'),
+  operatorContender(OPERATOR_IN_NODE, 'Pod'),
   LOOP_OF_JOBS,
   INDEXED_JOB,
   LOOP_OF_PODS,

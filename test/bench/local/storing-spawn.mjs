@@ -24,7 +24,7 @@ await runPrograms(
     });
   },
 );
-// It is over before its connections are, and the server, which ends next, tells those that it does.
+// end() is over before the connections are closed: the server, which is ended next, tells those that it ends, and without a listener that ends this process.
 pool.on('error', () => undefined);
 await pool.end();
 await server.close();

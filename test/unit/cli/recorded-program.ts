@@ -24,8 +24,8 @@ export interface ProgramStart {
 /** A data directory of a test's own, and what the programs in it wrote down of themselves. */
 export interface Bench {
   readonly folder: string;
-  /** Starts a command with this data directory; it is killed at the latest when the test is done. */
-  start(args: readonly string[], input?: string): RunningCommand;
+  /** Starts a command with this data directory, in another Node than that of the tests if so told; it is killed at the latest when the test is done. */
+  start(args: readonly string[], input?: string, node?: string): RunningCommand;
   run(args: readonly string[], input?: string): Promise<FinishedCommand>;
   /** Runs a command that must succeed, and gives the document that it prints with `-o json`. */
   document(...args: readonly string[]): Promise<unknown>;
@@ -101,8 +101,8 @@ export function aBench(): Bench {
     });
   return {
     folder,
-    start: (args, input = '') => {
-      const command = startCommand(withDataDirectory(args), { input });
+    start: (args, input = '', node = process.execPath) => {
+      const command = startCommand(withDataDirectory(args), { input, node });
       onTestFinished(() => command.kill('SIGKILL'));
       return command;
     },
