@@ -202,7 +202,7 @@ describe('the comparison matrix', () => {
           Object.fromEntries(variants.map((trials, index) => [`v${index}`, trials])),
           comparison,
         );
-        const samples = new MetricSamples(OBJECTIVE, variants.length, comparison.tieBreak);
+        const samples = new MetricSamples(OBJECTIVE, variants.length, 4, comparison.tieBreak);
         for (const [index, trials] of variants.entries())
           for (const [repetition, one] of trials.entries()) {
             if (one === 'Failed') samples.disqualify(index);

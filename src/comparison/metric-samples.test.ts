@@ -9,8 +9,10 @@ const p95 = (value: number) =>
     ['not_in_the_objective', 7],
   ]);
 
+const REPETITIONS = 3;
+
 const samplesOf = (...byVariant: readonly (readonly number[])[]): MetricSamples => {
-  const samples = new MetricSamples(objective, byVariant.length);
+  const samples = new MetricSamples(objective, byVariant.length, REPETITIONS);
   for (const [variant, values] of byVariant.entries())
     for (const [repetition, value] of values.entries()) samples.add(variant, repetition, p95(value));
   return samples;
@@ -66,7 +68,7 @@ describe('the best variant so far', () => {
         { name: 'b', goal: 'minimize' },
       ],
     }).spec.objective;
-    const samples = new MetricSamples(two, 3);
+    const samples = new MetricSamples(two, 3, REPETITIONS);
     for (const [variant, a, b] of [
       [0, 0, 4],
       [1, 4, 3],

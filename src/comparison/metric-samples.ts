@@ -11,27 +11,40 @@ import { leadByTieBreak } from './standing.ts';
 export class MetricSamples {
   readonly #objective: Objective;
   readonly #lead: (one: ObjectiveMeans, other: ObjectiveMeans) => number;
-  /** By variant, then by repetition; undefined for one that has no result. */
-  readonly #trials: (ObjectiveMeans | undefined)[][];
+  readonly #variants: number;
+  readonly #repetitions: number;
+  /** By variant, by repetition, by metric: of one piece, as a run may have 100,000 trials, and keeps them to its end. */
+  readonly #values: Float64Array;
+  /** By variant, by repetition: 1 for a trial whose values are known. */
+  readonly #isKnown: Uint8Array;
   readonly #means: (ObjectiveMeans | undefined)[];
   /** Variants with samples that are not in their means yet. */
   readonly #outdated = new Set<number>();
   readonly #disqualified = new Set<number>();
   readonly #stopped = new Set<number>();
 
-  /** @param tieBreak metrics of the objective that decide between equal scores */
-  constructor(objective: Objective, variants: number, tieBreak: readonly string[] = []) {
+  /**
+   * @param repetitions of each variant
+   * @param tieBreak metrics of the objective that decide between equal scores
+   */
+  constructor(objective: Objective, variants: number, repetitions: number, tieBreak: readonly string[] = []) {
     this.#objective = objective;
+    this.#variants = variants;
+    this.#repetitions = repetitions;
     this.#lead = leadByTieBreak(objective, tieBreak);
-    this.#trials = Array.from({ length: variants }, () => []);
+    this.#values = new Float64Array(variants * repetitions * objective.metrics.length);
+    this.#isKnown = new Uint8Array(variants * repetitions);
     this.#means = Array.from({ length: variants }, () => undefined);
   }
 
   /** Adds a successful trial's metrics; all of the objective's are among them. */
   add(variant: number, repetition: number, metrics: ReadonlyMap<string, number>): void {
-    const trials = this.#trials[variant];
-    if (trials === undefined) return;
-    trials[repetition] = this.#objective.metrics.map(({ name }) => metrics.get(name) ?? Number.NaN);
+    const trial = variant * this.#repetitions + repetition;
+    this.#values.set(
+      this.#objective.metrics.map(({ name }) => metrics.get(name) ?? Number.NaN),
+      trial * this.#objective.metrics.length,
+    );
+    this.#isKnown[trial] = 1;
     this.#outdated.add(variant);
   }
 
@@ -47,17 +60,17 @@ export class MetricSamples {
 
   /** The means of a variant's successful trials; undefined while it has none. */
   meansOf(variant: number): ObjectiveMeans | undefined {
-    const trials = this.#trials[variant];
-    if (trials !== undefined && this.#outdated.delete(variant))
-      this.#means[variant] = meansOfSamples(this.#samplesOf(trials));
+    if (this.#outdated.delete(variant)) this.#means[variant] = meansOfSamples(this.#samplesOf(variant));
     return this.#means[variant];
   }
 
   /** The values of a variant's first trials by repetition; undefined when one of them has no result. */
   firstTrials(variant: number, repetitions: number): readonly ObjectiveMeans[] | undefined {
-    const trials =
-      this.#trials[variant]?.slice(0, repetitions).filter((values) => values !== undefined) ?? [];
-    return trials.length === repetitions ? trials : undefined;
+    const first = Array.from({ length: repetitions }, (_, repetition) => repetition);
+    if (!first.every((repetition) => this.#has(variant, repetition))) return undefined;
+    return first.map((repetition) =>
+      this.#objective.metrics.map((_, position) => this.#value(variant, repetition, position)),
+    );
   }
 
   /**
@@ -67,12 +80,12 @@ export class MetricSamples {
   best(): { readonly variant: number; readonly score: number } | undefined {
     const variants: number[] = [];
     const candidates: ObjectiveMeans[] = [];
-    this.#trials.forEach((_, variant) => {
+    for (let variant = 0; variant < this.#variants; variant += 1) {
       const means = this.meansOf(variant);
-      if (means === undefined || this.#disqualified.has(variant)) return;
+      if (means === undefined || this.#disqualified.has(variant)) continue;
       variants.push(variant);
       candidates.push(means);
-    });
+    }
     let best: { variant: number; score: number; means: ObjectiveMeans } | undefined;
     scores(this.#objective, candidates).forEach((score, position) => {
       const variant = variants[position];
@@ -89,24 +102,35 @@ export class MetricSamples {
 
   /** The variants that are compared, in their order. */
   candidates(names: readonly string[]): readonly Candidate[] {
-    return this.#trials.flatMap((trials, variant) =>
+    return Array.from({ length: this.#variants }, (_, variant) => variant).flatMap((variant) =>
       this.meansOf(variant) === undefined || this.#disqualified.has(variant)
         ? []
         : [
             {
               name: names[variant] ?? '',
-              samples: this.#samplesOf(trials),
+              samples: this.#samplesOf(variant),
               isStopped: this.#stopped.has(variant),
             },
           ],
     );
   }
 
-  /** By metric of the objective, then by repetition. */
-  #samplesOf(trials: readonly (ObjectiveMeans | undefined)[]): ObjectiveSamples {
-    const known = trials.filter((values) => values !== undefined);
-    return this.#objective.metrics.map((_, position) =>
-      known.map((values) => values[position] ?? Number.NaN),
-    );
+  #samplesOf(variant: number): ObjectiveSamples {
+    return this.#objective.metrics.map((_, position) => {
+      const samples: number[] = [];
+      for (let repetition = 0; repetition < this.#repetitions; repetition += 1)
+        if (this.#has(variant, repetition)) samples.push(this.#value(variant, repetition, position));
+      return samples;
+    });
+  }
+
+  #has(variant: number, repetition: number): boolean {
+    return repetition < this.#repetitions && this.#isKnown[variant * this.#repetitions + repetition] === 1;
+  }
+
+  /** @param position of the metric in the objective */
+  #value(variant: number, repetition: number, position: number): number {
+    const trial = variant * this.#repetitions + repetition;
+    return this.#values[trial * this.#objective.metrics.length + position] ?? Number.NaN;
   }
 }

@@ -120,6 +120,7 @@ export class RunLedger {
   ending: RunEnd | undefined;
 
   readonly #trials: TrialState[];
+  readonly #states = new Map<string, TrialState>();
   /** By ID of the variant, then by repetition: asked for several times for every attempt of every decision. */
   readonly #indices = new Map<string, number[]>();
   /** By trial. */
@@ -167,8 +168,8 @@ export class RunLedger {
   ) {
     this.definition = definition;
     this.end = end;
-    const { objective, comparison } = definition.manifest.spec;
-    this.samples = new MetricSamples(objective, definition.variants.length, comparison.tieBreak);
+    const { objective, comparison, repetitions } = definition.manifest.spec;
+    this.samples = new MetricSamples(objective, definition.variants.length, repetitions, comparison.tieBreak);
     this.#looks = new Looks(definition, this.samples);
     this.#previousRun = previousRun;
     this.#succeededPerVariant = definition.variants.map(() => 0);
@@ -703,9 +704,18 @@ export class RunLedger {
     const variant = this.#variantOf(index);
     if (before === 'Pending') this.#pendingPerVariant[variant] = (this.#pendingPerVariant[variant] ?? 0) - 1;
     if (state.phase === 'Pending') increment(this.#pendingPerVariant, variant);
-    this.#trials[index] = state;
+    this.#trials[index] = this.#shared(state);
     while (this.#firstUntried < this.#trials.length && this.#trials[this.#firstUntried] !== UNTRIED)
       this.#firstUntried += 1;
+  }
+
+  /** The one object for all trials in the same state: nearly all of a long run come to the same few, and stay there to its end. */
+  #shared(state: TrialState): TrialState {
+    const key = JSON.stringify(state);
+    const known = this.#states.get(key);
+    if (known !== undefined) return known;
+    this.#states.set(key, state);
+    return state;
   }
 }
 
