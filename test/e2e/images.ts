@@ -57,7 +57,7 @@ export async function writeImages(archive: string, registry = LOCAL_REGISTRY): P
           name: names.operator,
           layers: [layer('node-of-image'), layer('operator')],
           entrypoint: operator.command,
-          environment: ['NODE_ENV=production'],
+          environment: Object.entries(operator.environment).map(([name, value]) => `${name}=${value}`),
         },
         {
           ...image,

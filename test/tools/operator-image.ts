@@ -10,6 +10,8 @@ export interface OperatorImage {
   readonly command: readonly string[];
   /** What Node is told in it, before the program. */
   readonly nodeOptions: readonly string[];
+  /** What is in the environment of its processes. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** Reads the Dockerfile, the one place that says it. */
@@ -25,5 +27,10 @@ export async function readOperatorImage(): Promise<OperatorImage> {
     nodeMajor: Number(found(/^ARG RUNTIME_IMAGE=.*\/nodejs(\d+)-/m)),
     command,
     nodeOptions: command.slice(1, -1),
+    environment: Object.fromEntries(
+      found(/^ENV (.*)$/m)
+        .split(' ')
+        .map((variable) => variable.split('=')),
+    ),
   };
 }

@@ -36,7 +36,7 @@ const npm = (cwd: string, ...args: readonly string[]) =>
 it('has no step in its Dockerfile that this test does not repeat', async () => {
   const steps = (await readFile(join(repository, 'Dockerfile'), 'utf8'))
     .split('\n')
-    .filter((line) => /^(RUN|COPY|USER|ENTRYPOINT|CMD|WORKDIR) /.test(line));
+    .filter((line) => /^(RUN|COPY|USER|ENV|ENTRYPOINT|CMD|WORKDIR) /.test(line));
   expect(steps).toEqual([
     'WORKDIR /app',
     'COPY package.json package-lock.json ./',
@@ -48,6 +48,7 @@ it('has no step in its Dockerfile that this test does not repeat', async () => {
     'COPY package.json package-lock.json ./',
     'RUN npm ci --ignore-scripts --no-audit --no-fund --omit=dev --omit=optional',
     'WORKDIR /app',
+    'ENV NODE_ENV=production MALLOC_ARENA_MAX=1',
     'COPY --from=dependencies /app/node_modules ./node_modules',
     'COPY --from=build /app/dist ./dist',
     'COPY package.json LICENSE ./',
@@ -97,15 +98,15 @@ it('builds from what .dockerignore lets through', async () => {
 }, 300_000);
 
 it('starts as a user without rights, on files that it cannot change, in the release of Node that the image has', async () => {
+  const { nodeMajor, nodeOptions, environment } = await readOperatorImage();
   const asUser = process.getuid?.() === 0 ? { uid: USER, gid: USER } : {};
   const options = {
     ...asUser,
     cwd: app,
-    env: { NODE_ENV: 'production', DATABASE_URL_FILE: '/nowhere/url' },
+    env: { ...environment, DATABASE_URL_FILE: '/nowhere/url' },
   } as const;
   // A cache of root's is not for that user.
   const node = join(folder, 'node');
-  const { nodeMajor, nodeOptions } = await readOperatorImage();
   await copyFile(await nodeRelease(nodeMajor), node);
   const command = [...nodeOptions, join(app, 'dist/cli/main.js')];
   const { stdout, stderr } = await promisify(execFile)(node, [...command, '--version'], options);

@@ -41,10 +41,11 @@ import { versionsOf } from './versions.ts';
 
 /** As it is shipped: from its source it would need more memory. */
 const OPERATOR = 'dist/cli/main.js';
-const OPERATOR_IN_NODE = [...(await readOperatorImage()).nodeOptions, OPERATOR];
+const { nodeOptions, environment } = await readOperatorImage();
+const OPERATOR_IN_NODE = [...nodeOptions, OPERATOR];
 const CONTENDERS: readonly Contender[] = [
-  operatorContender(OPERATOR_IN_NODE, 'Job'),
-  operatorContender(OPERATOR_IN_NODE, 'Pod'),
+  operatorContender(OPERATOR_IN_NODE, 'Job', environment),
+  operatorContender(OPERATOR_IN_NODE, 'Pod', environment),
   LOOP_OF_JOBS,
   INDEXED_JOB,
   LOOP_OF_PODS,

@@ -19,10 +19,12 @@ const SERVICE_ACCOUNT_IMPORT = fileURLToPath(new URL('service-account.mjs', impo
  * The operator with the rights that it needs, the access that it has in a pod, and a database of its own.
  * @param program what Node is given to run
  * @param execution what carries its attempts
+ * @param environment of its process, beside what every operator gets
  */
 export const operatorContender = (
   program: readonly string[],
   execution: BatchTestSpec['execution'],
+  environment: Readonly<Record<string, string>> = {},
 ): Contender => ({
   name: `operator, ${execution}s`,
   isOperator: true,
@@ -33,7 +35,7 @@ export const operatorContender = (
       namespace,
       databaseUrl: databaseUrlOf(connection),
       program: ['--import', SERVICE_ACCOUNT_IMPORT, ...program],
-      environment: await serviceAccount(site),
+      environment: { ...environment, ...(await serviceAccount(site)) },
       options: ['--log-level', 'info'],
       logFile: join(directory, `${namespace}.log`),
     });
