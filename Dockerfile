@@ -29,7 +29,7 @@ LABEL org.opencontainers.image.title="BatchTest" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 WORKDIR /app
-# A small heap, in V8 and in the C library: docs/decisions/0024-the-operator-keeps-its-heap-small.md. So are the options of Node below.
+# A small heap, in the C library here and in V8 by the options of Node below: docs/decisions/0024-the-operator-keeps-its-heap-small.md.
 ENV NODE_ENV=production MALLOC_ARENA_MAX=1
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

@@ -180,6 +180,7 @@ describe('the comparison matrix', () => {
   });
 
   it('names the same best variant as the samples that the status is made of, and comes to the same conclusion', () => {
+    const REPETITIONS = 4;
     const comparison: Comparison = {
       confidence: '0.9',
       baseline: 'v0',
@@ -197,27 +198,30 @@ describe('the comparison matrix', () => {
       { weight: 1, arbitrary: fc.constantFrom<Trial>('Failed', 'Pending', 'Cancelled') },
     );
     fc.assert(
-      fc.property(fc.array(fc.array(trial, { maxLength: 4 }), { minLength: 1, maxLength: 8 }), (variants) => {
-        const run = aRun(
-          Object.fromEntries(variants.map((trials, index) => [`v${index}`, trials])),
-          comparison,
-        );
-        const samples = new MetricSamples(OBJECTIVE, variants.length, 4, comparison.tieBreak);
-        for (const [index, trials] of variants.entries())
-          for (const [repetition, one] of trials.entries()) {
-            if (one === 'Failed') samples.disqualify(index);
-            else if (typeof one !== 'string') samples.add(index, repetition, new Map(Object.entries(one)));
-          }
-        const best = samples.best();
-        const [first] = comparisonMatrix(run);
-        expect(first?.rank === 1 ? [first.variant, first.score] : undefined).toEqual(
-          best === undefined ? undefined : [`v${best.variant}`, best.score],
-        );
-        const names = run.variants.map(({ name }) => name);
-        const conclusion = runConclusion(run);
-        expect(conclusion).toEqual(conclusionOf(OBJECTIVE, comparison, samples.candidates(names)));
-        expect(conclusion.best?.name).toBe(best === undefined ? undefined : `v${best.variant}`);
-      }),
+      fc.property(
+        fc.array(fc.array(trial, { maxLength: REPETITIONS }), { minLength: 1, maxLength: 8 }),
+        (variants) => {
+          const run = aRun(
+            Object.fromEntries(variants.map((trials, index) => [`v${index}`, trials])),
+            comparison,
+          );
+          const samples = new MetricSamples(OBJECTIVE, variants.length, REPETITIONS, comparison.tieBreak);
+          for (const [index, trials] of variants.entries())
+            for (const [repetition, one] of trials.entries()) {
+              if (one === 'Failed') samples.disqualify(index);
+              else if (typeof one !== 'string') samples.add(index, repetition, new Map(Object.entries(one)));
+            }
+          const best = samples.best();
+          const [first] = comparisonMatrix(run);
+          expect(first?.rank === 1 ? [first.variant, first.score] : undefined).toEqual(
+            best === undefined ? undefined : [`v${best.variant}`, best.score],
+          );
+          const names = run.variants.map(({ name }) => name);
+          const conclusion = runConclusion(run);
+          expect(conclusion).toEqual(conclusionOf(OBJECTIVE, comparison, samples.candidates(names)));
+          expect(conclusion.best?.name).toBe(best === undefined ? undefined : `v${best.variant}`);
+        },
+      ),
     );
   });
 

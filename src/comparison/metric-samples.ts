@@ -11,7 +11,6 @@ import { leadByTieBreak } from './standing.ts';
 export class MetricSamples {
   readonly #objective: Objective;
   readonly #lead: (one: ObjectiveMeans, other: ObjectiveMeans) => number;
-  readonly #variants: number;
   readonly #repetitions: number;
   /** By variant, by repetition, by metric: of one piece, as a run may have 100,000 trials, and keeps them to its end. */
   readonly #values: Float64Array;
@@ -29,7 +28,6 @@ export class MetricSamples {
    */
   constructor(objective: Objective, variants: number, repetitions: number, tieBreak: readonly string[] = []) {
     this.#objective = objective;
-    this.#variants = variants;
     this.#repetitions = repetitions;
     this.#lead = leadByTieBreak(objective, tieBreak);
     this.#values = new Float64Array(variants * repetitions * objective.metrics.length);
@@ -66,11 +64,8 @@ export class MetricSamples {
 
   /** The values of a variant's first trials by repetition; undefined when one of them has no result. */
   firstTrials(variant: number, repetitions: number): readonly ObjectiveMeans[] | undefined {
-    const first = Array.from({ length: repetitions }, (_, repetition) => repetition);
-    if (!first.every((repetition) => this.#has(variant, repetition))) return undefined;
-    return first.map((repetition) =>
-      this.#objective.metrics.map((_, position) => this.#value(variant, repetition, position)),
-    );
+    const trials = this.#trialsOf(variant, repetitions);
+    return trials.length === repetitions ? trials : undefined;
   }
 
   /**
@@ -80,7 +75,7 @@ export class MetricSamples {
   best(): { readonly variant: number; readonly score: number } | undefined {
     const variants: number[] = [];
     const candidates: ObjectiveMeans[] = [];
-    for (let variant = 0; variant < this.#variants; variant += 1) {
+    for (const variant of this.#means.keys()) {
       const means = this.meansOf(variant);
       if (means === undefined || this.#disqualified.has(variant)) continue;
       variants.push(variant);
@@ -102,7 +97,7 @@ export class MetricSamples {
 
   /** The variants that are compared, in their order. */
   candidates(names: readonly string[]): readonly Candidate[] {
-    return Array.from({ length: this.#variants }, (_, variant) => variant).flatMap((variant) =>
+    return [...this.#means.keys()].flatMap((variant) =>
       this.meansOf(variant) === undefined || this.#disqualified.has(variant)
         ? []
         : [
@@ -116,21 +111,20 @@ export class MetricSamples {
   }
 
   #samplesOf(variant: number): ObjectiveSamples {
-    return this.#objective.metrics.map((_, position) => {
-      const samples: number[] = [];
-      for (let repetition = 0; repetition < this.#repetitions; repetition += 1)
-        if (this.#has(variant, repetition)) samples.push(this.#value(variant, repetition, position));
-      return samples;
-    });
+    const trials = this.#trialsOf(variant, this.#repetitions);
+    return this.#objective.metrics.map((_, position) =>
+      trials.map((values) => values[position] ?? Number.NaN),
+    );
   }
 
-  #has(variant: number, repetition: number): boolean {
-    return repetition < this.#repetitions && this.#isKnown[variant * this.#repetitions + repetition] === 1;
-  }
-
-  /** @param position of the metric in the objective */
-  #value(variant: number, repetition: number, position: number): number {
-    const trial = variant * this.#repetitions + repetition;
-    return this.#values[trial * this.#objective.metrics.length + position] ?? Number.NaN;
+  /** The values of those of a variant's first trials that have a result, by repetition. */
+  #trialsOf(variant: number, repetitions: number): readonly ObjectiveMeans[] {
+    const trials: ObjectiveMeans[] = [];
+    const width = this.#objective.metrics.length;
+    const first = variant * this.#repetitions;
+    for (let trial = first; trial < first + Math.min(repetitions, this.#repetitions); trial += 1)
+      if (this.#isKnown[trial] === 1)
+        trials.push([...this.#values.subarray(trial * width, (trial + 1) * width)]);
+    return trials;
   }
 }
