@@ -16,3 +16,13 @@ export function duration(text: string): number {
     throw new InvalidArgumentError('It must be a number and one of s, m, h, d, w, such as 90d.');
   return Number(number) * unitMs;
 }
+
+/** A timer of Node's takes 2,147,483,647 ms, and fires at once for more. */
+const LONGEST_WAIT = '24d';
+
+/** The same of a time to wait for, which has a limit. */
+export function waitingTime(text: string): number {
+  const waitMs = duration(text);
+  if (waitMs > duration(LONGEST_WAIT)) throw new InvalidArgumentError(`It must be ${LONGEST_WAIT} at most.`);
+  return waitMs;
+}

@@ -1,5 +1,6 @@
 import { type CloudEvent, HTTP } from 'cloudevents';
 import { request } from 'undici';
+import { withDeadline } from '../deadline.ts';
 import { VERSION } from '../version.ts';
 import type { NotificationTarget } from './notification-target.ts';
 
@@ -7,6 +8,8 @@ import type { NotificationTarget } from './notification-target.ts';
 const ANSWER_TIMEOUT_MS = 10_000;
 /** Of an answer, which is not looked at. */
 const BODY_LIMIT_BYTES = 65_536;
+
+class NoAnswerError extends Error {}
 
 /**
  * Posts an event in structured mode of the HTTP protocol binding of CloudEvents. No redirect is followed: the administrator named where it goes.
@@ -24,7 +27,7 @@ export async function post(
   const target = new URL(url);
   target.username = '';
   target.password = '';
-  try {
+  const send = async (until: AbortSignal): Promise<number> => {
     const answer = await request(target, {
       method: 'POST',
       headers: {
@@ -33,10 +36,13 @@ export async function post(
         ...(authorization === undefined ? {} : { authorization }),
       },
       body: String(body),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+      signal: until,
     });
     await answer.body.dump({ limit: BODY_LIMIT_BYTES });
-    const { statusCode } = answer;
+    return answer.statusCode;
+  };
+  try {
+    const statusCode = await withDeadline(signal, ANSWER_TIMEOUT_MS, () => new NoAnswerError(), send);
     if (statusCode >= 200 && statusCode < 300) return undefined;
     const redirect = statusCode >= 300 && statusCode < 400 ? ', and no redirect is followed' : '';
     return `${origin} answered ${statusCode}${redirect}`;
@@ -54,8 +60,7 @@ function basicAuthorization({ username, password }: URL): string | undefined {
 
 /** Codes alone: the message of an error may repeat what was sent. */
 function whyNoAnswer(error: unknown): string {
-  if (error instanceof Error && error.name === 'TimeoutError')
-    return `did not answer within ${ANSWER_TIMEOUT_MS / 1_000} s`;
+  if (error instanceof NoAnswerError) return `did not answer within ${ANSWER_TIMEOUT_MS / 1_000} s`;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return `cannot be reached (${typeof code === 'string' ? code : 'unknown error'})`;
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
+import { withDeadline } from '../../deadline.ts';
 import type { BatchTestObject } from '../../runner/batchtest-object.ts';
-import { duration } from '../duration.ts';
+import { waitingTime } from '../duration.ts';
 import { untilInterrupted } from '../interruption.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { finishedLine } from '../progress-lines.ts';
@@ -17,7 +18,11 @@ export const waitCommand = (context: ProcessContext): Command =>
     new Command('wait')
       .description('wait for the end of a run of a cluster, and end with its exit code')
       .argument('<name>', 'name of the BatchTest')
-      .option('--timeout <time>', 'how long to wait at most, such as 10m (default: until the end)', duration),
+      .option(
+        '--timeout <time>',
+        'how long to wait at most, such as 10m (default: until the end)',
+        waitingTime,
+      ),
   )
     .addHelpText(
       'after',
@@ -28,21 +33,26 @@ Exit codes: those of run; 124 when the timeout is over and the run is not,
     .action(async (name: string, flags: WaitFlags) => {
       const interruption = untilInterrupted(() => {});
       const { timeout } = flags;
-      const signals = [interruption.signal, ...(timeout === undefined ? [] : [AbortSignal.timeout(timeout)])];
       let last: BatchTestObject | undefined;
       // Loaded here, so that no other command carries what talks to a cluster.
       const { watchedRun } = await import('../../runner/watched-run.ts');
       try {
-        const outcome = await watchedRun(
-          name,
-          { ...flags, environment: context.environment },
-          {
-            signal: AbortSignal.any(signals),
-            onChange: (object) => {
-              last = object;
-            },
-            onNotice: (notice) => void context.stderr.write(`${notice}\n`),
-          },
+        const outcome = await withDeadline(
+          interruption.signal,
+          timeout,
+          () => new Error('the timeout is over'),
+          (signal) =>
+            watchedRun(
+              name,
+              { ...flags, environment: context.environment },
+              {
+                signal,
+                onChange: (object) => {
+                  last = object;
+                },
+                onNotice: (notice) => void context.stderr.write(`${notice}\n`),
+              },
+            ),
         );
         const left = interruption.signal.aborted ? 'Interrupted' : 'TimedOut';
         context.setExitCode(exitCodeOfWatch(outcome, left));

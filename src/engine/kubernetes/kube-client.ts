@@ -2,10 +2,10 @@ import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import { Agent, type Dispatcher, request as httpRequest } from 'undici';
+import { withDeadline } from '../../deadline.ts';
 import { ApiError, parseRetryAfter, type StatusObject } from './api-error.ts';
 import { backoffMs } from './backoff.ts';
 import type { ClusterAccess, ClusterCredentials, TlsMaterial } from './cluster-access.ts';
-import { withDeadline } from './deadline.ts';
 import { RequestLimit } from './request-limit.ts';
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
