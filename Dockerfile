@@ -1,6 +1,5 @@
 # syntax=docker/dockerfile:1
-# Three stages: what is compiled, what is needed to run, and an image that holds nothing else. test/unit/image.test.ts runs the same steps without an
-# image engine. A release pins both bases by digest.
+# Two stages: what is built, and an image that holds nothing else. test/unit/image.test.ts runs the same steps without an image engine. A release pins both bases by digest.
 ARG NODE_IMAGE=docker.io/library/node:24-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
 
@@ -9,14 +8,11 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/bundle-command-line.ts scripts/third-party-licences.ts ./scripts/
 COPY src ./src
 RUN npm run build
-
-# Without the optional dependencies: the embedded Postgres is for a laptop.
-FROM ${NODE_IMAGE} AS dependencies
-WORKDIR /app
-COPY package.json package-lock.json ./
-RUN npm ci --ignore-scripts --no-audit --no-fund --omit=dev --omit=optional
+# Scanners find no packages in a bundle.
+RUN npm sbom --sbom-format=cyclonedx --package-lock-only --omit=dev --omit=optional > sbom.cdx.json
 
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.0.0
@@ -31,8 +27,9 @@ LABEL org.opencontainers.image.title="BatchTest" \
 WORKDIR /app
 # A small heap, in the C library here and in V8 by the options of Node below: docs/decisions/0024-the-operator-keeps-its-heap-small.md.
 ENV NODE_ENV=production MALLOC_ARENA_MAX=1
-COPY --from=dependencies /app/node_modules ./node_modules
-COPY --from=build /app/dist ./dist
+# Without the optional dependencies: the embedded Postgres is for a laptop.
+COPY --from=build /app/dist/cli ./dist/cli
+COPY --from=build /app/sbom.cdx.json ./
 COPY package.json LICENSE ./
 COPY crds ./crds
 USER 65532:65532

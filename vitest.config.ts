@@ -22,6 +22,7 @@ export default defineConfig({
             'scripts/**/*.test.ts',
             'test/unit/**/*.test.ts',
           ],
+          globalSetup: ['test/tools/vitest-command-line.ts'],
           pool: 'forks',
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -32,7 +33,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/tools/**/*.test.ts'],
-          globalSetup: ['test/tools/vitest-control-plane.ts'],
+          globalSetup: ['test/tools/vitest-command-line.ts', 'test/tools/vitest-control-plane.ts'],
           pool: 'forks',
           // After the unit tests: a control plane and a pool of workers are enough for two cores.
           sequence: { groupOrder: 1 },
@@ -46,7 +47,7 @@ export default defineConfig({
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
           exclude: ['test/faults/**/*.long.test.ts'],
-          globalSetup: ['test/tools/vitest-control-plane.ts'],
+          globalSetup: ['test/tools/vitest-command-line.ts', 'test/tools/vitest-control-plane.ts'],
           pool: 'forks',
           sequence: { groupOrder: 2 },
           testTimeout: 90_000,
@@ -58,7 +59,7 @@ export default defineConfig({
         test: {
           name: 'faults-long',
           include: ['test/faults/**/*.long.test.ts'],
-          globalSetup: ['test/tools/vitest-control-plane.ts'],
+          globalSetup: ['test/tools/vitest-command-line.ts', 'test/tools/vitest-control-plane.ts'],
           pool: 'forks',
           sequence: { groupOrder: 3 },
           testTimeout: 90_000,
@@ -81,7 +82,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          globalSetup: ['test/e2e/vitest-target.ts'],
+          globalSetup: ['test/tools/vitest-command-line.ts', 'test/e2e/vitest-target.ts'],
           pool: 'forks',
           sequence: { groupOrder: 4 },
           testTimeout: 240_000,

@@ -17,7 +17,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StructuralSchema } from '../src/api/v1alpha1/structural-schema.ts';
 
 const ROOT = 'io.k8s.api.core.v1.PodTemplateSpec';

@@ -5,7 +5,7 @@ const VERBS: Readonly<Record<string, string>> = {
   help: 'this list',
   generate: 'write everything that is generated from the source: the CRD, dashboards, references',
   verify: 'fail when something generated is not what the source would give now',
-  build: 'compile src/ to dist/',
+  build: 'compile src/ to dist/, and bundle the command line',
   lint: 'style, types, layers, unused code',
   test: 'unit, property, contract, integration and quick fault tests (starts a real control plane)',
   'test:faults': 'the tests of faults that take minutes: a kill at every write, pauses longer than a Lease',

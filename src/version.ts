@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 
-/** The version of this package, from its package.json. */
-export const VERSION: string = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-).version;
+/** The version of this package, from its package.json: by name, as this module may lie anywhere in it. */
+export const VERSION: string = createRequire(import.meta.url)('batchtest/package.json').version;

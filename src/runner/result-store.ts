@@ -1,7 +1,5 @@
 import { connectionFromFile } from '../results/postgres/connection-file.ts';
 import type { PostgresConnection } from '../results/postgres/connection-pool.ts';
-import { openEmbeddedPostgres } from '../results/postgres/embedded/open-embedded-postgres.ts';
-import { openPostgresResultStore } from '../results/postgres/open-postgres-result-store.ts';
 import type { StoreObserver } from '../results/postgres/store-observer.ts';
 import type { ResultStore } from '../results/result-store.ts';
 import type { ResultStoreConfig } from './runner-config.ts';
@@ -17,10 +15,16 @@ export async function openResultStore(
   observer?: StoreObserver,
 ): Promise<ResultStore> {
   const observed = observer === undefined ? {} : { observer };
-  if (config.kind !== 'embedded')
+  // Loaded here, so that a command that stores nothing begins sooner.
+  const client = import('../results/postgres/open-postgres-result-store.ts');
+  if (config.kind !== 'embedded') {
+    const { openPostgresResultStore } = await client;
     return openPostgresResultStore({ connection: await databaseConnection(config), ...observed });
+  }
+  const { openEmbeddedPostgres } = await import('../results/postgres/embedded/open-embedded-postgres.ts');
   const server = await openEmbeddedPostgres({ dataDir: config.dataDirectory });
   try {
+    const { openPostgresResultStore } = await client;
     return await openPostgresResultStore({
       connection: server.connection,
       onClosed: () => server.close(),

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
 import { sharedDataPaths } from '../engine/local/shared-data-paths.ts';
 import { RunNotResumableError, SharedDataError } from './errors.ts';

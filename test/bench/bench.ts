@@ -1,8 +1,9 @@
 /**
- * `npm run bench [core|comparison|reflector|store|spawning|local…]`: measures the budgets and prints each figure beside its budget. It judges nothing by its exit code:
+ * `npm run bench [core|comparison|reflector|store|command|spawning|local…]`: measures the budgets and prints each figure beside its budget. It judges nothing by its exit code:
  * timings of a shared machine are noisy, and a figure that is over is for a person to look at.
  */
 import { Argument } from 'commander';
+import { benchCommand } from './command.ts';
 import { benchComparison } from './comparison.ts';
 import { benchCore } from './core.ts';
 import { type Figure, figureLine } from './figure.ts';
@@ -17,6 +18,7 @@ const BENCHMARKS: Readonly<Record<string, () => readonly Figure[] | Promise<read
   comparison: benchComparison,
   reflector: benchReflector,
   store: benchStore,
+  command: benchCommand,
   spawning: benchSpawning,
   local: benchLocal,
 };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { median } from 'simple-statistics';
 import type { Figure } from './figure.ts';
 import { BARE_NODE } from './local/bare-node-contender.ts';
-import { batchtestContender } from './local/batchtest-contender.ts';
+import { BATCHTEST_RUN } from './local/batchtest-contender.ts';
 import { compare } from './local/comparison.ts';
 import type { FigureName } from './local/figures.ts';
 import { measure } from './local/measurement.ts';
@@ -14,10 +14,13 @@ const ROUNDS = 3;
 
 /** The local engine against bare child processes of Node; `npm run bench:local` has it compete with more. Needs `npm run build`. */
 export async function benchLocal(): Promise<readonly Figure[]> {
-  const own = batchtestContender(['dist/cli/main.js']);
   const directory = temporaryDirectory();
   try {
-    const { contenders } = await compare([own, BARE_NODE], { work: WORK, rounds: ROUNDS, directory });
+    const { contenders } = await compare([BATCHTEST_RUN, BARE_NODE], {
+      work: WORK,
+      rounds: ROUNDS,
+      directory,
+    });
     const [ours = [], bare = []] = contenders.map(({ rounds, notMeasured }) => {
       if (notMeasured !== undefined) throw new Error(notMeasured);
       return rounds;
@@ -27,7 +30,11 @@ export async function benchLocal(): Promise<readonly Figure[]> {
     const bareRate = middle(bare, 'programsPerSecond');
     const coldStarts: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
-      const single = await measure(own, { trials: 4, parallelism: 4 }, join(directory, `single-${round}`));
+      const single = await measure(
+        BATCHTEST_RUN,
+        { trials: 4, parallelism: 4 },
+        join(directory, `single-${round}`),
+      );
       coldStarts.push(1_000 * (single.makespanSeconds ?? Number.NaN));
     }
     return [

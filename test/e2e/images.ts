@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { REPOSITORY } from '../tools/markdown-page.ts';
 import { nodeRelease } from '../tools/node-release.ts';
 import { readOperatorImage } from '../tools/operator-image.ts';
@@ -33,7 +31,7 @@ const USER = '65532:65532';
 /** The packages of the example ml-pipeline, as its README has them. */
 export const ML_REQUIREMENTS = join(EXAMPLES, 'ml-pipeline', 'requirements.txt');
 
-/** Writes an archive of all images, made of Node, this machine's Python and busybox, and the project as it is here. */
+/** Writes an archive of all images, made of Node, this machine's Python and busybox, and the command line as it was built. */
 export async function writeImages(archive: string, registry = LOCAL_REGISTRY): Promise<void> {
   const names = imagesIn(registry);
   const operator = await readOperatorImage();
@@ -44,7 +42,11 @@ export async function writeImages(archive: string, registry = LOCAL_REGISTRY): P
     // What the examples come to is compared with a run on this machine, in this release of Node.
     await copyProgram(process.execPath, layer('node'), NODE);
     await copyProgram(await nodeRelease(operator.nodeMajor), layer('node-of-image'), NODE);
-    await copyProduct(join(layer('operator'), 'app'));
+    await copyFiles(
+      REPOSITORY,
+      ['dist/cli', 'package.json', 'LICENSE', 'crds'],
+      join(layer('operator'), 'app'),
+    );
     for (const [name, files] of Object.entries(EXAMPLE_FILES))
       await copyFiles(join(EXAMPLES, name), files, join(layer(name), 'app'));
     const { interpreter, packages } = await copyPython(await pythonWith(ML_REQUIREMENTS), layer('python'));
@@ -83,26 +85,4 @@ export async function writeImages(archive: string, registry = LOCAL_REGISTRY): P
 async function copyFiles(from: string, entries: readonly string[], to: string): Promise<void> {
   await mkdir(to, { recursive: true });
   for (const entry of entries) await cp(join(from, entry), join(to, entry), { recursive: true });
-}
-
-interface LockedPackage {
-  readonly dev?: boolean;
-  readonly optional?: boolean;
-  readonly devOptional?: boolean;
-}
-
-/** As the Dockerfile does it, but for the dependencies: those of package-lock.json that are for production, as they are installed here. */
-async function copyProduct(app: string): Promise<void> {
-  await promisify(execFile)('npx', ['tsc', '-p', 'tsconfig.build.json', '--outDir', join(app, 'dist')], {
-    cwd: REPOSITORY,
-  });
-  await copyFiles(REPOSITORY, ['package.json', 'LICENSE', 'crds'], app);
-  const lock: { readonly packages: Readonly<Record<string, LockedPackage>> } = JSON.parse(
-    await readFile(join(REPOSITORY, 'package-lock.json'), 'utf8'),
-  );
-  for (const [path, { dev, optional, devOptional }] of Object.entries(lock.packages)) {
-    if (path === '' || dev || optional || devOptional) continue;
-    await mkdir(dirname(join(app, path)), { recursive: true });
-    await cp(join(REPOSITORY, path), join(app, path), { recursive: true, verbatimSymlinks: true });
-  }
 }

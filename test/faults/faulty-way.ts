@@ -5,7 +5,6 @@ import { type FaultyProxy, openFaultyProxy, serverCertificate } from '../integra
 import type { OperatorWorld, TestHooks } from '../integration/operator-world.ts';
 import type { OperatorLaunch, RunningOperator } from '../integration/running-operator.ts';
 import { apiWriteName, isLeaseWrite } from './api-write.ts';
-import { operatorProgram } from './operator-program.ts';
 import { openStoreProxy, type StoreProxy } from './store-proxy.ts';
 
 /** What is between one operator and the rest of a world: a proxy before the API server, and one before Postgres. */
@@ -34,10 +33,9 @@ export async function aFaultyWay(
   ways += 1;
   const upstream = inject('controlPlane');
   const { host, port, user, database } = world.connection;
-  const [api, store, program] = await Promise.all([
+  const [api, store] = await Promise.all([
     serverCertificate(upstream.kubeconfigPath).then((tls) => openFaultyProxy(upstream, tls)),
     openStoreProxy({ path: join(host, `.s.PGSQL.${port}`) }),
-    operatorProgram(),
   ]);
   test.onTestFinished(async () => {
     await Promise.all([api.close(), store.close()]);
@@ -60,7 +58,6 @@ export async function aFaultyWay(
       world.startOperator({
         kubeconfigPath,
         databaseUrl: `postgres://${user}@127.0.0.1:${store.port}/${database}`,
-        program,
         ...launch,
       }),
   };

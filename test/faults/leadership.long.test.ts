@@ -15,10 +15,10 @@ import {
 import { query } from '../integration/postgres-server.ts';
 import type { LogLine, RunningOperator } from '../integration/running-operator.ts';
 import { lastOf } from '../integration/watch-recorder.ts';
+import { BATCHTEST_PROGRAM } from '../tools/batchtest-program.ts';
 import { apiWriteName } from './api-write.ts';
 import { aFaultyWay, type FaultyWay } from './faulty-way.ts';
 import { playPods } from './kubelet.ts';
-import { operatorProgram } from './operator-program.ts';
 import { differencesOf, type Played, playOnWay } from './played-run.ts';
 import { untilOneRuns, untilRunning, untilSettled } from './run-view.ts';
 import { FORWARD_STATEMENT } from './store-proxy.ts';
@@ -266,13 +266,9 @@ function heldResults({ store }: FaultyWay) {
   };
 }
 
-async function withClock(steps: readonly (readonly number[])[]) {
+function withClock(steps: readonly (readonly number[])[]) {
   return {
-    program: [
-      '--import',
-      fileURLToPath(new URL('shifted-clock.mjs', import.meta.url)),
-      ...(await operatorProgram()),
-    ],
+    program: ['--import', fileURLToPath(new URL('shifted-clock.mjs', import.meta.url)), BATCHTEST_PROGRAM],
     environment: { FAULT_CLOCK: JSON.stringify(steps) },
   };
 }

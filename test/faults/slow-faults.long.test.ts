@@ -12,9 +12,9 @@ import {
   RUNS_ON,
 } from '../integration/operator-world.ts';
 import { conditionOf, lastOf } from '../integration/watch-recorder.ts';
+import { BATCHTEST_PROGRAM } from '../tools/batchtest-program.ts';
 import { aFaultyWay, type FaultyWay } from './faulty-way.ts';
 import { playPods } from './kubelet.ts';
-import { operatorProgram } from './operator-program.ts';
 import { differencesOf, type Played, playOnWay } from './played-run.ts';
 import { untilNothingIsLeft, untilRunning, untilSettled } from './run-view.ts';
 import { violationsOf } from './violations.ts';
@@ -124,7 +124,7 @@ it('F36: keeps its Lease and its memory within bounds while it takes up 10,000 t
   const { world, way } = await aWorldWithAWay('many');
   const operator = await way.startOperator({
     elects: true,
-    program: ['--max-old-space-size=128', ...(await operatorProgram())],
+    program: ['--max-old-space-size=128', BATCHTEST_PROGRAM],
   });
   const { spec, ...manifest } = aBatchTest({ parallelism: 4, pod: RUNS_ON });
   const { variants: _, ...rest } = spec;

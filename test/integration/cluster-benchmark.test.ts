@@ -8,7 +8,7 @@ import { LOOP_OF_JOBS, LOOP_OF_PODS } from '../bench/cluster/loop-contender.ts';
 import { observe } from '../bench/cluster/measurement.ts';
 import { operatorContender } from '../bench/cluster/operator-contender.ts';
 import type { Scenario } from '../bench/cluster/scenario.ts';
-import { COMMAND_LINE } from './running-operator.ts';
+import { BATCHTEST_PROGRAM } from '../tools/batchtest-program.ts';
 
 vi.setConfig({ testTimeout: 300_000 });
 
@@ -21,8 +21,8 @@ afterAll(() => site?.close(), 60_000);
 testContenders(
   [
     // A creation for each trial, or for all of a batch, and a deletion, which for what the operator has left at the end is one for each batch.
-    { contender: operatorContender(COMMAND_LINE, 'Job'), leastWrites: 24, exactly: false },
-    { contender: operatorContender(COMMAND_LINE, 'Pod'), leastWrites: 24, exactly: false },
+    { contender: operatorContender([BATCHTEST_PROGRAM], 'Job'), leastWrites: 24, exactly: false },
+    { contender: operatorContender([BATCHTEST_PROGRAM], 'Pod'), leastWrites: 24, exactly: false },
     { contender: LOOP_OF_JOBS, leastWrites: 40, exactly: true },
     { contender: INDEXED_JOB, leastWrites: 4, exactly: true },
     { contender: LOOP_OF_PODS, leastWrites: 40, exactly: true },
@@ -32,7 +32,7 @@ testContenders(
 
 it('the operator plans a suspended run and starts nothing', async () => {
   const planned: Scenario = { name: 'planned', trials: 100, parallelism: 3, runMs: 100, isSuspended: true };
-  const observation = await observe(operatorContender(COMMAND_LINE, 'Job'), planned, site.ground);
+  const observation = await observe(operatorContender([BATCHTEST_PROGRAM], 'Job'), planned, site.ground);
   expect(observation.timeline.created).toEqual([]);
   expect(figuresOf(observation).plannedMs).toBeGreaterThan(0);
   expect(figuresOf(observation).objectBytes).toBeGreaterThan(figuresOf(observation).statusBytes ?? 0);

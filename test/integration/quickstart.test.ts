@@ -1,7 +1,7 @@
 /**
  * The cluster parts of docs/quickstart.md, as they are written there, with the real kubectl and Helm on a real API server. What is left out needs an
  * image engine or a node, which .github/workflows/kind.yml has: images are built and loaded, a port is forwarded, and programs run in their containers.
- * Here KWOK plays the pods, and the operator runs beside them, from its source.
+ * Here KWOK plays the pods, and the operator runs beside them.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { BATCHTEST_PROGRAM } from '../tools/batchtest-program.ts';
 import { logTail, startSupervised } from '../tools/supervised-process.ts';
 import { CANARY, secretsIn } from './canaries.ts';
 
@@ -16,7 +17,7 @@ export interface OperatorLaunch {
   readonly elects?: boolean;
   /** Its name among the operators. */
   readonly identity?: string;
-  /** What Node is given to run: the command line from its source, by default. */
+  /** What Node is given to run: the command line, by default. */
   readonly program?: readonly string[];
   /** Beside what every operator gets. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -57,8 +58,6 @@ export interface RunningOperator {
 }
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
-/** The command line from its source. */
-export const COMMAND_LINE = ['--import', 'tsx', 'src/cli/main.ts'] as const;
 const DEADLINE_MS = 30_000;
 
 /** Starts the operator; resolves when it serves its health, which is before it is ready. */
@@ -68,7 +67,7 @@ export async function startOperator(launch: OperatorLaunch): Promise<RunningOper
     name: 'operator',
     command: process.execPath,
     args: [
-      ...(launch.program ?? COMMAND_LINE),
+      ...(launch.program ?? [BATCHTEST_PROGRAM]),
       'operator',
       ...(launch.args ?? [
         ...['--namespace', launch.namespace],

@@ -3,10 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { BATCHTEST_PROGRAM } from '../tools/batchtest-program.ts';
 import { resolveKubectl } from '../tools/kubectl-binary.ts';
+import { REPOSITORY } from '../tools/markdown-page.ts';
 import { type RunningCommand, runCommand, startCommand } from '../unit/cli/command-line.ts';
 import { untilRunning, untilSaidToRun } from './operator-steps.ts';
 import {
@@ -246,15 +247,12 @@ describe('batchtest status', () => {
 });
 
 describe('the same program as a plugin of kubectl', () => {
-  const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
-  const LOADER = pathToFileURL(join(REPOSITORY, 'node_modules/tsx/dist/loader.mjs')).href;
-
   /** A folder that holds the program under the name that kubectl looks for. */
   function pluginFolder(world: OperatorWorld): string {
     const file = join(world.directory, 'kubectl-batchtest');
     writeFileSync(
       file,
-      `#!/usr/bin/env -S ${process.execPath} --import ${LOADER}\nimport(${JSON.stringify(join(REPOSITORY, 'src/cli/main.ts'))});\n`,
+      `#!/usr/bin/env -S ${process.execPath}\nimport(${JSON.stringify(BATCHTEST_PROGRAM)});\n`,
     );
     chmodSync(file, 0o755);
     return world.directory;

@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { BATCHTEST_PROGRAM } from './batchtest-program.ts';
 import { REPOSITORY } from './markdown-page.ts';
 
 export interface Clone {
@@ -19,7 +19,7 @@ export interface Clone {
 }
 
 /**
- * Makes the folder. `npx batchtest` starts the command line from its source there, with a data directory of its own; the examples are copies,
+ * Makes the folder. `npx batchtest` starts the command line there, with a data directory of its own; the examples are copies,
  * which a test may change.
  * @param programs further programs that are found on its PATH, by name
  */
@@ -37,10 +37,9 @@ export async function makeClone(programs: Readonly<Record<string, string>> = {})
     recursive: true,
     filter: (path) => !isInstalled(path),
   });
-  const loader = pathToFileURL(join(REPOSITORY, 'node_modules/tsx/dist/loader.mjs')).href;
   await writeFile(
     join(bin, 'npx'),
-    `#!/bin/sh\nshift\nexec '${process.execPath}' --import '${loader}' '${join(REPOSITORY, 'src/cli/main.ts')}' "$@" --data-dir '${dataDirectory}'\n`,
+    `#!/bin/sh\nshift\nexec '${process.execPath}' '${BATCHTEST_PROGRAM}' "$@" --data-dir '${dataDirectory}'\n`,
     { mode: 0o755 },
   );
   for (const [name, path] of Object.entries(programs)) await symlink(path, join(bin, name));

@@ -1,5 +1,5 @@
 /** What a person reads about a mistake in a manifest: one function per kind of mistake. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { quoted } from './manifest-problem.ts';
 import { closestName } from './spelling.ts';
 import type { StructuralSchema } from './structural-schema.ts';

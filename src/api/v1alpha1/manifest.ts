@@ -1,5 +1,5 @@
 import { LineCounter } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { API_VERSION, KIND } from './constants.ts';
 import { batchTestStructuralSchema } from './crd.ts';
 import { readDocument, type TextProblem } from './manifest-document.ts';

@@ -1,5 +1,5 @@
 import type { V1PodTemplateSpec } from '@kubernetes/client-node';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RESERVED_ENVIRONMENT_PREFIX } from './constants.ts';
 import { corePodTemplateSchema } from './pod-template.generated.ts';
 import type { StructuralSchema } from './structural-schema.ts';

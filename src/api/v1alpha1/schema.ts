@@ -4,7 +4,7 @@
  * as a zod refinement for the local engine and as CEL for the API server; test/integration/crd.test.ts feeds both the
  * same manifests and fails when their verdicts differ.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { API_VERSION, Defaults, KIND, Limits, RESERVED_ENVIRONMENT_PREFIX } from './constants.ts';
 import { type PodTemplate, podTemplateSchema } from './pod-template.ts';
 import type { CelRule } from './structural-schema.ts';

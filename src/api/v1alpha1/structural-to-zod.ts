@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StructuralSchema } from './structural-schema.ts';
 import { refuseRepetition } from './unique-entries.ts';
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { quoted } from './manifest-problem.ts';
 
 /** Adds an issue for each entry that equals an earlier one, at the path that `pathOf` gives for its index. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { structuralFromZod } from './zod-to-structural.ts';
 
 it('turns an object with defaults and bounds into its structural schema', () => {

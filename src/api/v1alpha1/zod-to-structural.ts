@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CelRule, StructuralSchema } from './structural-schema.ts';
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { migrateDatabase } from '../../results/postgres/migrate-database.ts';
 import { resultStoreFrom } from '../../runner/presets.ts';
 import { databaseConnection } from '../../runner/result-store.ts';
 import { UsageError } from '../failure.ts';
@@ -31,6 +30,8 @@ export const migrateCommand = (context: ProcessContext): Command =>
         throw new UsageError(
           'DATABASE_URL, or the file that DATABASE_URL_FILE names, must hold the URL of the database',
         );
+      // Loaded here, so that no other command begins later for it.
+      const { migrateDatabase } = await import('../../results/postgres/migrate-database.ts');
       const applied = await migrateDatabase(await databaseConnection(config), { write, read });
       for (const name of applied) context.stdout.write(`applied ${name}\n`);
       if (applied.length === 0) context.stdout.write('the schema is up to date\n');

@@ -89,7 +89,7 @@ export async function kubeconfigAccess(
   files: readonly string[],
   context: string | undefined,
 ): Promise<ClusterAccess> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig } = await import('./kubeconfig.ts');
   const config = new KubeConfig();
   for (const [index, file] of files.entries()) {
     const next = index === 0 ? config : new KubeConfig();

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ArtifactStore } from '../../artifacts/artifact-store.ts';
 import { verdictOn } from '../../artifacts/artifact-verdict.ts';
 import type { Message } from '../../results/outbox.ts';

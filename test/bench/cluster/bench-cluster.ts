@@ -7,10 +7,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Option } from 'commander';
 import { installCrd } from '../../integration/installed-crd.ts';
 import { startPostgresServer } from '../../integration/postgres-server.ts';
+import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
 import { startControlPlane } from '../../tools/control-plane.ts';
 import { readOperatorImage } from '../../tools/operator-image.ts';
 import { thisMachine, writeResult } from '../benchmark-result.ts';
@@ -39,13 +39,11 @@ import {
 } from './scenario.ts';
 import { versionsOf } from './versions.ts';
 
-/** As it is shipped: from its source it would need more memory. */
-const OPERATOR = 'dist/cli/main.js';
 const { nodeOptions, environment } = await readOperatorImage();
-const OPERATOR_IN_NODE = [...nodeOptions, OPERATOR];
+const OPERATOR = [...nodeOptions, BATCHTEST_PROGRAM];
 const CONTENDERS: readonly Contender[] = [
-  operatorContender(OPERATOR_IN_NODE, 'Job', environment),
-  operatorContender(OPERATOR_IN_NODE, 'Pod', environment),
+  operatorContender(OPERATOR, 'Job', environment),
+  operatorContender(OPERATOR, 'Pod', environment),
   LOOP_OF_JOBS,
   INDEXED_JOB,
   LOOP_OF_PODS,
@@ -109,8 +107,8 @@ const CRD_SETTLES_MS = 3_000;
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
-if (!existsSync(fileURLToPath(new URL(`../../../${OPERATOR}`, import.meta.url))))
-  throw new Error(`${OPERATOR} is missing: run npm run build first`);
+if (!existsSync(BATCHTEST_PROGRAM))
+  throw new Error(`${BATCHTEST_PROGRAM} is missing: run npm run build first`);
 
 const machine = thisMachine();
 const expected = SECONDS_TO_CALIBRATE + tasks.reduce((sum, task) => sum + secondsOf(task), 0);

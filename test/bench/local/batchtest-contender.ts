@@ -1,12 +1,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { VERSION } from '../../../src/version.ts';
+import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
 import type { Contender } from './contender.ts';
 import { type ResultQueries, storedRows } from './stored-rows.ts';
 import { PROGRAM, type Work } from './work.ts';
 
-const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 const RESULTS: ResultQueries = {
   isOneStored: 'select exists (select from batchtest.attempts) as stored',
   all: `select (select count(*)::int from batchtest.attempts where outcome = 'Succeeded') as count,
@@ -16,13 +15,13 @@ const RESULTS: ResultQueries = {
 const VARIANTS = ['a', 'b', 'c', 'd'];
 
 /** `batchtest run` with a new data directory: what it starts includes the creation of its database. */
-export const batchtestContender = (commandLine: readonly string[]): Contender => ({
+export const BATCHTEST_RUN: Contender = {
   name: 'batchtest run',
   keeps: 'every result, committed to Postgres one by one',
   versions: { BatchTest: VERSION },
   async prepare() {
-    const program = join(REPOSITORY, commandLine.at(-1) ?? '');
-    if (!existsSync(program)) throw new Error(`${program} is missing: run npm run build first`);
+    if (!existsSync(BATCHTEST_PROGRAM))
+      throw new Error(`${BATCHTEST_PROGRAM} is missing: run npm run build first`);
   },
   launch(work, directory) {
     const manifest = join(directory, 'bench.json');
@@ -30,19 +29,11 @@ export const batchtestContender = (commandLine: readonly string[]): Contender =>
     writeFileSync(manifest, JSON.stringify(manifestOf(work)));
     return {
       command: process.execPath,
-      args: [
-        ...commandLine.slice(0, -1),
-        join(REPOSITORY, commandLine.at(-1) ?? ''),
-        'run',
-        manifest,
-        '--data-dir',
-        dataDirectory,
-        '--quiet',
-      ],
+      args: [BATCHTEST_PROGRAM, 'run', manifest, '--data-dir', dataDirectory, '--quiet'],
       witness: storedRows(dataDirectory, RESULTS),
     };
   },
-});
+};
 
 const manifestOf = ({ trials, parallelism }: Work): unknown => ({
   apiVersion: 'batchtest.dev/v1alpha1',

@@ -9,7 +9,7 @@ import { thisMachine, writeResult } from '../benchmark-result.ts';
 import { benchmarkCommand, countingOption } from '../options.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 import { BARE_NODE } from './bare-node-contender.ts';
-import { batchtestContender } from './batchtest-contender.ts';
+import { BATCHTEST_RUN } from './batchtest-contender.ts';
 import { compare } from './comparison.ts';
 import { rayContender } from './ray-contender.ts';
 import { localText } from './result-text.ts';
@@ -40,9 +40,8 @@ if (!existsSync('/proc/self/smaps_rollup'))
 const INODES_REST_MS = 61_000;
 
 const machine = thisMachine();
-const own = batchtestContender(['dist/cli/main.js']);
 // There is nothing to compare without it.
-await own.prepare();
+await BATCHTEST_RUN.prepare();
 if (!options.quick) {
   process.stderr.write('waiting for a minute: files that were removed just now would make new ones slow\n');
   execFileSync('sync');
@@ -51,7 +50,7 @@ if (!options.quick) {
 const directory = temporaryDirectory();
 try {
   const found = await compare(
-    [own, BARE_NODE, STORING_NODE, XARGS, rayContender()],
+    [BATCHTEST_RUN, BARE_NODE, STORING_NODE, XARGS, rayContender()],
     {
       work: options.quick ? QUICK_WORK : WORK,
       rounds,

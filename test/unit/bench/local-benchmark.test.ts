@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, expect, it } from 'vitest';
 import { BARE_NODE } from '../../bench/local/bare-node-contender.ts';
-import { batchtestContender } from '../../bench/local/batchtest-contender.ts';
+import { BATCHTEST_RUN } from '../../bench/local/batchtest-contender.ts';
 import { compare } from '../../bench/local/comparison.ts';
 import type { Contender } from '../../bench/local/contender.ts';
 import { STORING_NODE } from '../../bench/local/storing-node-contender.ts';
@@ -13,7 +13,6 @@ import { temporaryDirectory } from '../../bench/temporary-directory.ts';
 const directory = temporaryDirectory();
 afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }));
 
-const OWN = batchtestContender(['--import', 'tsx', 'src/cli/main.ts']);
 const ABSENT: Contender = {
   ...XARGS,
   name: 'absent',
@@ -25,7 +24,7 @@ const ABSENT: Contender = {
 it('has each contender run every program once, and tells of one that is not there', {
   timeout: 240_000,
 }, async () => {
-  const { contenders, work } = await compare([OWN, BARE_NODE, STORING_NODE, XARGS, ABSENT], {
+  const { contenders, work } = await compare([BATCHTEST_RUN, BARE_NODE, STORING_NODE, XARGS, ABSENT], {
     work: QUICK_WORK,
     rounds: 1,
     directory,

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
+import { REPOSITORY } from '../../tools/markdown-page.ts';
 import { aDataDirectory, runCommand } from './command-line.ts';
 
 const data = aDataDirectory();
 afterAll(() => data.remove());
 const dataDir = ['--data-dir', data.path];
 
-const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 /** So many that their report is larger than a pipe holds: a reader that leaves is noticed while it is written. */
 const VARIANTS = 400;
 
@@ -49,7 +49,7 @@ async function withReaderGone(
   when: 'at the start' | 'after the first piece',
 ): Promise<{ readonly exitCode: number | null; readonly other: string }> {
   const { DATABASE_URL: _, ...env } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+  const child = spawn(process.execPath, [BATCHTEST_PROGRAM, ...args], {
     cwd: REPOSITORY,
     env,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -2,9 +2,8 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
+import { REPOSITORY } from '../../tools/markdown-page.ts';
 
 /** How a call of the command line ended. */
 export interface FinishedCommand {
@@ -32,7 +31,7 @@ export function aDataDirectory(): { readonly path: string; remove(): void } {
   };
 }
 
-/** Starts `batchtest` from its source. */
+/** Starts `batchtest`. */
 export function startCommand(
   args: readonly string[],
   {
@@ -47,7 +46,7 @@ export function startCommand(
   } = {},
 ): RunningCommand {
   const { DATABASE_URL: _, ...inherited } = process.env;
-  const child = spawn(node, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+  const child = spawn(node, [BATCHTEST_PROGRAM, ...args], {
     cwd: REPOSITORY,
     env: { ...inherited, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],

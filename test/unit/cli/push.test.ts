@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, it, vi } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openEmbeddedPostgres } from '../../../src/results/postgres/embedded/open-embedded-postgres.ts';
 import { aBench, type Bench } from './recorded-program.ts';
 

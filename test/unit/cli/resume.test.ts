@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { aBench, type Bench, killedRun } from './recorded-program.ts';
 import { runningOf } from './stubborn-program.ts';
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { aBench, type Bench } from './recorded-program.ts';
 
 vi.setConfig({ testTimeout: 240_000 });

@@ -13,7 +13,7 @@ import {
 } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EmbeddedPostgresError, systemErrorCode } from './embedded-postgres-error.ts';
 import { firstInaccessible, type ServerAccount } from './server-account.ts';
 
