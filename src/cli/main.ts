@@ -3,19 +3,7 @@ import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { optimizeLate } from '../late-optimization.ts';
 import { VERSION } from '../version.ts';
-import { cancelCommand } from './commands/cancel.ts';
-import { listCommand } from './commands/list.ts';
-import { migrateCommand } from './commands/migrate.ts';
-import { operatorCommand } from './commands/operator.ts';
-import { outboxCommand } from './commands/outbox.ts';
-import { parityCommand } from './commands/parity.ts';
-import { pruneCommand } from './commands/prune.ts';
-import { reportCommand } from './commands/report.ts';
-import { rerunCommand } from './commands/rerun.ts';
-import { runCommand } from './commands/run.ts';
-import { statusCommand } from './commands/status.ts';
-import { validateCommand } from './commands/validate.ts';
-import { waitCommand } from './commands/wait.ts';
+import { commandsFor } from './commands.ts';
 import { ExitCode } from './exit-code.ts';
 import { explainFailure } from './failure.ts';
 import { processContext } from './process-context.ts';
@@ -39,21 +27,7 @@ const program = new Command(name)
   .version(VERSION)
   .showHelpAfterError(`(${name} --help tells more)`)
   .exitOverride();
-for (const commandOf of [
-  runCommand,
-  rerunCommand,
-  cancelCommand,
-  waitCommand,
-  statusCommand,
-  validateCommand,
-  parityCommand,
-  reportCommand,
-  listCommand,
-  pruneCommand,
-  outboxCommand,
-  migrateCommand,
-  operatorCommand,
-]) {
+for (const commandOf of await commandsFor(process.argv[2])) {
   const command = commandOf(context).copyInheritedSettings(program);
   for (const part of command.commands)
     part

@@ -48,7 +48,7 @@ cluster, whether or not its results can be read from here.`,
       say(typeof outcome === 'string' ? outcome : await cancelInCluster(outcome, { ...flags, environment }));
     });
 
-/** Loaded when it is needed, so that no other command carries what talks to a cluster. */
+/** Loaded when it is needed, so that the help does not load what talks to a cluster. */
 const cancelInCluster: typeof import('../../runner/cancel-cluster-run.ts')['cancelClusterRun'] = async (
   ...of
 ) => (await import('../../runner/cancel-cluster-run.ts')).cancelClusterRun(...of);

@@ -30,7 +30,7 @@ export const migrateCommand = (context: ProcessContext): Command =>
         throw new UsageError(
           'DATABASE_URL, or the file that DATABASE_URL_FILE names, must hold the URL of the database',
         );
-      // Loaded here, so that no other command begins later for it.
+      // Loaded here, so that the help does not load a database client.
       const { migrateDatabase } = await import('../../results/postgres/migrate-database.ts');
       const applied = await migrateDatabase(await databaseConnection(config), { write, read });
       for (const name of applied) context.stdout.write(`applied ${name}\n`);

@@ -80,7 +80,7 @@ export const operatorCommand = (context: ProcessContext): Command =>
       setFlagsFromString(SMALL_HEAP);
       const resultIngest = ingestConfig(flags);
       const metrics = metricsEndpointOf(flags);
-      // Loaded here, so that no other command carries it.
+      // Loaded here, so that the help does not load it.
       const { runOperator } = await import('../../operator/operator.ts');
       const delivery = deliveryConfig(flags, context.environment);
       checkDeliveryConfig(delivery);

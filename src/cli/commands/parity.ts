@@ -103,7 +103,7 @@ async function serverCheck(
   flags: ParityFlags,
   { environment }: ProcessContext,
 ): Promise<ServerCheck> {
-  // Loaded here, so that no other command carries what talks to a cluster.
+  // Loaded here, so that the help does not load what talks to a cluster.
   const { serverDryRun } = await import('../../runner/server-dry-run.ts');
   const check = await serverDryRun(batchTest, { ...flags, environment });
   if (check.kind === 'NoCluster' && flags.kubeconfig !== undefined)

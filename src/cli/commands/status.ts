@@ -37,7 +37,7 @@ Ctrl-C ends the watching (exit code 130); the run goes on.`,
       context.stdout.write(renderedRunStatus(runStatus(object), flags, context));
     });
 
-/** Loaded when it is needed, so that no other command carries what talks to a cluster. */
+/** Loaded when it is needed, so that the help does not load what talks to a cluster. */
 const clusterRuns = () => import('../../runner/watched-run.ts');
 
 async function watch(name: string, flags: StatusFlags, context: ProcessContext): Promise<void> {

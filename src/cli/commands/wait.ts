@@ -34,7 +34,7 @@ Exit codes: those of run; 124 when the timeout is over and the run is not,
       const interruption = untilInterrupted(() => {});
       const { timeout } = flags;
       let last: BatchTestObject | undefined;
-      // Loaded here, so that no other command carries what talks to a cluster.
+      // Loaded here, so that the help does not load what talks to a cluster.
       const { watchedRun } = await import('../../runner/watched-run.ts');
       try {
         const outcome = await withDeadline(

@@ -1,7 +1,7 @@
 /**
  * Where an API server is and how to prove who one is: from a service account inside a pod, or from a kubeconfig. Everything that a
  * kubeconfig can hold (client certificates, tokens, exec plugins, OIDC) is left to @kubernetes/client-node, which costs 0.4 s and
- * 70 MB to import, so that it is imported only when there is a kubeconfig.
+ * 70 MB to import, and 0.1 s and 20 MB in the bundle, so that it is imported only when there is a kubeconfig.
  */
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
