@@ -3,18 +3,16 @@ import { joinedSignal } from './joined-signal.ts';
 /**
  * Runs work with a signal that is aborted by the caller's signal or when the time is over, and takes every listener and timer down again.
  * @param signal undefined: only time ends it
- * @param timeoutMs undefined: only the caller's signal ends it
  * @param timedOut makes the error of the second case
  */
 export async function withDeadline<T>(
   signal: AbortSignal | undefined,
-  timeoutMs: number | undefined,
+  timeoutMs: number,
   timedOut: () => Error,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const late = new AbortController();
-  const joined = joinedSignal([signal, late.signal]);
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => late.abort(timedOut()), timeoutMs);
+  const joined = joinedSignal([signal]);
+  const timer = setTimeout(() => joined.abort(timedOut()), timeoutMs);
   try {
     return await work(joined.signal);
   } catch (error) {

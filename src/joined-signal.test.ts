@@ -21,6 +21,14 @@ describe('a joined signal', () => {
     });
   });
 
+  it('is aborted by itself as well, which the others are not told', () => {
+    const controller = new AbortController();
+    const { signal, abort } = joinedSignal([controller.signal]);
+    abort('enough');
+    expect(signal).toMatchObject({ aborted: true, reason: 'enough' });
+    expect(controller.signal.aborted).toBe(false);
+  });
+
   it('leaves the others alone once it is released', () => {
     const controller = new AbortController();
     const { signal, release } = joinedSignal([controller.signal]);

@@ -2,10 +2,11 @@
  * A signal that is aborted as soon as one of others is, with its reason. AbortSignal.any leaves something on a signal that lives as long as the process; and a timeout that only it
  * knows is garbage to Node 20, and never comes (https://github.com/nodejs/node/issues/57736).
  * @param signals undefined ones are left out
- * @returns `release` takes down the listeners on the others
+ * @returns `abort` aborts it alone; `release` takes down the listeners on the others
  */
 export function joinedSignal(signals: readonly (AbortSignal | undefined)[]): {
   readonly signal: AbortSignal;
+  abort(reason: unknown): void;
   release(): void;
 } {
   const controller = new AbortController();
@@ -18,6 +19,7 @@ export function joinedSignal(signals: readonly (AbortSignal | undefined)[]): {
   });
   return {
     signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
     release: () => {
       for (const { signal, stop } of joined) signal.removeEventListener('abort', stop);
     },

@@ -3,7 +3,7 @@ import type { ProcessContext } from './process-context.ts';
 
 type CommandOf = (context: ProcessContext) => Command;
 
-/** In the order of the help. Each is loaded by itself: all together take as much memory as an operator, and longer than most commands take to do their work. */
+/** In the order of the help. Each is loaded by itself: all together take most of the time of a short command. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandOf>>> = {
   run: async () => (await import('./commands/run.ts')).runCommand,
   rerun: async () => (await import('./commands/rerun.ts')).rerunCommand,

@@ -9,6 +9,7 @@ import { KubernetesRunSource } from '../engine/kubernetes/kubernetes-run-source.
 import { type Leadership, LeaseElection } from '../engine/kubernetes/lease-election.ts';
 import type { ReflectorProblem } from '../engine/kubernetes/reflector.ts';
 import { TokenAccess } from '../engine/kubernetes/token-access.ts';
+import { joinedSignal } from '../joined-signal.ts';
 import type { DeliveryConfig } from '../outbox/delivery-config.ts';
 import { configuredAccess } from '../runner/cluster.ts';
 import { ClusterUnavailableError } from '../runner/errors.ts';
@@ -163,7 +164,7 @@ async function operate(
   metrics: Metrics,
 ): Promise<void> {
   const failed = new AbortController();
-  const signal = AbortSignal.any([stop, failed.signal]);
+  const { signal } = joinedSignal([stop, failed.signal]);
   const { environment, kubeconfig, namespaces, identity } = config;
   const { clock } = state;
   const term = new LeadershipTerm(config.leaseNamespace === undefined);

@@ -15,7 +15,7 @@ export async function openResultStore(
   observer?: StoreObserver,
 ): Promise<ResultStore> {
   const observed = observer === undefined ? {} : { observer };
-  // Loaded here, so that a command that stores nothing begins sooner.
+  // Loaded here, so that a command that stores nothing begins sooner; and while the server starts.
   const client = import('../results/postgres/open-postgres-result-store.ts');
   if (config.kind !== 'embedded') {
     const { openPostgresResultStore } = await client;

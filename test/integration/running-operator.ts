@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { BATCHTEST_PROGRAM } from '../tools/batchtest-program.ts';
+import { REPOSITORY } from '../tools/markdown-page.ts';
 import { logTail, startSupervised } from '../tools/supervised-process.ts';
 import { CANARY, secretsIn } from './canaries.ts';
 
@@ -57,7 +57,6 @@ export interface RunningOperator {
   kill(): Promise<void>;
 }
 
-const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const DEADLINE_MS = 30_000;
 
 /** Starts the operator; resolves when it serves its health, which is before it is ready. */

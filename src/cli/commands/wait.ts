@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { withDeadline } from '../../deadline.ts';
+import { joinedSignal } from '../../joined-signal.ts';
 import type { BatchTestObject } from '../../runner/batchtest-object.ts';
 import { waitingTime } from '../duration.ts';
 import { untilInterrupted } from '../interruption.ts';
@@ -33,26 +33,24 @@ Exit codes: those of run; 124 when the timeout is over and the run is not,
     .action(async (name: string, flags: WaitFlags) => {
       const interruption = untilInterrupted(() => {});
       const { timeout } = flags;
+      const leaving = joinedSignal([
+        interruption.signal,
+        timeout === undefined ? undefined : AbortSignal.timeout(timeout),
+      ]);
       let last: BatchTestObject | undefined;
       // Loaded here, so that the help does not load what talks to a cluster.
       const { watchedRun } = await import('../../runner/watched-run.ts');
       try {
-        const outcome = await withDeadline(
-          interruption.signal,
-          timeout,
-          () => new Error('the timeout is over'),
-          (signal) =>
-            watchedRun(
-              name,
-              { ...flags, environment: context.environment },
-              {
-                signal,
-                onChange: (object) => {
-                  last = object;
-                },
-                onNotice: (notice) => void context.stderr.write(`${notice}\n`),
-              },
-            ),
+        const outcome = await watchedRun(
+          name,
+          { ...flags, environment: context.environment },
+          {
+            signal: leaving.signal,
+            onChange: (object) => {
+              last = object;
+            },
+            onNotice: (notice) => void context.stderr.write(`${notice}\n`),
+          },
         );
         const left = interruption.signal.aborted ? 'Interrupted' : 'TimedOut';
         context.setExitCode(exitCodeOfWatch(outcome, left));
@@ -69,6 +67,7 @@ Exit codes: those of run; 124 when the timeout is over and the run is not,
           );
         } else context.stderr.write(`${watchEndText(name, outcome, left, timeout)}\n`);
       } finally {
+        leaving.release();
         interruption.stop();
       }
     });

@@ -2,7 +2,6 @@
  * `npm run bench:cluster`: the operator beside other ways to do the same work, each in turn, on a real control plane whose nodes KWOK plays.
  * It judges nothing by its exit code, which says only whether everything was measured.
  */
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'commander';
 import { installCrd } from '../../integration/installed-crd.ts';
 import { startPostgresServer } from '../../integration/postgres-server.ts';
-import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
+import { BATCHTEST_PROGRAM, requireBatchtestProgram } from '../../tools/batchtest-program.ts';
 import { startControlPlane } from '../../tools/control-plane.ts';
 import { readOperatorImage } from '../../tools/operator-image.ts';
 import { thisMachine, writeResult } from '../benchmark-result.ts';
@@ -107,8 +106,7 @@ const CRD_SETTLES_MS = 3_000;
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
-if (!existsSync(BATCHTEST_PROGRAM))
-  throw new Error(`${BATCHTEST_PROGRAM} is missing: run npm run build first`);
+requireBatchtestProgram();
 
 const machine = thisMachine();
 const expected = SECONDS_TO_CALIBRATE + tasks.reduce((sum, task) => sum + secondsOf(task), 0);

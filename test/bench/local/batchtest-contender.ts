@@ -1,7 +1,7 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VERSION } from '../../../src/version.ts';
-import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
+import { BATCHTEST_PROGRAM, requireBatchtestProgram } from '../../tools/batchtest-program.ts';
 import type { Contender } from './contender.ts';
 import { type ResultQueries, storedRows } from './stored-rows.ts';
 import { PROGRAM, type Work } from './work.ts';
@@ -20,8 +20,7 @@ export const BATCHTEST_RUN: Contender = {
   keeps: 'every result, committed to Postgres one by one',
   versions: { BatchTest: VERSION },
   async prepare() {
-    if (!existsSync(BATCHTEST_PROGRAM))
-      throw new Error(`${BATCHTEST_PROGRAM} is missing: run npm run build first`);
+    requireBatchtestProgram();
   },
   launch(work, directory) {
     const manifest = join(directory, 'bench.json');

@@ -1,6 +1,7 @@
 import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { joinedSignal } from '../../../joined-signal.ts';
 import { findPostgresPackage, type PostgresBinaries, runnableBinaries } from './binaries.ts';
 import { takeClaim } from './claim.ts';
 import { type ClientPipe, joinClients } from './client-pipe.ts';
@@ -55,7 +56,8 @@ const DEFAULT_START_TIMEOUT_MS = 60_000;
 export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const timeoutMs = options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
   const deadline = AbortSignal.timeout(timeoutMs);
-  const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+  const joined = joinedSignal([options.signal, deadline]);
+  const { signal } = joined;
   signal.throwIfAborted();
 
   const site = await prepareSite(options, signal);
@@ -75,6 +77,8 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
       `the embedded Postgres in ${site.layout.dataDirectory} did not accept connections within ${timeoutMs / 1000} s: ${waitingFor}.\n${log || 'It logged nothing.'}\nIts log: ${site.layout.logFile}`,
       { cause: error },
     );
+  } finally {
+    joined.release();
   }
 }
 
