@@ -65,7 +65,13 @@ export type AttemptState =
   | { readonly kind: 'Running'; readonly since: number }
   /** Its removal was asked for; the program may still be running. */
   | { readonly kind: 'Stopping' }
-  | { readonly kind: 'Ended'; readonly at: number; readonly termination: Termination };
+  | {
+      readonly kind: 'Ended';
+      readonly at: number;
+      readonly termination: Termination;
+      /** What carries the attempt may start its program once more, or has: a queue suspended its Job, and may admit it again. */
+      readonly mayRunAgain?: true;
+    };
 
 /** One attempt as its engine sees it now. */
 export interface ObservedAttempt extends AttemptKey {

@@ -32,7 +32,7 @@ export interface StartAttempt {
 /**
  * Removes what an engine holds of an attempt, ending its program if it runs. Planned only for attempts whose end is already
  * committed, because until then the engine holds the only copy of the result; and for one that may never have started and for which
- * there is no slot any more (`StartUnanswered`).
+ * there is no slot any more (`StartUnanswered`). What would run again is removed whatever `spec.podCleanupPolicy` says (`MayRunAgain`).
  */
 export interface RemoveAttempt {
   readonly kind: 'RemoveAttempt';
@@ -43,6 +43,7 @@ export interface RemoveAttempt {
     | 'ResultStored'
     | 'Superseded'
     | 'StartUnanswered'
+    | 'MayRunAgain'
     | Exclude<Outcome, 'Succeeded' | 'TestFailed' | 'ResultInvalid'>;
 }
 

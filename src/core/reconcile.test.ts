@@ -690,6 +690,31 @@ describe('an attempt that should not be', () => {
     ]);
   });
 
+  it.each(['Never', 'Succeeded', 'Always'] as const)(
+    'is removed, with podCleanupPolicy %s as well, when its end is stored and its program may run again',
+    (podCleanupPolicy) => {
+      const ledger = new RunLedger(run);
+      ledger.noteRecorded(0, 1, 'Succeeded', new Map([['p95_ms', 1]]), { phase: 'Succeeded' });
+      const termination = { kind: 'Exited', exitCode: 0, message: '' } as const;
+      const ended = (mayRunAgain: boolean): ObservedAttempt => ({
+        ...late,
+        attempt: 1,
+        state: { kind: 'Ended', at: 0, termination, ...(mayRunAgain ? { mayRunAgain } : {}) },
+      });
+      const controls = { ...controlsOf(run), podCleanupPolicy };
+      const removals = (attempt: ObservedAttempt) => {
+        ledger.noteObserved([attempt]);
+        return reconcile(ledger, [attempt], controls, 0).actions.filter(
+          ({ kind }) => kind === 'RemoveAttempt',
+        );
+      };
+      expect(removals(ended(true))).toMatchObject([{ reason: 'MayRunAgain' }]);
+      expect(removals(ended(false))).toMatchObject(
+        podCleanupPolicy === 'Never' ? [] : [{ reason: 'ResultStored' }],
+      );
+    },
+  );
+
   it('is not started when the run is over, even if a trial is left', () => {
     const end = { state: 'Cancelled', reason: 'CancelRequested', message: '' } as const;
     expect(reconcile(new RunLedger(run, [], end), [], controlsOf(run), 0).actions).toEqual([]);

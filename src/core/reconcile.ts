@@ -294,7 +294,7 @@ function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly Reco
   });
 }
 
-/** An attempt whose end is committed is removed: while it lives in any case, once it has ended as spec.podCleanupPolicy says. */
+/** An attempt whose end is committed is removed: while it lives or may live again in any case, once it has ended as spec.podCleanupPolicy says. */
 function removalOf(
   { ledger, controls }: Situation,
   { attempt, index, recorded }: OwnAttempt,
@@ -313,6 +313,7 @@ function removalOf(
     // Or it came to its own end, and what is shown of it is the past: what becomes of it is decided once it is shown as ended.
     return isEndedByUs(lastOutcome) ? remove(lastOutcome) : undefined;
   }
+  if (attempt.state.kind === 'Ended' && attempt.state.mayRunAgain) return remove('MayRunAgain');
   // It ended by itself in the moment in which we decided to end it: nobody asked for a look at it.
   if (isLatest && lastOutcome === 'Cancelled') return remove('Cancelled');
   switch (controls.podCleanupPolicy) {

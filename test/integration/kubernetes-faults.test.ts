@@ -11,6 +11,7 @@ import {
   type KubernetesEngine,
   openKubernetesEngine,
 } from '../../src/engine/kubernetes/kubernetes-engine.ts';
+import type { PodObject } from '../../src/engine/kubernetes/kubernetes-objects.ts';
 import { deletePod, holdPod, letPodGo } from '../faults/kubelet.ts';
 import { aDenyingPolicy } from './denying-policy.ts';
 import { type FaultyProxy, FORWARD, openFaultyProxy } from './faulty-proxy.ts';
@@ -57,6 +58,13 @@ const untilState = (
     return attempt?.state.kind === kind ? attempt : undefined;
   });
 
+/** The states that are shown of the run's attempt from now on. */
+function seen(engine: KubernetesEngine, run: RunDefinition): { readonly events: readonly string[] } {
+  const events: string[] = [];
+  onTestFinished(engine.onChange(() => events.push(shown(engine, run)?.state.kind ?? 'Gone')));
+  return { events };
+}
+
 const untilGone = (engine: KubernetesEngine, run: RunDefinition) =>
   until(engine, run, 'nothing is shown', () => (engine.observe(run.uid).length === 0 ? true : undefined));
 
@@ -67,6 +75,27 @@ const isCreation = ({ method, url }: { method: string; url: string }): boolean =
   method === 'POST' && url.endsWith(world.carriers);
 /** What would be created for the run's first attempt. */
 const manifestOf = (run: RunDefinition, request = requestFor(run)) => carrierOf(run).manifest(request);
+
+/** What a kubelet writes once it has ended the program of a pod that is being deleted. */
+const sayTerminated = (
+  pod: PodObject,
+  terminated: { readonly exitCode: number; readonly reason: string; readonly message?: string },
+): Promise<unknown> =>
+  world.cluster.request('PATCH', `${pods()}/${pod.metadata.name}/status`, {
+    status: {
+      phase: terminated.exitCode === 0 ? 'Succeeded' : 'Failed',
+      containerStatuses: [
+        {
+          name: 'test',
+          image: 'bench:1',
+          imageID: '',
+          ready: false,
+          restartCount: 0,
+          state: { terminated: { ...terminated, finishedAt: new Date(Date.now() + 60_000).toISOString() } },
+        },
+      ],
+    },
+  });
 
 describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
   inAWorld(execution);
@@ -336,28 +365,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       await holdPod(world, pod);
       await deletePod(world, pod);
       await untilState(engine, run, 'Stopping');
-      // What a kubelet writes once it has ended the program.
-      await world.cluster.request('PATCH', `${pods()}/${pod.metadata.name}/status`, {
-        status: {
-          phase: 'Failed',
-          containerStatuses: [
-            {
-              name: 'test',
-              image: 'bench:1',
-              imageID: '',
-              ready: false,
-              restartCount: 0,
-              state: {
-                terminated: {
-                  exitCode: 143,
-                  reason: 'Error',
-                  finishedAt: new Date(Date.now() + 60_000).toISOString(),
-                },
-              },
-            },
-          ],
-        },
-      });
+      await sayTerminated(pod, { exitCode: 143, reason: 'Error' });
       const { state } = await untilState(engine, run, 'Ended');
       expect(state).toMatchObject({ termination: { kind: 'Lost', reason: 'PodDeleted' } });
       await letPodGo(world, pod);
@@ -497,6 +505,65 @@ describe('Jobs', () => {
     });
     const { state } = await untilState(engine, run, 'Waiting');
     expect(state).toMatchObject({ reason: 'Suspended' });
+  });
+
+  const suspend = (run: RunDefinition, isSuspended: boolean) =>
+    world.cluster.request('PATCH', `${world.carriers}/${requestFor(run).name}`, {
+      spec: { suspend: isSuspended },
+    });
+  /** A Job whose pod runs and is being deleted, since a queue suspends the Job. */
+  const aPreemptedJob = async (engine: KubernetesEngine) => {
+    const run = await world.aRun(1, RUNS_ON);
+    await engine.startAttempt(requestFor(run));
+    await untilState(engine, run, 'Running');
+    const [pod] = await world.podsOf(run);
+    if (pod === undefined) throw new Error('unreachable: one runs');
+    await holdPod(world, pod);
+    await suspend(run, true);
+    await untilState(engine, run, 'Stopping');
+    return { run, pod };
+  };
+
+  it('that a queue preempts go on as the same attempt when they are admitted again', async () => {
+    const engine = await anEngine();
+    const { run, pod } = await aPreemptedJob(engine);
+    const { events } = seen(engine, run);
+    await sayTerminated(pod, { exitCode: 143, reason: 'Error' });
+    const { state } = await untilState(engine, run, 'Waiting');
+    expect(state).toMatchObject({ reason: 'Suspended' });
+    // What the interrupted pod came to is still there, and is not what the attempt came to.
+    await suspend(run, false);
+    await letPodGo(world, pod);
+    await untilState(engine, run, 'Running');
+    expect(events).not.toContain('Ended');
+    expect((await world.podsOf(run)).filter(isLivePod)).toHaveLength(1);
+    await engine.removeAttempts(run, [requestFor(run).name]);
+    await untilGone(engine, run);
+  });
+
+  it('that a queue preempts in the moment of their end say that they may run again, until they are removed', async () => {
+    const engine = await anEngine();
+    const { run, pod } = await aPreemptedJob(engine);
+    await sayTerminated(pod, { exitCode: 0, reason: 'Completed', message: ENDS_SOON.message });
+    const { state } = await untilState(engine, run, 'Ended');
+    expect(state).toMatchObject({ termination: { kind: 'Exited', exitCode: 0 }, mayRunAgain: true });
+    await suspend(run, false);
+    await letPodGo(world, pod);
+    await expect
+      .poll(async () => (await world.podsOf(run)).filter(isLivePod), { timeout: DEADLINE_MS })
+      .toHaveLength(1);
+    expect(shown(engine, run)?.state).toMatchObject({ kind: 'Ended', mayRunAgain: true });
+    await engine.removeAttempts(run, [requestFor(run).name]);
+    await untilGone(engine, run);
+    expect((await world.podsOf(run)).filter(isLivePod)).toEqual([]);
+  });
+
+  it('that end by themselves do not run again', async () => {
+    const engine = await anEngine();
+    const run = await world.aRun(1, ENDS_SOON);
+    await engine.startAttempt(requestFor(run));
+    const { state } = await untilState(engine, run, 'Ended');
+    expect(state).not.toHaveProperty('mayRunAgain');
   });
 
   it('says what was in the way when the cluster cannot be seen', async () => {

@@ -18,6 +18,8 @@ interface RunRecords {
   readonly shown: Map<string, ObservedAttempt>;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** The records of all attempts, by run. */
 export class AttemptIndex {
   readonly #runs = new Map<string, RunRecords>();
@@ -50,6 +52,7 @@ export class AttemptIndex {
       pods: new Map(),
       podWasSeen: false,
       end: undefined,
+      interruptedPods: NONE,
       removal: undefined,
       changedAt: now,
       shown: undefined,

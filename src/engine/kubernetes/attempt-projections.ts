@@ -31,7 +31,8 @@ export type CarrierProjection = JobProjection | PodProjection;
 /** What is kept of a Job. */
 export interface JobProjection extends Identity, Reflected {
   readonly kind: 'Job';
-  readonly createdAt: number;
+  /** Since when it waits while it has no pod: it was created, or suspended or resumed last (milliseconds since the epoch). */
+  readonly waitsSince: number;
   readonly isDeleted: boolean;
   readonly isSuspended: boolean;
   /** Why the Job is over; undefined while it is not. */
@@ -61,6 +62,7 @@ export interface PodProjection extends Identity, Reflected {
 export function projectJob({ metadata, spec, status }: JobObject, known?: Known): JobProjection | undefined {
   const identity = identityOf(metadata, metadata.name);
   if (identity === undefined || !isOfRun(metadata, known)) return undefined;
+  const suspension = status?.conditions?.find(({ type }) => type === 'Suspended');
   const end =
     holdingCondition(status?.conditions, 'Failed') ?? holdingCondition(status?.conditions, 'Complete');
   return {
@@ -68,7 +70,7 @@ export function projectJob({ metadata, spec, status }: JobObject, known?: Known)
     kind: 'Job',
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
-    createdAt: timeOf(metadata.creationTimestamp) ?? 0,
+    waitsSince: timeOf(suspension?.lastTransitionTime) ?? timeOf(metadata.creationTimestamp) ?? 0,
     isDeleted: metadata.deletionTimestamp !== undefined,
     isSuspended: spec?.suspend ?? false,
     finished:

@@ -22,6 +22,8 @@ export interface AttemptRecord extends AttemptKey {
   podWasSeen: boolean;
   /** The end that was seen, which outlives the pod. */
   end: SeenEnd | undefined;
+  /** UIDs of pods that were ended because a queue suspended the Job. The Job goes on with another pod, so what became of them is not the attempt's end. */
+  interruptedPods: ReadonlySet<string>;
   removal: Removal | undefined;
   /** When the record came into the state that it is to be looked at again for. */
   changedAt: number;
@@ -72,7 +74,10 @@ function stateOf(record: AttemptRecord): AttemptState | undefined {
       livePod !== undefined || (!removal.ofEnded && (job !== undefined || removal.mayStillGetPod));
     return isLive ? { kind: 'Stopping' } : undefined;
   }
-  if (end !== undefined) return { kind: 'Ended', at: end.at, termination: end.termination };
+  if (end !== undefined) {
+    const { at, termination } = end;
+    return { kind: 'Ended', at, termination, ...(mayRunAgain(record, end) ? { mayRunAgain: true } : {}) };
+  }
   if (livePod !== undefined) {
     if (livePod.isDeleted || !record.carrierUids.has(livePod.carrierUid)) return { kind: 'Stopping' };
     return livePod.state;
@@ -84,22 +89,46 @@ function stateOf(record: AttemptRecord): AttemptState | undefined {
 }
 
 /** A Job that is there and has no pod that lives. */
-function withoutPod({ isDeleted, finished, isSuspended, createdAt }: JobProjection): AttemptState {
+function withoutPod({ isDeleted, finished, isSuspended, waitsSince }: JobProjection): AttemptState {
   // Over, and the pod that tells how has yet to be seen; or somebody deletes it, and no pod follows.
   if (isDeleted || finished !== undefined) return { kind: 'Stopping' };
   return isSuspended
     ? {
         kind: 'Waiting',
-        since: createdAt,
+        since: waitsSince,
         reason: 'Suspended',
         message: 'its Job waits to be admitted (spec.suspend)',
       }
     : {
         kind: 'Waiting',
-        since: createdAt,
+        since: waitsSince,
         reason: 'PodNotCreated',
         message: 'its Job has no pod yet; the events of the Job tell why, if that lasts',
       };
+}
+
+/** The Job is not over, as one is whose pod ended by itself: it is suspended, or has another pod already. */
+function mayRunAgain(record: AttemptRecord, end: SeenEnd): boolean {
+  const job = jobOf(record);
+  if (job === undefined || !canGoOn(job)) return false;
+  const livePod = livePodOf(record);
+  return (
+    job.isSuspended ||
+    (livePod !== undefined && livePod.uid !== end.podUid && record.carrierUids.has(livePod.carrierUid))
+  );
+}
+
+const canGoOn = ({ isDeleted, finished }: JobProjection): boolean => !isDeleted && finished === undefined;
+
+/** Takes note of the pods that a suspension ends. */
+export function noteInterruptedPods(record: AttemptRecord): void {
+  const job = jobOf(record);
+  if (job === undefined || !job.isSuspended || !canGoOn(job)) return;
+  const interrupted = [...record.pods.values()].filter(
+    ({ isDeleted, state }) => isDeleted || (state.kind === 'Ended' && state.termination.kind === 'Lost'),
+  );
+  if (interrupted.length > 0)
+    record.interruptedPods = new Set([...record.interruptedPods, ...interrupted.map(({ uid }) => uid)]);
 }
 
 /** The Job that carries the attempt, which may have a pod that we do not see. */
@@ -130,9 +159,12 @@ export function endByPod(
   record: AttemptRecord,
   pods: Iterable<PodProjection> = record.pods.values(),
 ): SeenEnd | undefined {
-  for (const { state, carrierUid, podName, uid } of pods)
-    if (state.kind === 'Ended' && record.carrierUids.has(carrierUid))
+  for (const { state, carrierUid, podName, uid } of pods) {
+    if (state.kind !== 'Ended' || !record.carrierUids.has(carrierUid)) continue;
+    // What it came to by itself before it was told to stop counts all the same.
+    if (state.termination.kind !== 'Lost' || !record.interruptedPods.has(uid))
       return { at: state.at, termination: state.termination, podName, podUid: uid };
+  }
   return undefined;
 }
 
@@ -199,6 +231,11 @@ function sameState(a: AttemptState, b: AttemptState): boolean {
     case 'Stopping':
       return b.kind === 'Stopping';
     case 'Ended':
-      return b.kind === 'Ended' && a.at === b.at && a.termination === b.termination;
+      return (
+        b.kind === 'Ended' &&
+        a.at === b.at &&
+        a.termination === b.termination &&
+        a.mayRunAgain === b.mayRunAgain
+      );
   }
 }

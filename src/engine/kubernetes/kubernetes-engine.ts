@@ -31,6 +31,7 @@ import {
   isForgettable,
   isSettled,
   jobOf,
+  noteInterruptedPods,
   observedAttempt,
   podsToStop,
   shownAlike,
@@ -445,6 +446,7 @@ export class KubernetesEngine implements Engine {
   #changed(record: AttemptRecord, how: 'Announced' | 'Quietly' = 'Announced'): void {
     record.changedAt = this.#now();
     record.podWasSeen ||= hasOwnPod(record);
+    noteInterruptedPods(record);
     if (record.removal !== undefined) record.removal.mayStillGetPod &&= !record.podWasSeen;
     else record.end ??= endByPod(record) ?? endOfPodless(record);
     this.#reconsider(record, how);
