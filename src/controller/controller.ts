@@ -334,7 +334,12 @@ class ReconcileLoop {
       }
       if (error instanceof ResultStoreUnavailableError) {
         run.storeProblem = { reason: error.reason, message: error.message };
-        endWithoutStore(run, controlsOf(desired, run, now()), this.#options.engine, now());
+        endWithoutStore(
+          run,
+          controlsOf(desired, run, this.#options.engine, now()),
+          this.#options.engine,
+          now(),
+        );
         await this.#writeStatus(key, run, desired);
         await this.#letGoInTime(key, desired);
       }
@@ -351,7 +356,7 @@ class ReconcileLoop {
       const observed = withPushedResults(engine.observe(run.uid), pushed);
       // One time for all of it: what it is too early for at one time must not count as done at the next.
       const decidedAt = now();
-      const controls = controlsOf(desired, run, decidedAt);
+      const controls = controlsOf(desired, run, engine, decidedAt);
       if (controls.cancel !== undefined) run.pace.cancelSeen(decidedAt);
       this.#watch(run, observed, controls.parallelism);
       run.ledger.noteObserved(observed);
@@ -397,7 +402,7 @@ class ReconcileLoop {
 
   /** Has the status written: the one that ends the run before this resolves, any other while decisions go on. Gives when to look again for its sake. */
   async #writeStatus(key: string, run: ActiveRun, desired: Runnable): Promise<number | undefined> {
-    const { now, store } = this.#options;
+    const { now, store, engine } = this.#options;
     const isOver = run.ledger.end !== undefined;
     if (!isOver && run.isStatusUnderWay) return undefined;
     const heldUntil = isOver ? undefined : this.#statuses.heldUntil(run.uid);
@@ -406,7 +411,7 @@ class ReconcileLoop {
     const status = statusOf(
       run.ledger,
       {
-        controls: controlsOf(desired, run, now()),
+        controls: controlsOf(desired, run, engine, now()),
         activeSince: run.activeSince,
         waiting: run.waiting,
         storeProblem: run.storeProblem,
@@ -474,7 +479,7 @@ class ReconcileLoop {
       const pushed = await pushedResultsOf(run.ledger, engine.observe(run.uid), store);
       const observed = withPushedResults(engine.observe(run.uid), pushed);
       run.ledger.noteObserved(observed);
-      const controls = controlsOf({ manifest, cancel: 'Deleted' }, run, now());
+      const controls = controlsOf({ manifest, cancel: 'Deleted' }, run, engine, now());
       const plan = reconcile(run.ledger, observed, controls, now());
       const actions = plan.actions.filter(({ kind }) => kind !== 'StartAttempt' && kind !== 'FinishRun');
       if (actions.length === 0) return;

@@ -452,6 +452,7 @@ class WatchedRun {
           this.#observedAt = this.now;
           return this.#observed;
         },
+        seenUntil: (_, now) => now,
         answerLate: () => engine.answerLate(),
         startAttempt: async (request) => {
           write();
@@ -656,7 +657,7 @@ class WatchedRun {
     return statusOf(
       run.ledger,
       {
-        controls: controlsOf(this.wanted, run, now),
+        controls: controlsOf(this.wanted, run, this.engine, now),
         activeSince: run.activeSince,
         waiting: run.waiting,
         storeProblem: run.storeProblem,

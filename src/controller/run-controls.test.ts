@@ -24,6 +24,7 @@ function controls(
   return controlsOf(
     { manifest: definition.manifest, cancel },
     { activeSince: SINCE, postponement: undefined, ledger: new RunLedger(definition), ...run },
+    { seenUntil: (_, now) => now - 5 },
     NOW,
   );
 }
@@ -43,6 +44,7 @@ describe('what a user wants of a run', () => {
       deadlineAt: undefined,
       startBudget: Number.POSITIVE_INFINITY,
       removalDelayMs: expect.any(Number),
+      seenUntil: NOW - 5,
     });
   });
 

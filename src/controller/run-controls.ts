@@ -1,4 +1,5 @@
 import type { RunControls } from '../core/run.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { DesiredRun } from '../engine/run-source.ts';
 import type { ActiveRun } from './active-run.ts';
 import { startBudget } from './postponement.ts';
@@ -13,6 +14,7 @@ const REMOVAL_DELAY_MS = 1_000;
 export function controlsOf(
   { manifest: { spec }, cancel }: Pick<Extract<DesiredRun, { kind: 'Runnable' }>, 'manifest' | 'cancel'>,
   { activeSince, postponement, ledger }: Pick<ActiveRun, 'activeSince' | 'postponement' | 'ledger'>,
+  engine: Pick<Engine, 'seenUntil'>,
   now: number,
 ): RunControls {
   const { activeDeadlineSeconds } = spec;
@@ -33,6 +35,7 @@ export function controlsOf(
       activeSince === undefined || activeDeadlineSeconds === undefined
         ? undefined
         : activeSince + activeDeadlineSeconds * 1_000,
+    seenUntil: engine.seenUntil(ledger.definition, now),
     startBudget: startBudget(postponement, ledger.startsUnderWay.size, now),
     postponed: postponement?.explanation,
   };

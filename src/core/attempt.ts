@@ -29,6 +29,8 @@ export type Termination =
        * end is not judged.
        */
       readonly pushed?: PushedResult | 'Nothing';
+      /** What ended the program, or may have, whatever its exit code. */
+      readonly disruption?: { readonly reason: string; readonly message: string };
       /** What the program left in its artifacts directory; undefined where it has none. */
       readonly artifacts?: CollectedArtifacts;
     }

@@ -84,6 +84,26 @@ describe('an attempt that exits with 0', () => {
   });
 });
 
+describe('an attempt that exits with 0 when it is told to stop', () => {
+  const disrupted = (message: string) =>
+    judge({ ...exited(0, message), disruption: { reason: 'PodDeleted', message: 'deleted' } } as Termination);
+
+  it.each(['', '{"metrics":', '{"metrics":{"p95_ms":1}}'])(
+    'is not held to the result %j, which cannot be used',
+    (message) => {
+      expect(disrupted(message)).toMatchObject({
+        outcome: 'Infrastructure',
+        reason: 'PodDeleted',
+        message: 'deleted',
+      });
+    },
+  );
+
+  it('succeeds when its result is complete', () => {
+    expect(disrupted(GOOD)).toMatchObject({ outcome: 'Succeeded' });
+  });
+});
+
 describe('an attempt that exits with another code', () => {
   it.each([
     { exitCode: 1, reason: 'NonZeroExitCode', message: 'exit code 1' },

@@ -42,7 +42,7 @@ export function judgeAttempt(termination: Termination, endedAt: number, objectiv
       return verdict('TimedOut', 'DeadlineExceeded', termination.message);
     case 'Exited':
       return termination.exitCode === 0
-        ? judgeResult(termination, endedAt, objective)
+        ? unlessDisrupted(judgeResult(termination, endedAt, objective), termination)
         : verdict(
             'TestFailed',
             failureReason(termination),
@@ -53,6 +53,12 @@ export function judgeAttempt(termination: Termination, endedAt: number, objectiv
 }
 
 type Exited = Extract<Termination, { kind: 'Exited' }>;
+
+/** A program that was told to stop and exits with 0 has not said that this is its result: one that cannot be used is not held against it. */
+const unlessDisrupted = (judgement: Judgement, { disruption }: Exited): Judgement =>
+  judgement.outcome === 'Succeeded' || disruption === undefined
+    ? judgement
+    : verdict('Infrastructure', disruption.reason, disruption.message);
 
 function judgeResult(termination: Exited, endedAt: number, objective: Objective): Judgement {
   const reported = reportedBy(termination);

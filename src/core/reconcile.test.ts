@@ -671,6 +671,32 @@ describe('what the store may hold though it did not say so', () => {
   });
 });
 
+describe('a cluster that cannot be seen', () => {
+  const run = aRun({ variants: 1, spec: { trialDeadlineSeconds: 60 } });
+  const running: ObservedAttempt = {
+    name: 'running',
+    variantId: run.variants[0]?.id ?? '',
+    repetition: 0,
+    attempt: 1,
+    state: { kind: 'Running', since: 0 },
+  };
+  const decided = (seenUntil: number) => {
+    const ledger = new RunLedger(run);
+    ledger.noteObserved([running]);
+    return reconcile(ledger, [running], { ...controlsOf(run), seenUntil }, 180_000);
+  };
+
+  it('makes no attempt late: it may have ended in time', () => {
+    const { actions, requeueAt } = decided(59_000);
+    expect(actions).toEqual([]);
+    expect(requeueAt).toBe(181_000);
+  });
+
+  it('makes one late that was seen to run after its deadline', () => {
+    expect(decided(60_000).actions).toMatchObject([{ judgement: { outcome: 'TimedOut' } }]);
+  });
+});
+
 describe('an attempt that should not be', () => {
   const run = aRun({ variants: 1 });
   const late: ObservedAttempt = {

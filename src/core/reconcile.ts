@@ -223,7 +223,9 @@ function judge(
       'another trial failed the variant as a whole (spec.failurePolicy)',
     );
   const deadline = deadlineOf(attempt, controls);
-  return deadline !== undefined && now >= deadline ? overDeadline(attempt, controls) : undefined;
+  return deadline !== undefined && Math.min(now, controls.seenUntil) >= deadline
+    ? overDeadline(attempt, controls)
+    : undefined;
 }
 
 const preemption = ({ parallelism }: RunControls): Judgement =>
@@ -414,16 +416,24 @@ function nextAttempt(
   return { attempt, name: attemptName(ledger.definition, trial, attempt) };
 }
 
+/** How soon it is asked again whether an attempt kept its deadline, while that cannot be seen. */
+const UNSEEN_RETRY_MS = 1_000;
+
 function nextCheckAt(
   { ledger, own, controls, now, halt }: Situation,
   removals: readonly number[],
 ): number | undefined {
   let next = Number.POSITIVE_INFINITY;
-  // A deadline that has passed is that of an attempt whose end is recorded and which is being removed.
+  // A deadline that has passed is that of an attempt whose end is recorded and which is being removed, or that it is not known of whether it kept it.
   const consider = (time: number | undefined): void => {
     if (time !== undefined && time > now && time < next) next = time;
   };
-  for (const { attempt } of own) consider(deadlineOf(attempt, controls));
+  for (const { attempt } of own) {
+    const deadline = deadlineOf(attempt, controls);
+    consider(deadline);
+    if (deadline !== undefined && deadline <= now && controls.seenUntil < deadline)
+      consider(now + UNSEEN_RETRY_MS);
+  }
   for (const dueAt of removals) consider(dueAt);
   if (halt === undefined) consider(ledger.nextRetryAt(now));
   if (ledger.end === undefined) consider(controls.deadlineAt);

@@ -43,6 +43,11 @@ export interface RunControls
   readonly suspended: boolean;
   /** When the run is over its deadline (milliseconds since the epoch); undefined for never. */
   readonly deadlineAt: number | undefined;
+  /**
+   * Until when the attempts are known to be as they are shown (milliseconds since the epoch): a cluster that cannot be asked tells nothing of what ended since.
+   * No attempt is late by a time after that.
+   */
+  readonly seenUntil: number;
   /** How many may be started at once by this decision: fewer than there are slots while starts are being refused for now. */
   readonly startBudget: number;
   /** How long what has ended is kept after its end was stored, in milliseconds: cleaning up must not hold up what is to start in its place. */

@@ -38,7 +38,7 @@ export async function deliverWhileLeading(
       verified: (subject, state) => metrics.outbox.verified(subject, state),
     },
   });
-  const counting = countMessages(store, metrics, leading);
+  const counting = countMessages(store, metrics, logger, leading);
   await ended;
   await processor.stop(STOP_DEADLINE_MS);
   await counting;
@@ -46,17 +46,19 @@ export async function deliverWhileLeading(
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A store that is away leaves the numbers as they are. */
+/** A store that cannot tell leaves the numbers as they are; one that is away is told of elsewhere. */
 async function countMessages(
   store: Pick<ResultStore, 'outbox'>,
   metrics: Metrics,
+  logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
       metrics.outbox.outboxHolds(await store.outbox.counts('kubernetes'));
     } catch (error) {
-      if (!(error instanceof ResultStoreUnavailableError)) throw error;
+      if (!(error instanceof ResultStoreUnavailableError))
+        logger.error({ err: error }, 'the messages in the outbox could not be counted');
     }
     await sleep(GAUGE_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
   }

@@ -9,6 +9,7 @@ import { KubernetesRunSource } from '../engine/kubernetes/kubernetes-run-source.
 import { type Leadership, LeaseElection } from '../engine/kubernetes/lease-election.ts';
 import type { ReflectorProblem } from '../engine/kubernetes/reflector.ts';
 import { TokenAccess } from '../engine/kubernetes/token-access.ts';
+import { staleView } from '../engine/kubernetes/view-health.ts';
 import { joinedSignal } from '../joined-signal.ts';
 import type { DeliveryConfig } from '../outbox/delivery-config.ts';
 import { configuredAccess } from '../runner/cluster.ts';
@@ -72,8 +73,6 @@ const LEASE_NAME = 'batchtest-operator';
 const SYNC_TIMEOUT_MS = 120_000;
 /** How long a reconcile under way may take to finish when the operator stops. Less than a pod's grace period. */
 const STOP_DEADLINE_MS = 20_000;
-/** A view of the cluster that heard nothing for so long is broken, whatever its watchdog thinks; the kubelet may restart us. */
-const STALE_VIEW_MS = 10 * 60_000;
 
 /**
  * Runs BatchTests until the signal is aborted; then finishes what is under way, gives up the leadership, and leaves all Jobs to the next
@@ -147,12 +146,7 @@ class OperatorState {
   ingest: ClusterIngest | undefined;
 
   staleView(): string | undefined {
-    const now = this.clock.now();
-    const views = [...(this.source?.health() ?? []), ...(this.engine?.health() ?? [])];
-    const stale = views.find(({ lastActivityAt }) => now - lastActivityAt > STALE_VIEW_MS);
-    return stale === undefined
-      ? undefined
-      : `nothing was heard of ${stale.path} for ${STALE_VIEW_MS / 60_000} minutes`;
+    return staleView([...(this.source?.health() ?? []), ...(this.engine?.health() ?? [])], this.clock.now());
   }
 }
 

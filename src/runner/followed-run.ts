@@ -6,6 +6,7 @@ import type { KubeClient } from '../engine/kubernetes/kube-client.ts';
 import { Reflector } from '../engine/kubernetes/reflector.ts';
 import { type BatchTestObject, collectionPath } from './batchtest-object.ts';
 import { clusterError } from './cluster.ts';
+import { toleratedListener } from './tolerated-listener.ts';
 
 /** An operator that works writes a first status within a second or two. */
 const NO_OPERATOR_NOTICE_MS = 10_000;
@@ -61,6 +62,7 @@ function lastSeen(
   let status: BatchTestStatus | undefined;
   let unattended: NodeJS.Timeout | undefined;
   const failures = new FailuresInARow();
+  const changed = toleratedListener(onChange, 'what was to be told of the run', onNotice);
   return new Promise((resolve) => {
     const settle = (outcome: LastSeen) => {
       clearTimeout(unattended);
@@ -78,7 +80,7 @@ function lastSeen(
           : undefined,
       onChange: (_key, _before, after) => {
         if (after === undefined) return settle({ kind: 'Deleted', status });
-        onChange?.(after.object);
+        changed(after.object);
         if (after.object.status === undefined) return;
         clearTimeout(unattended);
         status = after.object.status;

@@ -33,6 +33,7 @@ import { refuseMissingData, SharedDataState, toldOf } from './shared-data.ts';
 import { SingleRunSource } from './single-run-source.ts';
 import { StoredResults } from './stored-results.ts';
 import { straysAfter } from './stray-programs.ts';
+import { toleratedListener } from './tolerated-listener.ts';
 
 /** How often a status is reported at most. */
 const STATUS_INTERVAL_MS = 100;
@@ -168,6 +169,7 @@ export class LocalRunner implements BatchTestRunner {
       now: Date.now,
     });
     const outcome = new Outcome();
+    const progressed = toleratedListener(onProgress, 'onProgress', onNotice);
     const source = new SingleRunSource({
       uid,
       manifest,
@@ -175,7 +177,7 @@ export class LocalRunner implements BatchTestRunner {
       // The clock of spec.activeDeadlineSeconds begins anew, as for a run that was suspended.
       status: resume === undefined ? undefined : { startTime: new Date().toISOString() },
       onStatus: (status) => {
-        onProgress?.(status);
+        progressed(status);
         outcome.observe(status);
       },
     });

@@ -35,6 +35,7 @@ export const FAILURE_REASONS = [
   'StartError',
   'ContainerCannotRun',
   'ContainerStatusUnknown',
+  'Unknown',
   'UnexpectedAdmissionError',
   'AdmissionDenied',
   'InvalidJob',

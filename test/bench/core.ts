@@ -19,6 +19,7 @@ const controls: RunControls = {
   cancel: undefined,
   suspended: false,
   deadlineAt: undefined,
+  seenUntil: Number.POSITIVE_INFINITY,
   startBudget: Number.POSITIVE_INFINITY,
   removalDelayMs: 0,
   postponed: undefined,

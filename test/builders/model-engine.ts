@@ -34,6 +34,7 @@ export interface ModelAttempt extends AttemptKey {
 export const asEngine = (model: ModelEngine, listeners = new Set<(runUid: string) => void>()): Engine => ({
   name: 'kubernetes',
   observe: (uid) => model.observe(uid),
+  seenUntil: (run, now) => model.seenUntil(run, now),
   startAttempt: (request) => model.startAttempt(request),
   removeAttempts: (run, names) => model.removeAttempts(run, names),
   onChange: (listener) => {
@@ -47,7 +48,9 @@ export const asEngine = (model: ModelEngine, listeners = new Set<(runUid: string
  * An engine in memory that keeps the promises of engine.ts. Nothing in it happens by itself: its test decides when an attempt
  * begins, ends or is gone.
  */
-export class ModelEngine implements Pick<Engine, 'observe' | 'startAttempt' | 'removeAttempts'> {
+export class ModelEngine
+  implements Pick<Engine, 'observe' | 'seenUntil' | 'startAttempt' | 'removeAttempts'>
+{
   /** By name. */
   readonly attempts = new Map<string, ModelAttempt>();
   /** Used up one a call, first in, first out. */
@@ -71,6 +74,10 @@ export class ModelEngine implements Pick<Engine, 'observe' | 'startAttempt' | 'r
         attempt,
         state,
       }));
+  }
+
+  seenUntil(_run: RunDefinition, now: number): number {
+    return now;
   }
 
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {

@@ -18,7 +18,9 @@ import type { ModelEngine } from './model-engine.ts';
 
 /** What an operator reaches the world by. */
 export interface World {
-  readonly engine: PlanTargets['engine'] & Pick<Engine, 'observe'> & Pick<ModelEngine, 'answerLate'>;
+  readonly engine: PlanTargets['engine'] &
+    Pick<Engine, 'observe' | 'seenUntil'> &
+    Pick<ModelEngine, 'answerLate'>;
   readonly store: PlanTargets['store'] & Pick<ResultStore, 'openRun'>;
   readonly now: () => number;
 }
@@ -88,7 +90,7 @@ export class ModelOperator {
         run.storeProblem = { reason: error.reason, message: error.message };
         endWithoutStore(
           run,
-          controlsOf(wanted, run, this.#world.now()),
+          controlsOf(wanted, run, this.#world.engine, this.#world.now()),
           this.#world.engine,
           this.#world.now(),
         );
@@ -104,7 +106,7 @@ export class ModelOperator {
       this.#hasNews = false;
       const observed = engine.observe(run.uid);
       run.ledger.noteObserved(observed);
-      const controls = controlsOf(wanted, run, now());
+      const controls = controlsOf(wanted, run, engine, now());
       const plan = reconcile(run.ledger, observed, controls, now());
       run.waiting = plan.waiting;
       this.#onPlan(plan);

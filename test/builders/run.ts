@@ -35,6 +35,7 @@ export const controlsOf = ({ manifest: { spec } }: RunDefinition): RunControls =
   cancel: undefined,
   suspended: spec.suspend,
   deadlineAt: undefined,
+  seenUntil: Number.POSITIVE_INFINITY,
   startBudget: Number.POSITIVE_INFINITY,
   removalDelayMs: 0,
   postponed: undefined,

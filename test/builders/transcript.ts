@@ -189,7 +189,7 @@ export class Transcript {
     const { conditions, startTime } = statusOf(
       run.ledger,
       {
-        controls: controlsOf(this.#wanted, run, this.#now),
+        controls: controlsOf(this.#wanted, run, this.engine, this.#now),
         activeSince: run.activeSince,
         waiting: run.waiting,
         storeProblem: run.storeProblem,

@@ -12,6 +12,7 @@ import {
   openKubernetesEngine,
 } from '../../src/engine/kubernetes/kubernetes-engine.ts';
 import type { PodObject } from '../../src/engine/kubernetes/kubernetes-objects.ts';
+import type { ReflectorTimes } from '../../src/engine/kubernetes/reflector.ts';
 import { deletePod, holdPod, letPodGo } from '../faults/kubelet.ts';
 import { aDenyingPolicy } from './denying-policy.ts';
 import { type FaultyProxy, FORWARD, openFaultyProxy } from './faulty-proxy.ts';
@@ -30,10 +31,14 @@ function inAWorld(execution: Execution): void {
   afterAll(() => world?.close());
 }
 
-async function anEngine(proxy?: FaultyProxy): Promise<KubernetesEngine> {
+async function anEngine(
+  proxy?: FaultyProxy,
+  reflectorTimes: Partial<ReflectorTimes> = {},
+): Promise<KubernetesEngine> {
   const engine = await openKubernetesEngine({
     client: world.client(proxy?.access),
     namespaces: [world.namespace],
+    reflectorTimes,
   });
   onTestFinished(() => engine.close());
   return engine;
@@ -455,6 +460,23 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       expect(engine.observe(run.uid)).toEqual([]);
       await expect.poll(() => world.carriersOf(run), { timeout: DEADLINE_MS }).toEqual([]);
     });
+  });
+
+  it('says until when it saw, while the API server is away', async () => {
+    const proxy = await aProxy();
+    // A watch that goes on from where it was is known to be up to date with its first event, which may take a minute; a list at once.
+    const engine = await anEngine(proxy, { resyncMs: 0 });
+    const run = await world.aRun(1, RUNS_ON);
+    const behindMs = () => {
+      const now = Date.now();
+      return now - engine.seenUntil(run, now);
+    };
+    expect(behindMs()).toBe(0);
+    proxy.onRequest(() => ({ kind: 'Answer', status: 503 }));
+    proxy.cutWatches('Reset');
+    await expect.poll(behindMs, { timeout: DEADLINE_MS }).toBeGreaterThan(500);
+    proxy.onRequest(() => FORWARD);
+    await expect.poll(behindMs, { timeout: DEADLINE_MS }).toBe(0);
   });
 
   it('goes on through an outage of the API server, and tells what happened meanwhile', async () => {

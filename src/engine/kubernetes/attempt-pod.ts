@@ -36,11 +36,10 @@ const OF_PROGRAM_ALONE: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * How much longer than the attempt's deadline its pod may live, in seconds. The attempt's deadline counts from when the program runs
- * and is enforced by the core; the pod's own counts from when a node takes the pod, pulling of the image included, and is there for
- * when no operator watches.
+ * How much longer than both deadlines of the attempt its pod may live, in seconds. They are enforced by the core, that of the start and, from when the program
+ * runs, its own. The pod's counts from when a node takes the pod, pulling of the image included, and is there for when no operator watches.
  */
-const POD_START_ALLOWANCE_SECONDS = 300;
+const POD_ALLOWANCE_SECONDS = 300;
 
 /** Labels that say whose pod this is, to us or to the Job controller. A template may not set them. */
 const isReservedLabel = (name: string): boolean =>
@@ -144,7 +143,7 @@ function podSpec(
     ...sharedDataVolumes(sharedData),
     ...(ingest === undefined ? [] : [resultVolume(ingest)]),
   ];
-  const podDeadline = deadlineSeconds + POD_START_ALLOWANCE_SECONDS;
+  const podDeadline = run.manifest.spec.trialStartDeadlineSeconds + deadlineSeconds + POD_ALLOWANCE_SECONDS;
   return withRestrictedDefaults({
     ...spec,
     containers: spec.containers.map(completed),

@@ -184,6 +184,15 @@ export class KubernetesEngine implements Engine {
     return this.#index.shownOf(runUid);
   }
 
+  seenUntil({ namespace }: RunDefinition, now: number): number {
+    const behind = this.#reflectors.filter(
+      ({ path, lastProblem }) =>
+        lastProblem !== undefined &&
+        (!path.includes('/namespaces/') || path.includes(`/namespaces/${namespace}/`)),
+    );
+    return Math.min(now, ...behind.map(({ lastActivityAt }) => lastActivityAt));
+  }
+
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
     if (request.run.manifest.spec.results.push && this.#resultIngest === undefined) return INGEST_NOT_SERVED;
     const key = `${request.run.uid}/${request.name}`;

@@ -27,5 +27,5 @@ it('the pod of an attempt is that which a Job would make, with the name, the own
     spec: template?.spec,
   });
   expect(job.metadata?.labels).toMatchObject({ ...template?.metadata?.labels, ...labels });
-  expect(podManifest(request).spec).toMatchObject({ restartPolicy: 'Never', activeDeadlineSeconds: 360 });
+  expect(podManifest(request).spec).toMatchObject({ restartPolicy: 'Never', activeDeadlineSeconds: 3_960 });
 });

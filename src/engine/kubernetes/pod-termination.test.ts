@@ -143,7 +143,14 @@ describe('a program that came to its own end', () => {
       conditions: [disrupted],
       containerStatuses: [terminated({ exitCode: 0, message: '{}' })],
     });
-    expect(podState(pod)).toMatchObject({ termination: { kind: 'Exited', exitCode: 0 } });
+    expect(podState(pod)).toMatchObject({
+      termination: { kind: 'Exited', exitCode: 0, message: '{}', disruption: { reason: disrupted.reason } },
+    });
+  });
+
+  it('is not disrupted when nothing was', () => {
+    const pod = aPod({ phase: 'Succeeded', containerStatuses: [terminated({ exitCode: 0, message: '{}' })] });
+    expect(podState(pod)).not.toHaveProperty('termination.disruption');
   });
 
   it('keeps its verdict when its pod was deleted after it had ended', () => {
@@ -172,6 +179,12 @@ describe('a program that did not', () => {
       { phase: 'Failed', reason: 'Evicted', message: 'low on memory', startTime: time(4) },
       {},
       { kind: 'Lost', reason: 'Evicted', message: 'low on memory' },
+    ],
+    [
+      'gone when the node was back',
+      failed({ exitCode: 255, reason: 'Unknown' }),
+      {},
+      { kind: 'Lost', reason: 'Unknown', message: '', startedAt: at(5) },
     ],
     [
       'evicted through the API',

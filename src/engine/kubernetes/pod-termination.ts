@@ -19,6 +19,9 @@ export type PodState = Exclude<AttemptState, { readonly kind: 'Stopping' }>;
 
 /** Reasons of a container that never ran its program, or whose program nobody knows the end of. */
 const NEVER_RAN = new Set(['StartError', 'ContainerCannotRun', 'ContainerStatusUnknown']);
+/** What containerd says, with {@link UNKNOWN_EXIT_CODE}, of a program that was gone when it came back: the node was restarted. */
+const UNKNOWN_END = 'Unknown';
+const UNKNOWN_EXIT_CODE = 255;
 const ENDED_PHASES: readonly (string | undefined)[] = ['Succeeded', 'Failed'];
 
 /**
@@ -58,9 +61,10 @@ function terminationOf(pod: PodObject, main: ContainerStatus | undefined): Termi
   const started = startOf(terminated);
   if (status?.reason === 'DeadlineExceeded')
     return { kind: 'DeadlineExceeded', message: status.message ?? '', ...started };
-  // Success before the disruption is success: the result is complete.
-  if (terminated?.exitCode === 0) return exited(terminated);
   const lost = lostBy(pod, terminated);
+  // Success before the disruption is success if the result is complete, which is for the core to say: a program may exit with 0 when it is told to stop.
+  if (terminated?.exitCode === 0)
+    return { ...exited(terminated), ...(lost === undefined ? {} : { disruption: lost }) };
   if (lost !== undefined) return { kind: 'Lost', ...lost, ...started };
   if (terminated !== undefined) return exited(terminated);
   return { kind: 'Lost', ...neverStarted(pod, main) };
@@ -82,7 +86,10 @@ function lostBy(
   if (disruption !== undefined)
     return { reason: disruption.reason ?? 'DisruptionTarget', message: disruption.message ?? '' };
   if (terminated === undefined) return undefined;
-  if (NEVER_RAN.has(terminated.reason ?? ''))
+  if (
+    NEVER_RAN.has(terminated.reason ?? '') ||
+    (terminated.reason === UNKNOWN_END && terminated.exitCode === UNKNOWN_EXIT_CODE)
+  )
     return { reason: terminated.reason ?? '', message: terminated.message ?? '' };
   const deleted = timeOf(metadata.deletionTimestamp);
   const finished = timeOf(terminated.finishedAt);
@@ -115,7 +122,7 @@ function neverStarted({ metadata, status }: PodObject, main: ContainerStatus | u
   };
 }
 
-function exited(terminated: TerminatedState): Termination {
+function exited(terminated: TerminatedState): Extract<Termination, { kind: 'Exited' }> {
   const { message, truncated } = boundedMessage(terminated.message ?? '');
   return {
     kind: 'Exited',

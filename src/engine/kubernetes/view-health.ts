@@ -1,3 +1,4 @@
+import { isApiError } from './api-error.ts';
 import type { ReflectorProblem } from './reflector.ts';
 
 /** The health of one view of the cluster. */
@@ -8,6 +9,23 @@ export interface ViewHealth {
   readonly lastActivityAt: number;
   /** What went wrong since the last success. */
   readonly lastProblem: ReflectorProblem | undefined;
+}
+
+/** A view that heard nothing for so long is broken, whatever its watchdog thinks; the kubelet may restart the operator. */
+const STALE_VIEW_MS = 10 * 60_000;
+
+/**
+ * Says that a view is broken for so long that a new process may do better. One that may not see a collection would not: its rights were taken in one
+ * of several namespaces, or the namespace itself, and the others are served on.
+ */
+export function staleView(views: readonly ViewHealth[], now: number): string | undefined {
+  const stale = views.find(
+    ({ lastActivityAt, lastProblem }) =>
+      now - lastActivityAt > STALE_VIEW_MS && !isApiError(lastProblem?.error, 403),
+  );
+  return stale === undefined
+    ? undefined
+    : `nothing was heard of ${stale.path} for ${STALE_VIEW_MS / 60_000} minutes`;
 }
 
 interface View extends ViewHealth {

@@ -113,6 +113,10 @@ class LocalEngine implements Engine {
     return run.shown;
   }
 
+  seenUntil(_run: RunDefinition, now: number): number {
+    return now;
+  }
+
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
     const { trial, name } = request;
     if (this.#closing !== undefined) throw new Error(`start attempt ${name}: the local engine is closed`);
