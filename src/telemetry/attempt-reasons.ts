@@ -84,6 +84,7 @@ export const WAITING_REASONS = [
 /** Why the result store could not be used: `ResultStoreUnavailableError.reason`. */
 export const STORE_REASONS = [
   'Opening',
+  'InvalidConfiguration',
   'ConnectionRefused',
   'ConnectionLost',
   'Unreachable',
@@ -98,6 +99,8 @@ export const STORE_REASONS = [
   'AccessDenied',
   'PermissionDenied',
   'DatabaseMissing',
+  'SchemaMissing',
+  'SchemaOlder',
   'ReadOnly',
   'DiskFull',
   'StorageFailed',

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { STORE_REASONS } from '../../src/telemetry/attempt-reasons.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { promtool } from '../tools/promtool.ts';
 
@@ -52,6 +53,15 @@ describe('the alerts', () => {
         expect(page, alert).toContain(heading);
     }
   });
+});
+
+it('the reasons that the runbook of BatchTestStoreFailing explains are ones that the alert tells', () => {
+  const page = readFileSync(path('docs/runbooks/BatchTestStoreFailing.md'), 'utf8');
+  const cells = page.split('\n').flatMap((line) => /^\| (`[^|]*)\|/.exec(line)?.[1] ?? []);
+  const explained = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, reason]) => reason));
+  expect(explained.toSorted()).toEqual(
+    STORE_REASONS.filter((reason) => !['Opening', 'Other'].includes(reason)).toSorted(),
+  );
 });
 
 describe('the metrics that are named', () => {
