@@ -29,6 +29,7 @@ describe('the options of the result ingest', () => {
       caFile: undefined,
       limitBytes: 1_048_576,
     });
+    expect(configOf(...URL_OPTION, '--result-ingest-host=')).toMatchObject({ host: undefined });
     expect(
       configOf(
         ...URL_OPTION,

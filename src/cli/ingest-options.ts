@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { DEFAULT_RESULT_LIMIT_BYTES } from '../ingest/result-limit.ts';
 import type { ClusterIngestConfig } from '../operator/cluster-ingest.ts';
 import { UsageError } from './failure.ts';
+import { listenHost } from './listen-host.ts';
 import { port } from './port.ts';
 import { resultLimitOption } from './run-options.ts';
 
@@ -54,7 +55,7 @@ export function ingestConfig(flags: IngestFlags): ClusterIngestConfig | undefine
     throw new UsageError('--result-ingest-url must begin with https:// when there is a certificate');
   return {
     url: url.href,
-    host: flags.resultIngestHost,
+    host: listenHost(flags.resultIngestHost),
     port: flags.resultIngestPort,
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     caFile: flags.resultIngestCa,

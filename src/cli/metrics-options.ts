@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { MetricsEndpoint } from '../operator/operator.ts';
 import { UsageError } from './failure.ts';
+import { listenHost } from './listen-host.ts';
 import { port } from './port.ts';
 
 export interface MetricsFlags {
@@ -22,7 +23,8 @@ export const metricsOptions = {
     option('--metrics-port <port>', 'port of /metrics; 0 chooses one (default: with the health)').argParser(
       port,
     ),
-  host: () => option('--metrics-host <address>', 'where that port listens').default('127.0.0.1'),
+  host: () =>
+    option('--metrics-host <address>', 'where that port listens; empty: every address').default('127.0.0.1'),
   secure: () =>
     option(
       '--metrics-secure',
@@ -37,16 +39,17 @@ export const metricsOptions = {
  * @throws UsageError when one of them makes no sense without another
  */
 export function metricsEndpointOf(flags: MetricsFlags): MetricsEndpoint | undefined {
-  const { metricsPort, metricsHost, metricsSecure, metricsTlsCert, metricsTlsKey } = flags;
+  const { metricsPort, metricsSecure, metricsTlsCert, metricsTlsKey } = flags;
+  const host = listenHost(flags.metricsHost);
   if (metricsSecure !== true) {
     if (metricsTlsCert !== undefined || metricsTlsKey !== undefined)
       throw new UsageError('--metrics-tls-cert and --metrics-tls-key are for --metrics-secure');
-    return metricsPort === undefined ? undefined : { host: metricsHost, port: metricsPort, tls: undefined };
+    return metricsPort === undefined ? undefined : { host, port: metricsPort, tls: undefined };
   }
   if (metricsPort === undefined)
     throw new UsageError('--metrics-secure needs a port of its own: --metrics-port');
   if (metricsTlsCert === undefined || metricsTlsKey === undefined)
     throw new UsageError('--metrics-secure needs --metrics-tls-cert and --metrics-tls-key');
   const tls = { certFile: metricsTlsCert, keyFile: metricsTlsKey };
-  return { host: metricsHost, port: metricsPort, tls };
+  return { host, port: metricsPort, tls };
 }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { closed, listening } from '../http/listening-server.ts';
+import { closed, type ListenAddress, listening } from '../http/listening-server.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 /** A check that answers undefined when all is well, or a sentence that says what is not. */
@@ -16,7 +16,7 @@ export interface HealthServer {
  * reason; and `/metrics` for Prometheus, unless that is served elsewhere. An outage of Postgres fails neither once the store was opened: it is waited out, and a restart would not end it.
  */
 export async function startHealthServer(
-  address: { readonly host: string; readonly port: number },
+  address: ListenAddress,
   checks: { readonly live: HealthCheck; readonly ready: HealthCheck },
   metrics: Pick<Metrics, 'text' | 'contentType'> | undefined,
 ): Promise<HealthServer> {

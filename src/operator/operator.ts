@@ -10,6 +10,7 @@ import { type Leadership, LeaseElection } from '../engine/kubernetes/lease-elect
 import type { ReflectorProblem } from '../engine/kubernetes/reflector.ts';
 import { TokenAccess } from '../engine/kubernetes/token-access.ts';
 import { staleView } from '../engine/kubernetes/view-health.ts';
+import type { ListenAddress } from '../http/listening-server.ts';
 import { joinedSignal } from '../joined-signal.ts';
 import type { DeliveryConfig } from '../outbox/delivery-config.ts';
 import { configuredAccess } from '../runner/cluster.ts';
@@ -46,15 +47,13 @@ export interface OperatorConfig {
   readonly resultIngest: ClusterIngestConfig | undefined;
   /** Who is notified, and where artifacts are read back from. */
   readonly delivery: DeliveryConfig;
-  readonly health: { readonly host: string; readonly port: number };
+  readonly health: ListenAddress;
   /** Where /metrics is served; undefined: with the health. */
   readonly metrics: MetricsEndpoint | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-export interface MetricsEndpoint {
-  readonly host: string;
-  readonly port: number;
+export interface MetricsEndpoint extends ListenAddress {
   /** PEM files, and with them HTTPS and a check of who asks; undefined: plain HTTP for everybody who can connect. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
 }

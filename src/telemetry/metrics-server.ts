@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type CertificatePair, followCertificate } from '../http/followed-certificate.ts';
-import { closed, listening } from '../http/listening-server.ts';
+import { closed, type ListenAddress, listening } from '../http/listening-server.ts';
 import type { Metrics } from './metrics.ts';
 import { MetricsServerError } from './metrics-server-error.ts';
 
@@ -11,10 +11,7 @@ import { MetricsServerError } from './metrics-server-error.ts';
 export type Access = 'Allowed' | 'Unauthenticated' | 'Forbidden' | 'Unavailable';
 
 /** Where metrics are served, and to whom. */
-export interface MetricsServerOptions {
-  readonly host: string;
-  /** 0 chooses one. */
-  readonly port: number;
+export interface MetricsServerOptions extends ListenAddress {
   /** HTTPS, for those who show a token that is allowed to; undefined: plain HTTP, for everybody who can connect. */
   readonly secure?: SecureAccess;
 }
@@ -81,9 +78,8 @@ export async function startMetricsServer(
     };
   } catch (cause) {
     stop();
-    throw new MetricsServerError(`metrics cannot be served on ${host}:${port}: ${messageOf(cause)}`, {
-      cause,
-    });
+    const where = host === undefined ? `port ${port}` : `${host}:${port}`;
+    throw new MetricsServerError(`metrics cannot be served on ${where}: ${messageOf(cause)}`, { cause });
   }
 }
 

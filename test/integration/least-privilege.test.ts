@@ -151,7 +151,7 @@ async function untilGranted({ namespace, rules }: Grant, release: string): Promi
   await expect.poll(review, { timeout: 60_000 }).toMatchObject({ status: { allowed: true } });
 }
 
-/** Starts the operator as the chart's Deployment does, but for addresses and files of this machine. */
+/** Starts the operator as the chart's Deployment does, but for ports and files of this machine. */
 async function start(
   world: OperatorWorld,
   { args, kubeconfigPath }: Installation,
@@ -163,9 +163,9 @@ async function start(
     ...[`--${purpose}-tls-key`, join(certificates, 'apiserver.key')],
   ];
   const here = [
-    ...['--health-host', '127.0.0.1', '--metrics-host', '127.0.0.1', '--metrics-port', '0'],
+    ...['--metrics-port', '0'],
     ...(args.includes('--metrics-secure') ? tls('metrics') : []),
-    ...(takesResults(args) ? ['--result-ingest-host', '127.0.0.1', '--result-ingest-port', '0'] : []),
+    ...(takesResults(args) ? ['--result-ingest-port', '0'] : []),
   ];
   const operator = await world.startOperator({ args, kubeconfigPath, identity, options: here });
   await operator.untilReady();

@@ -1,4 +1,5 @@
 /** What the operator tells Prometheus of itself, on a real cluster. */
+import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
 import { type Series, seriesOf, seriesValue } from '../tools/exposition.ts';
 import { promtool } from '../tools/promtool.ts';
@@ -16,6 +17,19 @@ const scrape = async (operator: RunningOperator): Promise<readonly Series[]> =>
   seriesOf((await operator.health('/metrics')).text);
 
 const LEADS = 'leader_election_master_status';
+
+it('is reached at every address of this machine, of IPv6 where there is that, with empty hosts', async () => {
+  const world = await site.aWorld('every-address');
+  const operator = await world.startOperator({
+    options: ['--health-host=', '--metrics-host=', '--metrics-port=0'],
+  });
+  const ports = await operator.untilLogged('it has started', ({ msg }) => msg === 'operator started');
+  const hasIpv6 = networkInterfaces().lo?.some(({ family }) => family === 'IPv6') === true;
+  for (const host of ['127.0.0.1', ...(hasIpv6 ? ['[::1]'] : [])]) {
+    expect((await fetch(`http://${host}:${ports.healthPort}/healthz`)).status, host).toBe(200);
+    expect((await fetch(`http://${host}:${ports.metricsPort}/metrics`)).status, host).toBe(200);
+  }
+});
 
 it('tells of runs, requests, views, the queue and the store what was really done', async () => {
   const world = await site.aWorld('metrics');

@@ -9,6 +9,7 @@ import { type DeliveryFlags, deliveryConfig, deliveryOptions } from '../delivery
 import { duration } from '../duration.ts';
 import { type IngestFlags, ingestConfig, ingestOptions } from '../ingest-options.ts';
 import { untilInterrupted } from '../interruption.ts';
+import { listenHost } from '../listen-host.ts';
 import { type MetricsFlags, metricsEndpointOf, metricsOptions } from '../metrics-options.ts';
 import { port } from '../port.ts';
 import type { ProcessContext } from '../process-context.ts';
@@ -47,7 +48,11 @@ export const operatorCommand = (context: ProcessContext): Command =>
         'namespace of the Lease',
         context.environment.POD_NAMESPACE ?? 'default',
       )
-      .option('--health-host <address>', 'where /healthz and /readyz listen', '127.0.0.1')
+      .option(
+        '--health-host <address>',
+        'where /healthz and /readyz listen; empty: every address',
+        '127.0.0.1',
+      )
       .option('--health-port <port>', 'port of /healthz and /readyz; 0 chooses one', port, 8081)
       .option(
         '--retention <age>',
@@ -99,7 +104,7 @@ export const operatorCommand = (context: ProcessContext): Command =>
             deletionPatienceMs: flags.deletionPatience,
             resultIngest,
             delivery,
-            health: { host: flags.healthHost, port: flags.healthPort },
+            health: { host: listenHost(flags.healthHost), port: flags.healthPort },
             metrics,
             environment,
           },
