@@ -140,6 +140,28 @@ describe('the chart', () => {
     expect(await failureOf(rendered(...DATABASE, '--set', 'operator.logLevel=loud'))).toContain('logLevel');
   });
 
+  it('makes names that are not too long of the longest release name, and of one that is cut at a dash', async () => {
+    // Of all kinds a Service's is the shortest but a StatefulSet's, whose pods have a label of it, a dash and a hash of ten.
+    const longest: Readonly<Record<string, number>> = { Service: 63, Job: 63, StatefulSet: 52 };
+    for (const release of ['r'.repeat(53), `${'r'.repeat(42)}--${'r'.repeat(9)}`]) {
+      const objects = [
+        ...(await program.renderedAs(release, 'batchtest', ...(PROFILES.development ?? []))),
+        ...(await program.renderedAs(release, 'batchtest', ...(PROFILES['pushed results'] ?? []))),
+        ...(await program.renderedAs(
+          release,
+          'batchtest',
+          ...(PROFILES['roles and TLS of the database'] ?? []),
+        )),
+        ...(await program.renderedAs(release, 'batchtest', ...(PROFILES.production ?? []))),
+      ];
+      for (const { kind, metadata } of objects) {
+        expect(metadata.name, kind).toMatch(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+        expect(metadata.name.length, `${kind} ${metadata.name}`).toBeLessThanOrEqual(longest[kind] ?? 253);
+      }
+      for (const kind of Object.keys(longest)) expect(objects.map((object) => object.kind)).toContain(kind);
+    }
+  });
+
   it('describes every value in its schema, and has a default for each in values.yaml', async () => {
     const [values] = parseAllDocuments(await readFile(join(CHART, 'values.yaml'), 'utf8'));
     const schema = JSON.parse(await readFile(join(CHART, 'values.schema.json'), 'utf8'));

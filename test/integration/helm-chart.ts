@@ -23,6 +23,12 @@ export interface Helm {
   run(...args: readonly string[]): Promise<string>;
   /** The chart's objects for a release called batchtest. */
   rendered(namespace: string, ...values: readonly string[]): Promise<readonly KubernetesObject[]>;
+  /** Those for one of this name. */
+  renderedAs(
+    release: string,
+    namespace: string,
+    ...values: readonly string[]
+  ): Promise<readonly KubernetesObject[]>;
   close(): Promise<void>;
 }
 
@@ -43,12 +49,14 @@ export async function openHelm(): Promise<Helm> {
     });
     return stdout;
   };
+  const renderedAs: Helm['renderedAs'] = async (name, namespace, ...values) => {
+    const release = ['template', name, CHART, '-n', namespace, '--kube-version', '1.34.0'];
+    return parseAllDocuments(await run(...release, ...values)).flatMap((document) => document.toJS() ?? []);
+  };
   return {
     run,
-    async rendered(namespace, ...values) {
-      const release = ['template', 'batchtest', CHART, '-n', namespace, '--kube-version', '1.34.0'];
-      return parseAllDocuments(await run(...release, ...values)).flatMap((document) => document.toJS() ?? []);
-    },
+    rendered: (namespace, ...values) => renderedAs('batchtest', namespace, ...values),
+    renderedAs,
     close: () => rm(home, { recursive: true, force: true }),
   };
 }

@@ -2,13 +2,14 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{- /* At most 55 characters, so that Services may be called <fullname>-metrics and <fullname>-ingest: a name of theirs has at most 63. */ -}}
 {{- define "batchtest.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 55 | trimAll "-" -}}
 {{- else if contains (include "batchtest.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 55 | trimAll "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "batchtest.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name (include "batchtest.name" .) | trunc 55 | trimAll "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -49,8 +50,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{- /* At most 52 characters: pods of a StatefulSet have a label of its name, a dash and a hash of ten. */ -}}
 {{- define "batchtest.databaseName" -}}
-{{- printf "%s-postgres" (include "batchtest.fullname" . | trunc 54 | trimSuffix "-") -}}
+{{- printf "%s-postgres" (include "batchtest.fullname" . | trunc 43 | trimAll "-") -}}
 {{- end -}}
 
 {{- define "batchtest.databaseSecret" -}}
