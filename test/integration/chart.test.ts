@@ -179,6 +179,21 @@ describe('the chart', () => {
     ]);
   });
 
+  it('shares no object with a release of the same name in another namespace, each with some namespaces', async () => {
+    const identities = async (namespace: string) => {
+      const objects = await program.rendered(
+        namespace,
+        ...['--set', 'watch.clusterWide=false,crds.install=false'],
+        ...(PROFILES['pushed results'] ?? []),
+        ...(PROFILES['metrics for some, artifacts and notifications'] ?? []),
+      );
+      return objects.map((object) => `${object.metadata.namespace ?? ''}/${nameOf(object)}`);
+    };
+    const first = await identities('one');
+    expect(first).toContain('/ClusterRole one-batchtest-view');
+    expect((await identities('two')).filter((identity) => first.includes(identity))).toEqual([]);
+  });
+
   it('brings the alerts and dashboards of the repository, and has Prometheus keep the label namespace', async () => {
     const objects = await rendered(...(PROFILES.production ?? []));
     const one = (kind: string, name = 'batchtest') =>
