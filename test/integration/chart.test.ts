@@ -162,6 +162,45 @@ describe('the chart', () => {
     }
   });
 
+  it('refuses ports that the operator cannot listen at together', async () => {
+    const ports = (values: string) => rendered(...DATABASE, '--set', values);
+    expect(await failureOf(ports('metrics.port=8081'))).toContain('metrics.port must not be 8081');
+    expect(await failureOf(ports('resultIngest.enabled=true,resultIngest.port=8081'))).toContain(
+      'resultIngest.port must not be 8081',
+    );
+    expect(await failureOf(ports('resultIngest.enabled=true,resultIngest.port=8080'))).toContain(
+      'metrics.port and resultIngest.port must not both be 8080',
+    );
+    // Where nothing is pushed, nothing listens there.
+    expect(await ports('resultIngest.port=8080')).not.toEqual([]);
+  });
+
+  it('takes names of digits for text', async () => {
+    const digits = ['fullnameOverride', 'nameOverride', 'serviceAccount.name', 'operator.priorityClassName'];
+    const own = [
+      ...['database.existingSecret.name', 'database.existingSecret.key', 'resultIngest.tls.secretName'],
+      ...['metrics.secure.tlsSecretName', 'notifications.tokenSecret.name', 'notifications.tokenSecret.key'],
+    ];
+    const set = (paths: readonly string[]) => paths.flatMap((path) => ['--set-string', `${path}=456`]);
+    const enabled = 'metrics.secure.enabled=true,resultIngest.enabled=true,networkPolicy.enabled=true';
+    const monitoring = 'metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true';
+    const objects = [
+      ...(await program.renderedAs(
+        ...(['123', '789'] as const),
+        ...set([...digits, ...own, 'database.tls.secretName', 'database.migration.existingSecret.name']),
+        ...['--set', `${enabled},${monitoring},metrics.dashboards.enabled=true`],
+      )),
+      ...(await program.renderedAs(
+        ...(['123', '789'] as const),
+        ...set([...digits, 'database.embedded.storage.storageClass']),
+        ...['--set', 'database.embedded.enabled=true,networkPolicy.enabled=true,watch.clusterWide=false'],
+      )),
+    ];
+    // As numbers they would be without quotes.
+    expect(JSON.stringify(objects)).not.toMatch(/:(123|456|789)\b/);
+    expect(objects.map(nameOf)).toContain('Deployment 456');
+  });
+
   it('describes every value in its schema, and has a default for each in values.yaml', async () => {
     const [values] = parseAllDocuments(await readFile(join(CHART, 'values.yaml'), 'utf8'));
     const schema = JSON.parse(await readFile(join(CHART, 'values.schema.json'), 'utf8'));

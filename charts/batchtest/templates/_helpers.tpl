@@ -14,14 +14,14 @@
 {{- end -}}
 
 {{- define "batchtest.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "batchtest.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "batchtest.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "batchtest.labels" -}}
 {{ include "batchtest.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
@@ -70,18 +70,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "batchtest.databaseVolumes" -}}
 - name: database
   secret:
-    secretName: {{ .secret }}
+    secretName: {{ .secret | quote }}
     items:
-    - {key: {{ .key }}, path: url}
+    - {key: {{ .key | quote }}, path: url}
 {{- with .root.Values.database.tls }}
 {{- if and .configMap .secretName }}
 {{- fail "set database.tls.configMap or database.tls.secretName, not both" }}
 {{- else if .configMap }}
 - name: database-tls
-  configMap: {name: {{ .configMap }}}
+  configMap: {name: {{ .configMap | quote }}}
 {{- else if .secretName }}
 - name: database-tls
-  secret: {secretName: {{ .secretName }}}
+  secret: {secretName: {{ .secretName | quote }}}
 {{- end }}
 {{- end }}
 {{- end -}}
