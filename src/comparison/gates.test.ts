@@ -121,6 +121,17 @@ describe('a gate on a regression', () => {
     expect(overallGate(results)).toBe('Failed');
   });
 
+  it.each([
+    { goal: 'minimize', percent: 5, of: [0.3, 0.3, 0.3], is: [0.315, 0.315, 0.315] },
+    { goal: 'maximize', percent: 10, of: [0.7, 0.7, 0.7], is: [0.63, 0.63, 0.63] },
+    { goal: 'minimize', percent: '0.001', of: [1e6], is: [1e6 + 10] },
+    { goal: 'minimize', percent: 0, of: [0.1], is: [0.1, 0.1, 0.1] },
+  ] as const)('allows just as many percent: $goal, $percent', ({ goal, percent, of, is }) => {
+    expect(gate({ maxRegressionPercent: percent }, { base: of, a: is }, goal)).toMatchObject([
+      { result: 'Passed', failing: [] },
+    ]);
+  });
+
   it('passes with a baseline of 0 when nothing is worse', () => {
     expect(gate({ maxRegressionPercent: 5 }, { base: [0, 0], a: [0, 0] })).toMatchObject([
       { result: 'Passed' },
@@ -151,6 +162,13 @@ describe('a gate on a limit', () => {
   it('allows the limit itself', () => {
     const results = gate({ min: '-2.5', max: '-2.5' }, { base: [-2, -3] });
     expect(results.map(({ result }) => result)).toEqual(['Passed', 'Passed']);
+  });
+
+  it.each([
+    { limits: { min: '0.7' }, values: [0.7, 0.7, 0.7] },
+    { limits: { max: '0.1' }, values: [0.1, 0.1, 0.1] },
+  ])('allows a mean that rounding puts beyond $limits', ({ limits, values }) => {
+    expect(gate(limits, { base: values })).toMatchObject([{ result: 'Passed', failing: [] }]);
   });
 
   it('cannot be evaluated without a variant', () => {

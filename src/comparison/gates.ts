@@ -2,6 +2,7 @@ import type { Comparison, Gate, Objective, ObjectiveMetric } from '../api/v1alph
 import { type JudgedDifference, verdicts } from './baseline-comparison.ts';
 import { type Candidate, meansOfSamples, positionOfMetric } from './candidate.ts';
 import { finiteMean } from './finite-mean.ts';
+import { betterBy } from './goal.ts';
 import { type PreviousRun, previousVerdicts } from './previous-run.ts';
 
 /** What came of one limit of a gate. */
@@ -164,11 +165,13 @@ function regressionOf(
   { than, zero }: RegressionWording,
 ): Judgement {
   const regressions = compared.map((variant) => {
-    const worse = goal === 'minimize' ? variant.mean - variant.reference : variant.reference - variant.mean;
+    const worse = betterBy(goal, variant.reference, variant.mean);
     return { ...variant, percent: worse === 0 ? 0 : (100 * worse) / Math.abs(variant.reference) };
   });
   regressions.sort((one, other) => other.percent - one.percent);
-  const beyond = regressions.filter(({ percent }) => percent > limit);
+  const beyond = regressions.filter(
+    ({ mean, reference }) => betterBy(goal, worstAllowed(goal, reference, limit), mean) > 0,
+  );
   const failing = beyond.filter(({ verdict }) => verdict !== 'NoDifference');
   const withoutPercentage = failing.find(({ reference }) => reference === 0);
   if (withoutPercentage !== undefined) return notEvaluable(zero(withoutPercentage.name));
@@ -180,13 +183,20 @@ function regressionOf(
   return passed(beyond.length > 0 ? `${text}, but the difference is not significant` : text);
 }
 
+/** The mean that is worse than the reference by just as many percent of it. The percentage of two close numbers would lose digits. */
+function worstAllowed(goal: ObjectiveMetric['goal'], reference: number, percent: number): number {
+  const allowance = Math.abs(reference) * (percent / 100);
+  return goal === 'minimize' ? reference + allowance : reference - allowance;
+}
+
 function bound(rule: 'min' | 'max', limit: number, measured: readonly MeasuredVariant[]): Judgement {
   const ordered = measured.toSorted((one, other) =>
     rule === 'min' ? one.mean - other.mean : other.mean - one.mean,
   );
   const [extreme] = ordered;
   if (extreme === undefined) return notEvaluable('no variant has only successful trials');
-  const failing = ordered.filter(({ mean }) => (rule === 'min' ? mean < limit : mean > limit));
+  const wanted = rule === 'min' ? 'maximize' : 'minimize';
+  const failing = ordered.filter(({ mean }) => betterBy(wanted, limit, mean) > 0);
   const text = `the ${rule === 'min' ? 'lowest' : 'highest'} mean is ${numberText(extreme.mean)} (${extreme.name}), ${numberText(limit)} allowed`;
   return failing.length > 0 ? failed(text, failing) : passed(text);
 }

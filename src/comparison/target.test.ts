@@ -22,6 +22,8 @@ describe('targets', () => {
     { of: objective('40', '1000'), means: [39, 999], met: false },
     { of: objective(undefined, '-2.5'), means: [1, -2.4], met: true },
     { of: objective(), means: [0, 9_999], met: false },
+    { of: objective('0.1'), means: [0.1 + 2 ** -56, 0], met: true },
+    { of: objective(undefined, '0.7'), means: [0, 0.7 - 2 ** -53], met: true },
   ])('of $of.metrics are met by $means: $met', ({ of, means, met }) => {
     expect(meetsTargets(of, means)).toBe(met);
   });
