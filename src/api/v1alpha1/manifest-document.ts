@@ -13,6 +13,7 @@ import {
   type Node,
   type Pair,
   Parser,
+  type Scalar,
   visit,
   type YAMLParseError,
 } from 'yaml';
@@ -58,6 +59,9 @@ const MAX_ALIAS_COUNT = 100;
  */
 const NOT_TEXT_IN_YAML_1_1 =
   /^(y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF|[-+]?0b[01_]+|[-+]?[0-9][0-9_]*_[0-9_]*)$/;
+
+/** Integers that are decimal in YAML 1.2 and octal in YAML 1.1. */
+const OCTAL_IN_YAML_1_1 = /^[-+]?0[0-9]+$/;
 
 /** Reads the one document in a text: YAML 1.2 core with merge keys (as kubectl has them), or JSON. */
 export function readDocument(text: string, lines: LineCounter): DocumentResult {
@@ -157,8 +161,19 @@ function misleadingNodes(document: Document): TextProblem[] {
   const problems: TextProblem[] = [];
   visit(document, {
     Alias(_key, node, ancestors) {
-      if (node.resolve(document) !== undefined) return;
-      problems.push(problemAt(node, ancestors, wording.aliasWithoutAnchor(node.source)));
+      const target = node.resolve(document);
+      // An anchor comes before its aliases, so that every cycle has an alias within what it stands for.
+      if (target === undefined)
+        problems.push(problemAt(node, ancestors, wording.aliasWithoutAnchor(node.source)));
+      else if (ancestors.includes(target))
+        problems.push(problemAt(node, ancestors, wording.aliasWithinItself(node.source)));
+    },
+    Pair(_key, pair, ancestors) {
+      const { key, value } = pair;
+      if (isNode(key) && isCollection(resolved(key, document)))
+        problems.push(problemAt(key, ancestors, wording.collectionAsName));
+      if (isMergeKey(key) && !isMergeable(value, document))
+        problems.push(problemAt(isNode(value) ? value : key, [...ancestors, pair], wording.nothingToMerge));
     },
     Scalar(key, node, ancestors) {
       const { source, type, value } = node;
@@ -167,9 +182,23 @@ function misleadingNodes(document: Document): TextProblem[] {
         problems.push(problemAt(node, ancestors, wording.forbiddenName('__proto__')));
       if (type === 'PLAIN' && typeof value === 'string' && NOT_TEXT_IN_YAML_1_1.test(source ?? ''))
         problems.push(problemAt(node, ancestors, wording.readDifferentlyByKubectl(value)));
+      if (type === 'PLAIN' && typeof value === 'number' && OCTAL_IN_YAML_1_1.test(source ?? ''))
+        problems.push(problemAt(node, ancestors, wording.octalForKubectl(source ?? '')));
     },
   });
   return problems;
+}
+
+const resolved = (node: unknown, document: Document): unknown =>
+  isAlias(node) ? node.resolve(document) : node;
+
+// The composer makes a symbol of the key, so that a quoted "<<" is a name like any other.
+const isMergeKey = (key: unknown): key is Scalar<symbol> => isScalar(key) && typeof key.value === 'symbol';
+
+/** True for an object, for a list of them, and for what is an alias of either. */
+function isMergeable(value: unknown, document: Document): boolean {
+  const source = resolved(value, document);
+  return isMap(source) || (isSeq(source) && source.items.every((item) => isMap(resolved(item, document))));
 }
 
 function problemAt(node: Node, ancestors: readonly unknown[], message: string): TextProblem {
@@ -186,6 +215,7 @@ function pathOf(nodes: readonly unknown[]): PropertyKey[] {
 }
 
 function nameOf(pair: Pair): string {
+  if (isMergeKey(pair.key)) return '<<';
   return isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
 }
 

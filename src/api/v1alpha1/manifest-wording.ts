@@ -26,11 +26,19 @@ export const tooManyAliases =
   'its aliases repeat so much that the document would be far larger than the file';
 export const aliasWithoutAnchor = (name: string): string =>
   `the alias *${name} has no anchor &${name} before it`;
+export const aliasWithinItself = (name: string): string =>
+  `the alias *${name} is within what it stands for, which would have no end`;
+export const collectionAsName = 'the name of a field is text, not a list or an object';
+export const nothingToMerge = '<< merges objects: expected an object, a list of objects, or an alias of them';
+export const heldByItself = 'is an object or a list that holds itself, which would have no end';
 export const forbiddenName = (name: string): string => `${quoted(name)} is not allowed as a name`;
 export const notAnObject = (found: FoundValue): string =>
   `expected a BatchTest with apiVersion, kind, metadata and spec, got ${describe(found)}`;
 export const readDifferentlyByKubectl = (word: string): string =>
   `without quotes, kubectl does not read ${word} as text (it follows YAML 1.1); write ${quoted(word)} in quotes`;
+
+export const octalForKubectl = (digits: string): string =>
+  `kubectl reads ${digits} as an octal number (it follows YAML 1.1); write it without leading zeros, or as text in quotes`;
 
 /** `siblings`: the fields that there are at this place. */
 export function unknownField(name: string, siblings: readonly string[]): string {

@@ -137,6 +137,53 @@ describe('a mistake is reported with its place, what was expected and what was f
       ['bt.yaml:12:36: spec.matrix.parameters[0].values[1]: the alias *lru has no anchor &lru before it'],
     ],
     [
+      'an alias within what it stands for',
+      withChange('{CACHE: lru, WORKERS: "4"}', '&p {CACHE: lru, WORKERS: *p}'),
+      [
+        'bt.yaml:9:42: spec.variants[0].parameters.WORKERS: the alias *p is within what it stands for, which would have no end',
+      ],
+    ],
+    [
+      'a document within itself',
+      'a: &a {b: *a}\nspec: &s {template: [*s]}',
+      [
+        'bt.yaml:1:11: a.b: the alias *a is within what it stands for, which would have no end',
+        'bt.yaml:2:22: spec.template[0]: the alias *s is within what it stands for, which would have no end',
+      ],
+    ],
+    [
+      'a merge of no object',
+      withChange('{CACHE: lru, WORKERS: "4"}', '{<<: 5}').replace('{cpu: "1"}', '{<<: [1], cpu: "1"}'),
+      [
+        'bt.yaml:9:22: spec.variants[0].parameters["<<"]: << merges objects: expected an object, a list of objects, or an alias of them',
+        'bt.yaml:23:34: spec.template.spec.containers[0].resources.limits["<<"]: << merges objects: expected an object, a list of objects, or an alias of them',
+      ],
+    ],
+    [
+      'a merge of nothing',
+      '{<<}',
+      ['bt.yaml:1:2: ["<<"]: << merges objects: expected an object, a list of objects, or an alias of them'],
+    ],
+    [
+      'a list as a name',
+      withChange('metadata: {name: checkout-cache}', 'metadata: {name: checkout-cache}\n? [a]\n: 1'),
+      ['bt.yaml:4:3: the name of a field is text, not a list or an object'],
+    ],
+    [
+      'an alias of an object as a name',
+      'metadata: {labels: &l {a: b}, annotations: {*l : x}}',
+      ['bt.yaml:1:45: metadata.annotations: the name of a field is text, not a list or an object'],
+    ],
+    [
+      'numbers that kubectl reads as octal',
+      withChange('parallelism: 6', 'parallelism: 010').replace('["2", "8"]', '[08, -007, "010"]'),
+      [
+        'bt.yaml:5:16: spec.parallelism: kubectl reads 010 as an octal number (it follows YAML 1.1); write it without leading zeros, or as text in quotes',
+        'bt.yaml:13:32: spec.matrix.parameters[1].values[0]: kubectl reads 08 as an octal number (it follows YAML 1.1); write it without leading zeros, or as text in quotes',
+        'bt.yaml:13:36: spec.matrix.parameters[1].values[1]: kubectl reads -007 as an octal number (it follows YAML 1.1); write it without leading zeros, or as text in quotes',
+      ],
+    ],
+    [
       'a misspelt field',
       withChange('repetitions', 'repetition'),
       ['bt.yaml:6:3: spec.repetition: unknown field; did you mean "repetitions"?'],
@@ -395,6 +442,18 @@ describe('an object that was never text', () => {
     const result = validateManifest({ ...Object(toObject(VALID)), kind: 'Job' }, 'BatchTest');
     expect(result.ok ? [] : result.problems.map(formatProblem)).toEqual([
       'BatchTest: kind: expected "BatchTest", got "Job"',
+    ]);
+  });
+
+  it('is refused where it holds itself, and not for holding the same twice', () => {
+    const labels = { team: 'search' };
+    const valid = { ...Object(toObject(VALID)), metadata: { name: 'twice', labels, annotations: labels } };
+    expect(validateManifest(valid, 'BatchTest').ok).toBe(true);
+    const list: unknown[] = ['a'];
+    list.push({ list });
+    const result = validateManifest({ ...valid, spec: { ...valid.spec, matrix: list } }, 'BatchTest');
+    expect(result.ok ? [] : result.problems.map(formatProblem)).toEqual([
+      'BatchTest: spec.matrix[1].list: is an object or a list that holds itself, which would have no end',
     ]);
   });
 });

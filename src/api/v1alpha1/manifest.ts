@@ -74,6 +74,9 @@ function validate(
   manifest: unknown,
   spellingOf: (path: readonly PropertyKey[]) => string | undefined,
 ): Validation {
+  const endless = pathToItself(manifest);
+  if (endless !== undefined)
+    return { ok: false, problems: [{ path: endless, message: wording.heldByItself }] };
   const schema = manifestSchema();
   const value = withoutEmptyFields(manifest, schema);
   const foundAt = (path: readonly PropertyKey[]): wording.FoundValue => ({
@@ -145,6 +148,18 @@ function withoutEmptyFields(value: unknown, schema: StructuralSchema | undefined
     return [[name, withoutEmptyFields(field, property ?? schema?.additionalProperties)]];
   });
   return Object.fromEntries(fields);
+}
+
+/** The path to the first object or list that is among its own holders: text cannot have one, an object of a program can. */
+function pathToItself(value: unknown, holders: ReadonlySet<unknown> = new Set()): PropertyKey[] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (holders.has(value)) return [];
+  const among = new Set([...holders, value]);
+  for (const [name, field] of Object.entries(value)) {
+    const rest = pathToItself(field, among);
+    if (rest !== undefined) return [Array.isArray(value) ? Number(name) : name, ...rest];
+  }
+  return undefined;
 }
 
 function schemaAt(schema: StructuralSchema, path: readonly PropertyKey[]): StructuralSchema {
