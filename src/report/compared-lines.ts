@@ -17,6 +17,8 @@ export interface ComparedLine {
   /** With its sign and the unit; empty when it cannot be told. */
   readonly percent: string;
   readonly verdict: ComparedMetric['verdict'];
+  /** `1 failed`, of both runs together: why there is no verdict. Empty when no trial failed. */
+  readonly failed: string;
 }
 
 /**
@@ -39,8 +41,9 @@ export function comparedLines(
     );
     return { metric, goalMark: goal === 'minimize' ? ' ↓' : ' ↑', numberText };
   });
-  return variants.flatMap((variant) =>
-    columns.map(({ metric, goalMark, numberText }, position): ComparedLine => {
+  return variants.flatMap((variant) => {
+    const failed = variant.failed.run + variant.failed.against;
+    return columns.map(({ metric, goalMark, numberText }, position): ComparedLine => {
       const compared = variant.metrics[metric];
       return {
         variant,
@@ -52,9 +55,10 @@ export function comparedLines(
         difference: signed(compared?.difference, numberText),
         percent: signed(compared?.percent, percentText),
         verdict: compared?.verdict ?? null,
+        failed: failed === 0 ? '' : `${failed} failed`,
       };
-    }),
-  );
+    });
+  });
 }
 
 function valueText(

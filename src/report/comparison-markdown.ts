@@ -1,8 +1,8 @@
-import { comparedLines } from './compared-lines.ts';
+import { type ComparedLine, comparedLines } from './compared-lines.ts';
 import { counted } from './counted.ts';
 import { markdownCode } from './markdown-text.ts';
 import { MARKDOWN_LIMIT } from './report-markdown.ts';
-import type { ComparedMetric, RunComparison } from './run-comparison.ts';
+import type { RunComparison } from './run-comparison.ts';
 import type { ReportedRun } from './run-report.ts';
 import { shortUid, stateName, timeText } from './run-text.ts';
 import { VERDICT_MARKS } from './verdict-column.ts';
@@ -38,7 +38,7 @@ function markdownOf(comparison: RunComparison, most: number): string {
       : []),
     ...onlyIn(run, onlyInRun),
     ...onlyIn(against, onlyInAgainst),
-    `<sub>runs ${markdownCode(run.uid, NAME_WIDTH)} and ${markdownCode(against.uid, NAME_WIDTH)}; ± is the standard deviation, = no significant difference at a confidence of ${confidence}, ? too few trials</sub>`,
+    `<sub>runs ${markdownCode(run.uid, NAME_WIDTH)} and ${markdownCode(against.uid, NAME_WIDTH)}; ± is the standard deviation, = no significant difference at a confidence of ${confidence}, ? too few trials, and there is no verdict on variants with failed trials</sub>`,
   ];
   return `${blocks.join('\n\n')}\n`;
 }
@@ -53,7 +53,7 @@ function table(comparison: RunComparison, variants: RunComparison['variants']): 
       ? markdownCode(line.variant.variant, NAME_WIDTH) + (line.variant.changed ? ' \\*' : '')
       : '';
     const metric = markdownCode(line.metric, NAME_WIDTH) + line.goalMark;
-    return [name, metric, line.against, line.run, line.difference, line.percent, verdictText(line.verdict)];
+    return [name, metric, line.against, line.run, line.difference, line.percent, verdictText(line)];
   });
   const titles = [
     'variant',
@@ -69,8 +69,8 @@ function table(comparison: RunComparison, variants: RunComparison['variants']): 
     .join('\n');
 }
 
-function verdictText(verdict: ComparedMetric['verdict']): string {
-  if (verdict === null) return '';
+function verdictText({ verdict, failed }: ComparedLine): string {
+  if (verdict === null) return failed;
   return verdict === 'Worse' ? `**${VERDICT_MARKS[verdict]}**` : VERDICT_MARKS[verdict];
 }
 

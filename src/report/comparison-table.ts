@@ -108,6 +108,7 @@ function legend(lines: readonly ComparedLine[], { deviations }: Layout): string 
     ...(deviations ? ['± standard deviation'] : []),
     ...(has('NoDifference') ? ['= no significant difference'] : []),
     ...(has('TooFewSamples') ? ['? too few trials'] : []),
+    ...(lines.some(({ failed }) => failed !== '') ? ['no verdict on variants with failed trials'] : []),
   ].join(', ');
 }
 
@@ -137,7 +138,9 @@ function comparisonColumns(
     column(shortUid(run.uid), 'right', (line) => plainCell(line.run)),
     ...(layout.difference ? [column('difference', 'right', ({ difference }) => plainCell(difference))] : []),
     column('', 'right', ({ percent }) => plainCell(percent)),
-    column('', 'left', ({ verdict }) => (verdict === null ? plainCell('') : verdictCell(verdict, style))),
+    column('', 'left', ({ verdict, failed }) =>
+      verdict === null ? { plain: failed, styled: style.red(failed) } : verdictCell(verdict, style),
+    ),
   ];
 }
 

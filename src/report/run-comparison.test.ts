@@ -97,6 +97,49 @@ describe('one run against another', () => {
     });
   });
 
+  it.each(['run', 'against'] as const)('has no verdict on a variant with failed trials in %s', (side) => {
+    const story = (failures: number, p95: readonly number[]) =>
+      runReport(
+        aStoredRun({
+          variants: [
+            {
+              name: 'a',
+              trials: [
+                ...p95.map((p95_ms) => ({ p95_ms })),
+                ...Array.from({ length: failures }, () => ({ failed: 'TestFailed' as const })),
+              ],
+            },
+            {
+              name: 'whole',
+              trials: [10.1, 10.2, 10.3].map((p95_ms) => ({ p95_ms: p95_ms - (p95[0] ?? 0) / 10 })),
+            },
+          ],
+        }),
+      );
+    const run = story(side === 'run' ? 2 : 0, [10.1, 10.2, 10.3]);
+    const against = story(side === 'against' ? 2 : 0, [20.1, 20.2, 20.3]);
+    const compared = runComparison(run, against);
+    const variant = compared.variants.find(({ variant }) => variant === 'a');
+    expect(variant?.failed).toEqual({ run: 0, against: 0, [side]: 2 });
+    expect(variant?.metrics.p95_ms).toMatchObject({
+      percent: expect.any(Number),
+      adjustedPValue: null,
+      verdict: null,
+    });
+    // The other variant is tested alone.
+    const { difference: _, ...whole } =
+      compared.variants.find(({ variant }) => variant === 'whole')?.metrics.p95_ms ?? {};
+    const alone = runComparison(
+      { ...run, matrix: run.matrix.filter(({ variant }) => variant === 'whole') },
+      against,
+    ).variants[0]?.metrics.p95_ms;
+    expect(whole).toMatchObject({ verdict: 'Worse', adjustedPValue: alone?.adjustedPValue });
+    const table = comparisonTable(compared, { columns: 100, colour: false });
+    expect(table).toMatch(/^a .* % +2 failed$/m);
+    expect(table).toContain('no verdict on variants with failed trials');
+    expect(comparisonMarkdown(compared)).toMatch(/^\| `a` .*\| 2 failed \|$/m);
+  });
+
   it('has no percentage of a mean of 0', () => {
     const report = runReport(aStoredRun({ variants: [{ name: 'a', trials: [{ p95_ms: 1 }] }] }));
     const other = runReport(aStoredRun({ variants: [{ name: 'a', trials: [{ p95_ms: 0 }] }] }));
@@ -160,7 +203,7 @@ describe('one run against another', () => {
 
       Only in run \`0f9c1a2b\`: \`gone\`
 
-      <sub>runs \`c2b1a09f-1e7d-3a4d-609b-119c3a5a2f0d\` and \`0f9c1a2b-7d1e-4d3a-9b60-2f5a3a9c1d11\`; ± is the standard deviation, = no significant difference at a confidence of 0.95, ? too few trials</sub>
+      <sub>runs \`c2b1a09f-1e7d-3a4d-609b-119c3a5a2f0d\` and \`0f9c1a2b-7d1e-4d3a-9b60-2f5a3a9c1d11\`; ± is the standard deviation, = no significant difference at a confidence of 0.95, ? too few trials, and there is no verdict on variants with failed trials</sub>
       "
     `);
   });

@@ -19,7 +19,7 @@ export interface ComparedMetric {
   readonly percent: number | null;
   /** Of Welch's t-test, adjusted for all comparisons of the objective's metrics; null for other metrics and with too few values. */
   readonly adjustedPValue: number | null;
-  /** By the goal and the run's confidence; null without a goal, or when one of the means is not known. */
+  /** By the goal and the run's confidence; null without a goal, when one of the means is not known, and when trials of the variant failed. */
   readonly verdict: Verdict | null;
 }
 
@@ -31,6 +31,8 @@ export interface ComparedVariant {
   /** True when what the variant runs, which is its pod template and its parameters, differs between the runs. */
   readonly changed: boolean;
   readonly rank: { readonly run: number | null; readonly against: number | null };
+  /** Trials that failed. When any did there are no verdicts: what survived would make the variant look better than it is. */
+  readonly failed: { readonly run: number; readonly against: number };
   /** Those of the objective first. */
   readonly metrics: Readonly<Record<string, ComparedMetric>>;
 }
@@ -65,7 +67,7 @@ export function runComparison(report: RunReport, other: RunReport): RunCompariso
     const otherRow = others.get(row.variant);
     return otherRow === undefined ? [] : [{ row, other: otherRow }];
   });
-  const judged = judgements(pairs, report);
+  const judged = judgements(pairs.filter(isJudged), report);
   return {
     run: report.run,
     against: other.run,
@@ -82,6 +84,10 @@ interface VariantPair {
   readonly row: ComparisonRow;
   readonly other: ComparisonRow;
 }
+
+/** True for a variant that is a candidate in both runs, as far as failures go. */
+const isJudged = ({ row, other }: VariantPair): boolean =>
+  row.trials.failed === 0 && other.trials.failed === 0;
 
 type Judgement = Pick<ComparedMetric, 'adjustedPValue' | 'verdict'>;
 
@@ -116,10 +122,16 @@ function comparedVariant(
   const { row, other } = pair;
   const goals = new Map(objective.map(({ metric, goal }) => [metric, goal]));
   const names = new Set([...goals.keys(), ...Object.keys(row.metrics), ...Object.keys(other.metrics)]);
+  const judgementOf = (name: string): Judgement =>
+    judged.get(pair)?.get(name) ?? {
+      adjustedPValue: null,
+      verdict: goals.has(name) && isJudged(pair) ? 'TooFewSamples' : null,
+    };
   return {
     variant: row.variant,
     changed: row.variantId !== other.variantId,
     rank: { run: row.rank, against: other.rank },
+    failed: { run: row.trials.failed, against: other.trials.failed },
     metrics: Object.fromEntries(
       [...names].map((name) => [
         name,
@@ -127,7 +139,7 @@ function comparedVariant(
           summaryOf(row, name),
           summaryOf(other, name),
           goals.get(name) ?? null,
-          judged.get(pair)?.get(name),
+          judgementOf(name),
         ),
       ]),
     ),
@@ -138,7 +150,7 @@ function comparedMetric(
   run: MetricSummary | undefined,
   against: MetricSummary | undefined,
   goal: ComparedMetric['goal'],
-  judgement: Judgement | undefined,
+  judgement: Judgement,
 ): ComparedMetric {
   const values = { goal, run: comparedValue(run), against: comparedValue(against) };
   if (run === undefined || against === undefined)
@@ -148,8 +160,7 @@ function comparedMetric(
     ...values,
     difference: finiteOrNull(difference),
     percent: finiteOrNull((difference / Math.abs(against.mean)) * 100),
-    adjustedPValue: judgement?.adjustedPValue ?? null,
-    verdict: judgement?.verdict ?? (goal === null ? null : 'TooFewSamples'),
+    ...judgement,
   };
 }
 
