@@ -71,6 +71,13 @@ describe('the summary of a sample', () => {
     });
   });
 
+  it('has no deviation but that of the values: three 0.1 have a mean above 0.1', () => {
+    const { mean, stddev, meanInterval } = sampleSummary([0.1, 0.1, 0.1], 0.95);
+    expect(stddev).toBe(0);
+    expect(meanInterval).toEqual({ low: mean, high: mean });
+    expect(sampleSummary([1, 1 + 1e-9, 1], 0.95).stddev).toBeGreaterThan(0);
+  });
+
   it('does not depend on the order of the values', () => {
     fc.assert(
       fc.property(values, (list) => {

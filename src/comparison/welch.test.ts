@@ -56,6 +56,7 @@ describe("Welch's t-test", () => {
     expect(compare([3, 3], [2, 2, 2])).toMatchObject({ pValue: 0, interval: { low: 1, high: 1 } });
     expect(compare([3, 3], [3, 3])).toMatchObject({ pValue: 1, difference: 0 });
     expect(hedgesG(momentsOf([3, 3]), momentsOf([2, 2]))).toBeUndefined();
+    expect(hedgesG(momentsOf([0.1, 0.1, 0.1]), momentsOf([0.2, 0.2, 0.2]))).toBeUndefined();
   });
 
   it('takes what the rounding of sums leaves for no variation', () => {
