@@ -21,6 +21,9 @@ import { dataDirectoryOf } from '../store-access.ts';
  */
 const SMALL_HEAP = '--heap-growing-percent=50';
 
+/** As the help shows it. */
+const DELETION_PATIENCE = '5m';
+
 interface OperatorFlags extends DataDirectoryFlag, IngestFlags, MetricsFlags, DeliveryFlags {
   readonly namespace?: readonly string[];
   readonly kubeconfig?: string;
@@ -59,11 +62,13 @@ export const operatorCommand = (context: ProcessContext): Command =>
         'delete results this long after the end of their run, such as 90d (default: never)',
         duration,
       )
-      .option(
-        '--deletion-patience <time>',
-        'how long the deletion of a BatchTest waits for a database that is away; then what is not stored is lost',
-        duration,
-        duration('5m'),
+      .addOption(
+        new Option(
+          '--deletion-patience <time>',
+          'how long the deletion of a BatchTest waits for a database that is away; then what is not stored is lost',
+        )
+          .argParser(duration)
+          .default(duration(DELETION_PATIENCE), DELETION_PATIENCE),
       )
       .addOption(
         new Option('--log-level <level>', 'how much is logged')
