@@ -1,5 +1,5 @@
 import type { Objective } from '../api/v1alpha1/schema.ts';
-import type { Candidate } from './candidate.ts';
+import { type Candidate, samplesToCompare } from './candidate.ts';
 import { hedgesG } from './hedges-g.ts';
 import { holmAdjusted } from './holm.ts';
 import type { Interval } from './interval.ts';
@@ -80,7 +80,7 @@ export type JudgedDifference = Pick<BaselineComparison, 'adjustedPValue'> & { re
 
 /**
  * The verdicts on every candidate but the baseline: by candidate, then by metric in the objective's order. The baseline's own are missing.
- * All of them are {@link judged} together. Empty when the baseline is no candidate.
+ * All of them are {@link judged} together, each against what {@link samplesToCompare} says. Empty when the baseline is no candidate.
  */
 export function verdicts(
   { metrics }: Objective,
@@ -88,18 +88,21 @@ export function verdicts(
   baseline: string,
   candidates: readonly Candidate[],
 ): ReadonlyMap<string, readonly JudgedDifference[]> {
-  const reference = candidates.find(({ name }) => name === baseline)?.samples.map(momentsOf);
+  const reference = candidates.find(({ name }) => name === baseline);
   if (reference === undefined) return new Map();
+  const whole = reference.samples.map(momentsOf);
   const compared = candidates.filter(({ name }) => name !== baseline);
-  const comparisons = compared.flatMap(({ name, samples }) =>
-    samples.flatMap((values, metric) => {
-      const moments = reference[metric];
+  const comparisons = compared.flatMap((candidate) => {
+    const { name, samples, isStopped = false } = candidate;
+    const moments = isStopped ? samplesToCompare(reference, candidate).map(momentsOf) : whole;
+    return samples.flatMap((values, metric) => {
+      const against = moments[metric];
       const goal = metrics[metric]?.goal;
-      return moments === undefined || goal === undefined
+      return against === undefined || goal === undefined
         ? []
-        : [{ name, goal, sample: momentsOf(values), reference: moments }];
-    }),
-  );
+        : [{ name, goal, sample: momentsOf(values), reference: against }];
+    });
+  });
   const verdictsInOrder = judged(comparisons, confidence);
   const byName = new Map<string, JudgedDifference[]>(compared.map(({ name }) => [name, []]));
   for (const [index, { name }] of comparisons.entries()) {

@@ -110,8 +110,11 @@ describe('with a confidence of 0.95', () => {
     const REPETITIONS = 12;
     const COMPARISON = { confidence: '0.95', earlyStopping: { looks: 4, minRepetitions: 3 } };
 
-    /** Plays a run of these variants look by look: who was stopped, and who is best or tied in the end. */
-    function played(variants: readonly Candidate[]) {
+    /**
+     * Plays a run of these variants look by look: what it leaves of each, who was stopped, and who is best or tied in the end.
+     * @param baseline index of the one that is never stopped
+     */
+    function played(variants: readonly Candidate[], baseline?: number) {
       const stopped = new Map<number, number>();
       for (const repetitions of lookRepetitions(COMPARISON.earlyStopping, REPETITIONS)) {
         const contestants = variants.flatMap(({ samples }, variant): readonly Contestant[] =>
@@ -125,18 +128,17 @@ describe('with a confidence of 0.95', () => {
               ],
         );
         for (const variant of behindAtLook(OBJECTIVE, COMPARISON, variants.length, contestants))
-          stopped.set(variant, repetitions);
+          if (variant !== baseline) stopped.set(variant, repetitions);
       }
-      const best = bestVariant(
-        OBJECTIVE,
-        COMPARISON,
-        variants.map(({ name, samples }, variant) => ({
+      const left = variants.map(
+        ({ name, samples }, variant): Candidate => ({
           name,
           samples: samples.map((values) => values.slice(0, stopped.get(variant))),
           isStopped: stopped.has(variant),
-        })),
+        }),
       );
-      return { stopped, named: best === undefined ? [] : [best.name, ...best.ties] };
+      const best = bestVariant(OBJECTIVE, COMPARISON, left);
+      return { left, stopped, named: best === undefined ? [] : [best.name, ...best.ties] };
     }
 
     it.each([2, 4, 12])(
@@ -146,6 +148,38 @@ describe('with a confidence of 0.95', () => {
         const rate = rateOf(1_500, () => !played(equals(draw, variants, REPETITIONS)).named.includes('v0'));
         expect(rate).toBeGreaterThan(0);
         expect(rate).toBeLessThan(0.055);
+      },
+    );
+
+    it.each([
+      { what: 'that warms up', warmUpMs: 12, others: 3, betterMs: 25 },
+      { what: 'without a drift', warmUpMs: 0, others: 9, betterMs: 35 },
+    ])(
+      'at most 5 % of runs of a program $what have a wrong verdict on variants that are stopped',
+      ({ warmUpMs, others, betterMs }) => {
+        const draw = normal(8);
+        const drift = (trial: number): number => warmUpMs * Math.exp(-trial / 3);
+        const drifting = (name: string, latency: number, throughput: number): Candidate => ({
+          name,
+          samples: [
+            times(REPETITIONS, (trial) => draw(latency + drift(trial), 2)),
+            times(REPETITIONS, (trial) => draw(throughput - 10 * drift(trial), 30)),
+          ],
+        });
+        // The others are like the baseline, and stopped for being behind one that is better than all of them.
+        const runs = times(600, () => {
+          const equal = times(others, (index) => drifting(`v${index}`, 40, 900));
+          return played([drifting('base', 40, 900), drifting('better', betterMs, 1_000), ...equal], 0);
+        });
+        const shareOf = (isSo: (run: (typeof runs)[number]) => boolean): number =>
+          runs.filter(isSo).length / runs.length;
+        expect(shareOf(({ stopped }) => stopped.size > others / 2)).toBeGreaterThan(0.9);
+        const wrong = shareOf(({ left }) =>
+          [...verdicts(OBJECTIVE, 0.95, 'base', left)].some(
+            ([name, judged]) => name !== 'better' && judged.some(({ verdict }) => verdict !== 'NoDifference'),
+          ),
+        );
+        expect(wrong).toBeLessThan(0.055);
       },
     );
 

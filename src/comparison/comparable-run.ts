@@ -23,6 +23,7 @@ export interface ComparableRun {
   readonly previousRun?: PreviousRun | undefined;
   readonly trialDetails: readonly {
     readonly variantId: string;
+    readonly repetition: number;
     readonly phase: 'Pending' | 'Succeeded' | 'Failed' | 'Cancelled' | 'Skipped';
     readonly metrics: ReadonlyMap<string, number>;
   }[];
@@ -38,9 +39,13 @@ export interface VariantRecord {
   readonly trials: Readonly<
     Record<'total' | 'pending' | 'succeeded' | 'failed' | 'cancelled' | 'skipped', number>
   >;
-  /** Values of the successful trials by metric. */
+  /** The successful trials, by repetition. */
+  readonly successes: readonly SuccessfulTrial[];
+  /** Their values by metric. */
   readonly samples: ReadonlyMap<string, readonly number[]>;
 }
+
+type SuccessfulTrial = Pick<ComparableRun['trialDetails'][number], 'repetition' | 'metrics'>;
 
 /** A record of every variant, in their order. */
 export function variantRecords({ variants, trialDetails }: ComparableRun): readonly VariantRecord[] {
@@ -50,28 +55,45 @@ export function variantRecords({ variants, trialDetails }: ComparableRun): reado
       {
         variant,
         trials: { total: 0, pending: 0, succeeded: 0, failed: 0, cancelled: 0, skipped: 0 },
-        samples: new Map<string, number[]>(),
+        successes: [] as SuccessfulTrial[],
       },
     ]),
   );
-  for (const { variantId, phase, metrics } of trialDetails) {
+  for (const { variantId, repetition, phase, metrics } of trialDetails) {
     const record = records.get(variantId);
     if (record === undefined) continue;
     record.trials.total += 1;
     record.trials[countOf(phase)] += 1;
-    if (phase !== 'Succeeded') continue;
+    if (phase === 'Succeeded') record.successes.push({ repetition, metrics });
+  }
+  return [...records.values()].map((record) => ({ ...record, samples: samplesOf(record.successes) }));
+}
+
+function samplesOf(trials: readonly SuccessfulTrial[]): ReadonlyMap<string, readonly number[]> {
+  const samples = new Map<string, number[]>();
+  for (const { metrics } of trials)
     for (const [name, value] of metrics) {
-      const values = record.samples.get(name);
-      if (values === undefined) record.samples.set(name, [value]);
+      const values = samples.get(name);
+      if (values === undefined) samples.set(name, [value]);
       else values.push(value);
     }
-  }
-  return [...records.values()];
+  return samples;
+}
+
+/** What a variant is compared with of a reference, by metric; of the metrics of the objective it is what `samplesToCompare` says. */
+export function recordedSamplesToCompare(
+  reference: VariantRecord,
+  { variant, successes }: VariantRecord,
+): VariantRecord['samples'] {
+  if (variant.stoppedAtLook === undefined) return reference.samples;
+  const own = new Set(successes.map(({ repetition }) => repetition));
+  const shared = reference.successes.filter(({ repetition }) => own.has(repetition));
+  return shared.length === 0 ? reference.samples : samplesOf(shared);
 }
 
 /** The variant as one of those that are compared; undefined when it has a failed trial, or no successful one. */
 export function candidateOf(
-  { variant, trials, samples }: VariantRecord,
+  { variant, trials, successes, samples }: VariantRecord,
   { metrics }: Objective,
 ): Candidate | undefined {
   if (trials.failed > 0 || trials.succeeded === 0) return undefined;
@@ -80,7 +102,12 @@ export function candidateOf(
     return list === undefined ? [] : [list];
   });
   if (values.length !== metrics.length) return undefined;
-  return { name: variant.name, samples: values, isStopped: variant.stoppedAtLook !== undefined };
+  return {
+    name: variant.name,
+    samples: values,
+    repetitions: successes.map(({ repetition }) => repetition),
+    isStopped: variant.stoppedAtLook !== undefined,
+  };
 }
 
 function countOf(

@@ -14,11 +14,12 @@ const OBJECTIVE: Objective = {
   ],
 };
 
-type Trial = Readonly<Record<string, number>> | 'Failed' | 'Pending' | 'Cancelled';
+type Trial = Readonly<Record<string, number>> | 'Failed' | 'Pending' | 'Cancelled' | 'Skipped';
 
 function aRun(
   variants: Readonly<Record<string, readonly Trial[]>>,
   comparison: Comparison = { confidence: '0.95' },
+  stopped: readonly string[] = [],
 ): ComparableRun {
   return {
     manifest: { spec: { objective: OBJECTIVE, comparison } },
@@ -26,10 +27,12 @@ function aRun(
       id: `id of ${name}`,
       name,
       parameters: { NAME: name },
+      stoppedAtLook: stopped.includes(name) ? 1 : undefined,
     })),
     trialDetails: Object.entries(variants).flatMap(([name, trials]) =>
-      trials.map((trial) => ({
+      trials.map((trial, repetition) => ({
         variantId: `id of ${name}`,
+        repetition,
         phase: typeof trial === 'string' ? trial : ('Succeeded' as const),
         metrics: new Map(typeof trial === 'string' ? [] : Object.entries(trial)),
       })),
@@ -169,6 +172,41 @@ describe('the comparison matrix', () => {
     expect(ranks(equalWeights(['throughput']))).toEqual([
       ['b', 1],
       ['a', 1],
+    ]);
+  });
+
+  it('compares a variant that was stopped early with the same repetitions of the baseline', () => {
+    const drifting = [60, 50, 45, 41, 40, 40];
+    const trials = (count: number, offset: number): Trial[] =>
+      drifting
+        .slice(0, count)
+        .map((p95_ms) => ({ p95_ms: p95_ms + offset, throughput: 1, rss_mb: 2 * p95_ms }));
+    const run = aRun(
+      {
+        base: trials(6, 0),
+        stopped: [...trials(3, 0), 'Skipped', 'Skipped', 'Skipped'],
+        // A trial that ran when the others were skipped may finish.
+        further: [...trials(2, 0), 'Skipped', 'Skipped', ...trials(5, 0).slice(4), 'Skipped'],
+        whole: trials(6, 1),
+      },
+      {
+        confidence: '0.95',
+        baseline: 'base',
+        gates: [{ metric: 'p95_ms', against: 'Baseline', maxRegressionPercent: 3 }],
+      },
+      ['stopped', 'further'],
+    );
+    const compared = Object.fromEntries(
+      comparisonMatrix(run).map(({ variant, metrics }) => [variant, metrics]),
+    );
+    for (const name of ['stopped', 'further'])
+      expect(compared[name]).toMatchObject({
+        p95_ms: { n: 3, vsBaseline: { difference: 0, pValue: 1, verdict: 'NoDifference' } },
+        rss_mb: { n: 3, vsBaseline: { difference: 0, verdict: null } },
+      });
+    expect(compared.whole?.p95_ms?.vsBaseline?.difference).toBeCloseTo(1, 9);
+    expect(runConclusion(run).gates).toMatchObject([
+      { result: 'Passed', reason: expect.stringMatching(/^whole is 2\.17\d* % worse than base/) },
     ]);
   });
 

@@ -5,10 +5,11 @@ import {
   type ComparableRun,
   candidateOf,
   comparisonOf,
+  recordedSamplesToCompare,
   type VariantRecord,
   variantRecords,
 } from './comparable-run.ts';
-import { momentsOf } from './moments.ts';
+import { type Moments, momentsOf } from './moments.ts';
 import { paretoFront } from './pareto-front.ts';
 import { previousVerdicts } from './previous-run.ts';
 import { type SampleSummary, sampleSummary } from './sample-summary.ts';
@@ -65,21 +66,24 @@ export function comparisonMatrix(run: ComparableRun): readonly ComparisonRow[] {
   const row = (
     record: VariantRecord,
     isCompared: boolean,
-  ): Omit<ComparisonRow, 'score' | 'rank' | 'pareto'> => ({
-    variant: record.variant.name,
-    variantId: record.variant.id,
-    parameters: record.variant.parameters,
-    trials: record.trials,
-    stoppedAtLook: record.variant.stoppedAtLook ?? null,
-    metrics: Object.fromEntries(
-      orderedMetrics(record, objective).map(([name, values]) => {
-        const summary = sampleSummary(values, Number(confidence));
-        const vsBaseline = isCompared ? compare(record.variant.name, name, summary) : null;
-        const vsPreviousRun = isCompared ? comparePrevious(record.variant.name, name, summary) : null;
-        return [name, { ...summary, vsBaseline, vsPreviousRun }];
-      }),
-    ),
-  });
+  ): Omit<ComparisonRow, 'score' | 'rank' | 'pareto'> => {
+    const compareMetric = compare(record);
+    return {
+      variant: record.variant.name,
+      variantId: record.variant.id,
+      parameters: record.variant.parameters,
+      trials: record.trials,
+      stoppedAtLook: record.variant.stoppedAtLook ?? null,
+      metrics: Object.fromEntries(
+        orderedMetrics(record, objective).map(([name, values]) => {
+          const summary = sampleSummary(values, Number(confidence));
+          const vsBaseline = isCompared ? compareMetric(name, summary) : null;
+          const vsPreviousRun = isCompared ? comparePrevious(record.variant.name, name, summary) : null;
+          return [name, { ...summary, vsBaseline, vsPreviousRun }];
+        }),
+      ),
+    };
+  };
   const unranked = new Set(records);
   const rows = standings(objective, tieBreak, contenders).flatMap(({ candidate, score, rank }) => {
     const record = ranked[candidate]?.record;
@@ -127,6 +131,9 @@ function comparisonWithPrevious(
   };
 }
 
+const momentsByMetric = (samples: VariantRecord['samples']): ReadonlyMap<string, Moments> =>
+  new Map([...samples].map(([metric, values]) => [metric, momentsOf(values)]));
+
 /** Compares a metric of a candidate with the baseline's; null where there is nothing to compare with. */
 function comparisonWith(
   baseline: string | undefined,
@@ -134,19 +141,24 @@ function comparisonWith(
   confidence: number,
   records: readonly VariantRecord[],
   candidates: readonly Candidate[],
-): (variant: string, metric: string, summary: SampleSummary) => BaselineComparison | null {
+): (record: VariantRecord) => (metric: string, summary: SampleSummary) => BaselineComparison | null {
+  const isNotCompared = () => null;
   const reference = records.find(({ variant }) => variant.name === baseline);
-  if (baseline === undefined || reference === undefined) return () => null;
-  if (!candidates.some(({ name }) => name === baseline)) return () => null;
+  if (baseline === undefined || reference === undefined) return () => isNotCompared;
+  if (!candidates.some(({ name }) => name === baseline)) return () => isNotCompared;
   const judged = verdicts(objective, confidence, baseline, candidates);
-  const summaries = new Map(
-    [...reference.samples].map(([metric, values]) => [metric, sampleSummary(values, confidence)]),
-  );
-  return (variant, metric, summary) => {
-    const of = summaries.get(metric);
-    if (variant === baseline || of === undefined) return null;
-    const difference = differenceFromBaseline(summary, of, confidence);
-    const position = objective.metrics.findIndex(({ name }) => name === metric);
-    return { ...difference, ...judged.get(variant)?.[position] };
+  const whole = momentsByMetric(reference.samples);
+  return (record) => {
+    const { name: variant, stoppedAtLook } = record.variant;
+    if (variant === baseline) return isNotCompared;
+    const moments =
+      stoppedAtLook === undefined ? whole : momentsByMetric(recordedSamplesToCompare(reference, record));
+    return (metric, summary) => {
+      const against = moments.get(metric);
+      if (against === undefined) return null;
+      const difference = differenceFromBaseline(summary, against, confidence);
+      const position = objective.metrics.findIndex(({ name }) => name === metric);
+      return { ...difference, ...judged.get(variant)?.[position] };
+    };
   };
 }

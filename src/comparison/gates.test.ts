@@ -83,6 +83,27 @@ describe('a gate on a regression', () => {
     expect(gate({ maxRegressionPercent: 5 }, negative, 'maximize')).toMatchObject([{ result: 'Passed' }]);
   });
 
+  it('compares one that was stopped early with the same repetitions of the baseline', () => {
+    const comparison: Comparison = {
+      confidence: '0.95',
+      baseline: 'base',
+      gates: [{ metric: 'x', against: 'Baseline', maxRegressionPercent: 5 }],
+    };
+    const warmingUp = [130, 120, 110, 100, 101, 99, 100, 101, 99, 100];
+    const of = (name: string, values: readonly number[]): Candidate => ({ name, samples: [values, values] });
+    const results = (candidate: Candidate) =>
+      gateResults(objective('minimize'), comparison, [
+        of('base', warmingUp),
+        { ...candidate, isStopped: true },
+      ]);
+    expect(results(of('a', [131, 120, 109]))).toMatchObject([
+      { result: 'Passed', reason: 'no variant is worse than base' },
+    ]);
+    expect(results({ ...of('a', [121, 120, 119]), repetitions: [7, 8, 9] })).toMatchObject([
+      { result: 'Failed', reason: 'a is 20 % worse than base (120 against 100), 5 % allowed' },
+    ]);
+  });
+
   it('takes one trial at its word', () => {
     expect(gate({ maxRegressionPercent: 5 }, { base: [100], a: [106] })).toMatchObject([
       { result: 'Failed' },

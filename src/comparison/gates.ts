@@ -1,6 +1,6 @@
 import type { Comparison, Gate, Objective, ObjectiveMetric } from '../api/v1alpha1/schema.ts';
 import { type JudgedDifference, verdicts } from './baseline-comparison.ts';
-import { type Candidate, meansOfSamples, positionOfMetric } from './candidate.ts';
+import { type Candidate, meansOfSamples, positionOfMetric, samplesToCompare } from './candidate.ts';
 import { finiteMean } from './finite-mean.ts';
 import { betterBy } from './goal.ts';
 import { type PreviousRun, previousVerdicts } from './previous-run.ts';
@@ -26,7 +26,7 @@ type Judgement = Pick<GateResult, 'result' | 'reason' | 'failing'>;
 /**
  * What came of every limit, in the manifest's order. `min` and `max` are for the means of all candidates. `maxRegressionPercent` is for the
  * candidates other than the baseline, or for those that the earlier run has as well: one fails it whose mean is worse by more than that, in
- * percent of the baseline's or the earlier one, unless the verdict on it is NoDifference. So chance alone fails it with a probability of
+ * percent of the baseline's (of the same repetitions, where the candidate was stopped early) or the earlier one, unless the verdict on it is NoDifference. So chance alone fails it with a probability of
  * at most 1 − confidence, and one trial per variant, of which no verdict is possible, is taken at its word.
  * @param previousRun the earlier run; undefined when there was none
  */
@@ -46,13 +46,16 @@ export function gateResults(
       : new Map<string, readonly JudgedDifference[]>();
   const judgedByPrevious =
     previousRun === undefined ? undefined : previousVerdicts(objective, comparison, previousRun, candidates);
+  const reference = candidates.find(({ name }) => name === baseline);
   return gates.flatMap((gate) => {
     const position = positionOfMetric(objective, gate.metric);
     const metric = objective.metrics[position];
     if (metric === undefined) return [];
-    const measured = candidates.map(({ name, samples }): MeasuredVariant => {
+    const measured = candidates.map((candidate): MeasuredVariant => {
+      const { name, samples } = candidate;
       const mean = meansOfSamples(samples)[position] ?? Number.NaN;
-      return { name, mean, verdict: judged.get(name)?.[position]?.verdict };
+      const baselineMean = reference && meansOfSamples(samplesToCompare(reference, candidate))[position];
+      return { name, mean, baselineMean, verdict: judged.get(name)?.[position]?.verdict };
     });
     return limitsOf(gate).map(({ rule, limit }): GateResult => {
       const identity = { metric: gate.metric, rule, limit };
@@ -89,6 +92,8 @@ export function overallGate(results: readonly GateResult[]): 'Passed' | 'Failed'
 interface MeasuredVariant {
   readonly name: string;
   readonly mean: number;
+  /** What a regression since the baseline is measured by; undefined when the baseline is no candidate. */
+  readonly baselineMean?: number | undefined;
   /** Undefined for the baseline, and when it was not compared. */
   readonly verdict: JudgedDifference['verdict'] | undefined;
 }
@@ -109,12 +114,11 @@ function regression(
   baseline: string,
   measured: readonly MeasuredVariant[],
 ): Judgement {
-  const reference = measured.find(({ name }) => name === baseline);
-  if (reference === undefined)
+  if (!measured.some(({ name }) => name === baseline))
     return notEvaluable(`the baseline ${baseline} has a failed trial, or no successful one`);
   const others = measured.filter(({ name }) => name !== baseline);
   if (others.length === 0) return notEvaluable(`there is no variant to compare with ${baseline}`);
-  const compared = others.map((variant) => ({ ...variant, reference: reference.mean }));
+  const compared = others.map((variant) => ({ ...variant, reference: variant.baselineMean ?? Number.NaN }));
   return regressionOf(goal, limit, compared, {
     than: baseline,
     zero: () => `the mean of the baseline ${baseline} is 0, of which there is no percentage`,

@@ -87,3 +87,14 @@ describe('the best variant so far', () => {
     expect(samples.best()).toEqual({ variant: 0, score: 0.5 });
   });
 });
+
+it('candidates know the repetitions of their samples', () => {
+  expect(samplesOf([1, 2, 3]).candidates(['a'])[0]?.repetitions).toEqual([0, 1, 2]);
+  const gapped = new MetricSamples(objective, 1, REPETITIONS);
+  gapped.add(0, 2, p95(9));
+  gapped.add(0, 0, p95(7));
+  gapped.stop(0);
+  expect(gapped.candidates(['a'])).toEqual([
+    { name: 'a', samples: [[7, 9]], repetitions: [0, 2], isStopped: true },
+  ]);
+});

@@ -104,6 +104,7 @@ export class MetricSamples {
             {
               name: names[variant] ?? '',
               samples: this.#samplesOf(variant),
+              repetitions: this.#repetitionsOf(variant),
               isStopped: this.#stopped.has(variant),
             },
           ],
@@ -115,6 +116,14 @@ export class MetricSamples {
     return this.#objective.metrics.map((_, position) =>
       trials.map((values) => values[position] ?? Number.NaN),
     );
+  }
+
+  /** Those that have a result. */
+  #repetitionsOf(variant: number): readonly number[] {
+    const repetitions: number[] = [];
+    for (let repetition = 0; repetition < this.#repetitions; repetition += 1)
+      if (this.#isKnown[variant * this.#repetitions + repetition] === 1) repetitions.push(repetition);
+    return repetitions;
   }
 
   /** The values of those of a variant's first trials that have a result, by repetition. */
