@@ -158,6 +158,31 @@ describe('the comparison matrix', () => {
     expect(matrix.filter(({ pareto }) => pareto).map(({ variant }) => variant)).toEqual(['fast', 'strong']);
   });
 
+  it('lets no variant that was stopped early onto the front, or take another one off it', () => {
+    const matrix = comparisonMatrix(
+      aRun(
+        {
+          stopped: [{ p95_ms: 10, throughput: 90 }, 'Skipped'],
+          best: [
+            { p95_ms: 11, throughput: 89 },
+            { p95_ms: 11, throughput: 89 },
+          ],
+          beaten: [
+            { p95_ms: 12, throughput: 89 },
+            { p95_ms: 12, throughput: 89 },
+          ],
+        },
+        { confidence: '0.95' },
+        ['stopped'],
+      ),
+    );
+    expect(matrix.map(({ variant, rank, pareto }) => [variant, rank, pareto])).toEqual([
+      ['best', 1, true],
+      ['beaten', 2, false],
+      ['stopped', null, false],
+    ]);
+  });
+
   it('puts the one that the tie-break prefers first among equals, which still share a rank', () => {
     const variants = { a: [{ p95_ms: 1, throughput: 1 }], b: [{ p95_ms: 3, throughput: 5 }] };
     const equalWeights = (tieBreak: string[]): ComparableRun => {

@@ -13,7 +13,7 @@ import { type Moments, momentsOf } from './moments.ts';
 import { paretoFront } from './pareto-front.ts';
 import { previousVerdicts } from './previous-run.ts';
 import { type SampleSummary, sampleSummary } from './sample-summary.ts';
-import { standings } from './standing.ts';
+import { type Contender, standings } from './standing.ts';
 
 /** One metric over the successful trials of one variant. */
 export interface MetricSummary extends SampleSummary {
@@ -59,8 +59,7 @@ export function comparisonMatrix(run: ComparableRun): readonly ComparisonRow[] {
     means: meansOfSamples(samples),
     isStopped,
   }));
-  const means = contenders.map((contender) => contender.means);
-  const front = paretoFront(objective, means);
+  const front = rankedFront(objective, contenders);
   const compare = comparisonWith(baseline, objective, Number(confidence), records, candidates);
   const comparePrevious = comparisonWithPrevious(run, candidates);
   const row = (
@@ -98,6 +97,19 @@ export function comparisonMatrix(run: ComparableRun): readonly ComparisonRow[] {
     pareto: false,
   }));
   return [...rows, ...rest];
+}
+
+/**
+ * The Pareto front among the contenders that may be ranked. One that was stopped early cannot be best, and must not take the best one off the
+ * front by what it did in fewer trials.
+ */
+function rankedFront(objective: Objective, contenders: readonly Contender[]): ReadonlySet<number> {
+  const ranked = [...contenders.keys()].filter((index) => contenders[index]?.isStopped === false);
+  const front = paretoFront(
+    objective,
+    ranked.map((index) => contenders[index]?.means ?? []),
+  );
+  return new Set(ranked.filter((_, position) => front.has(position)));
 }
 
 /** The metrics of the objective in its order, then the others by name. */
