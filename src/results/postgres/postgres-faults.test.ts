@@ -228,6 +228,34 @@ describe('a database that cannot be written to', () => {
   });
 });
 
+it('what keeps a run from being deleted keeps no other: the older ones are gone', async () => {
+  const ended = [1, 2, 3].map(() => aRun({ uid: randomUUID() }));
+  for (const run of ended) {
+    const { fence } = await store.openRun(run);
+    await store.finishRun(run.uid, fence, { state: 'Cancelled', reason: 'CancelRequested', message: '' });
+  }
+  const [first, second, third] = ended.map(({ uid }) => uid);
+  await query(
+    connection,
+    `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not this one'; end $$`,
+  );
+  await query(
+    connection,
+    `create trigger refuse before delete on batchtest.runs for each row when (old.uid = '${second}') execute function refuse()`,
+  );
+  const selection = {
+    endedBefore: new Date(Date.now() + 60_000),
+    workflowId: undefined,
+    keep: 0,
+    dryRun: false,
+  };
+  await expect(store.pruneRuns(selection)).rejects.toThrow('prune runs');
+  expect(await store.loadRun(first ?? '')).toBeUndefined();
+  expect(await store.loadRun(second ?? '')).toBeDefined();
+  await query(connection, 'drop trigger refuse on batchtest.runs');
+  expect((await store.pruneRuns(selection)).map(({ uid }) => uid)).toEqual([second, third]);
+});
+
 it('a session has timeouts of ours, whatever the database has as its defaults', async () => {
   for (const name of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'])
     await admin(`alter database ${connection.database} set ${name} = '1h'`);

@@ -192,7 +192,20 @@ export class PostgresResultStore implements ResultStore {
     });
   }
 
-  pruneRuns({ endedBefore, workflowId, keep, dryRun }: PruneSelection): Promise<readonly PrunedRun[]> {
+  /** One statement for each end of a run, the oldest first: all at once can take longer than a statement may, and would again the next time. */
+  async pruneRuns(selection: PruneSelection): Promise<readonly PrunedRun[]> {
+    const chosen = await this.#prune({ ...selection, dryRun: true });
+    if (selection.dryRun) return chosen;
+    const pruned: PrunedRun[] = [];
+    for (const { finishedAt } of chosen) {
+      // The database has microseconds, of which a Date has none.
+      const endedBefore = new Date(Math.min(finishedAt.getTime() + 1, selection.endedBefore.getTime()));
+      pruned.push(...(await this.#prune({ ...selection, endedBefore })));
+    }
+    return pruned;
+  }
+
+  #prune({ endedBefore, workflowId, keep, dryRun }: PruneSelection): Promise<readonly PrunedRun[]> {
     return this.#whileContended('prune runs', async () => {
       const { rows } = await this.#pool.query<{
         uid: string;
