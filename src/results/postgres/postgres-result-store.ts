@@ -202,6 +202,8 @@ export class PostgresResultStore implements ResultStore {
       const endedBefore = new Date(Math.min(finishedAt.getTime() + 1, selection.endedBefore.getTime()));
       pruned.push(...(await this.#prune({ ...selection, endedBefore })));
     }
+    // What has ended meanwhile; and a role that may delete nothing is told so where there is nothing to delete as well.
+    pruned.push(...(await this.#prune(selection)));
     return pruned;
   }
 
