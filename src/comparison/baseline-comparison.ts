@@ -1,5 +1,5 @@
 import type { Objective } from '../api/v1alpha1/schema.ts';
-import { type Candidate, samplesToCompare } from './candidate.ts';
+import { type Candidate, ofComparedSamples } from './candidate.ts';
 import { hedgesG } from './hedges-g.ts';
 import { holmAdjusted } from './holm.ts';
 import type { Interval } from './interval.ts';
@@ -80,7 +80,7 @@ export type JudgedDifference = Pick<BaselineComparison, 'adjustedPValue'> & { re
 
 /**
  * The verdicts on every candidate but the baseline: by candidate, then by metric in the objective's order. The baseline's own are missing.
- * All of them are {@link judged} together, each against what {@link samplesToCompare} says. Empty when the baseline is no candidate.
+ * All of them are {@link judged} together, each against what {@link ofComparedSamples} gives. Empty when the baseline is no candidate.
  */
 export function verdicts(
   { metrics }: Objective,
@@ -90,11 +90,11 @@ export function verdicts(
 ): ReadonlyMap<string, readonly JudgedDifference[]> {
   const reference = candidates.find(({ name }) => name === baseline);
   if (reference === undefined) return new Map();
-  const whole = reference.samples.map(momentsOf);
+  const momentsFor = ofComparedSamples(reference, (samples) => samples.map(momentsOf));
   const compared = candidates.filter(({ name }) => name !== baseline);
   const comparisons = compared.flatMap((candidate) => {
-    const { name, samples, isStopped = false } = candidate;
-    const moments = isStopped ? samplesToCompare(reference, candidate).map(momentsOf) : whole;
+    const { name, samples } = candidate;
+    const moments = momentsFor(candidate);
     return samples.flatMap((values, metric) => {
       const against = moments[metric];
       const goal = metrics[metric]?.goal;

@@ -23,18 +23,37 @@ export const meansOfSamples = (samples: ObjectiveSamples): ObjectiveMeans =>
   samples.map((values) => finiteMean([...values]));
 
 /**
- * What a candidate is compared with of a reference: all of it, or what it has of the same repetitions when the candidate was stopped early. What
- * drifts while a run is under way, as caches that warm up, would otherwise tell the early trials of one from the late ones of the other. All
- * of it also when they share no repetition, which a look rules out: it compares the same ones.
+ * Which trials of a reference, by their position, something is compared with: undefined for all, or those of the same repetitions when it was
+ * stopped early. What drifts while a run is under way, as caches that warm up, would otherwise tell the early trials of one from the late
+ * ones of the other. All also when they share no repetition, which a look rules out: it compares the same ones.
  */
-export function samplesToCompare(reference: Candidate, candidate: Candidate): ObjectiveSamples {
-  if (candidate.isStopped !== true) return reference.samples;
-  const own = new Set(repetitionsOf(candidate));
-  const shared = repetitionsOf(reference).flatMap((repetition, trial) =>
-    own.has(repetition) ? [trial] : [],
-  );
-  if (shared.length === 0) return reference.samples;
-  return reference.samples.map((values) => shared.map((trial) => values[trial] ?? Number.NaN));
+export function trialsToCompare(
+  reference: readonly number[],
+  { repetitions, isStopped }: { readonly repetitions: readonly number[]; readonly isStopped: boolean },
+): readonly number[] | undefined {
+  if (!isStopped) return undefined;
+  const own = new Set(repetitions);
+  const shared = reference.flatMap((repetition, trial) => (own.has(repetition) ? [trial] : []));
+  return shared.length === 0 ? undefined : shared;
+}
+
+/**
+ * Gives what is derived of that which a candidate is compared with of a reference, as {@link trialsToCompare} says. It is derived of all of the
+ * reference once, and not for each candidate.
+ */
+export function ofComparedSamples<T>(
+  reference: Candidate,
+  derive: (samples: ObjectiveSamples) => T,
+): (candidate: Candidate) => T {
+  const whole = derive(reference.samples);
+  const repetitions = repetitionsOf(reference);
+  return (candidate) => {
+    const { isStopped = false } = candidate;
+    const trials = trialsToCompare(repetitions, { repetitions: repetitionsOf(candidate), isStopped });
+    return trials === undefined
+      ? whole
+      : derive(reference.samples.map((values) => trials.map((trial) => values[trial] ?? Number.NaN)));
+  };
 }
 
 const repetitionsOf = (candidate: Candidate): readonly number[] =>

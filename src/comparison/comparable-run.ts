@@ -1,6 +1,6 @@
 import { Defaults } from '../api/v1alpha1/constants.ts';
 import type { Comparison, Objective } from '../api/v1alpha1/schema.ts';
-import type { Candidate } from './candidate.ts';
+import { type Candidate, trialsToCompare } from './candidate.ts';
 import type { PreviousRun } from './previous-run.ts';
 
 /** What of a run is compared; a stored run is one. Trials that have no accepted result have no metrics. */
@@ -80,16 +80,25 @@ function samplesOf(trials: readonly SuccessfulTrial[]): ReadonlyMap<string, read
   return samples;
 }
 
-/** What a variant is compared with of a reference, by metric; of the metrics of the objective it is what `samplesToCompare` says. */
-export function recordedSamplesToCompare(
+/** As `ofComparedSamples`, of all metrics, by their names. */
+export function ofComparedRecord<T>(
   reference: VariantRecord,
-  { variant, successes }: VariantRecord,
-): VariantRecord['samples'] {
-  if (variant.stoppedAtLook === undefined) return reference.samples;
-  const own = new Set(successes.map(({ repetition }) => repetition));
-  const shared = reference.successes.filter(({ repetition }) => own.has(repetition));
-  return shared.length === 0 ? reference.samples : samplesOf(shared);
+  derive: (samples: VariantRecord['samples']) => T,
+): (record: VariantRecord) => T {
+  const whole = derive(reference.samples);
+  const { repetitions } = repeated(reference);
+  return (record) => {
+    const trials = trialsToCompare(repetitions, repeated(record));
+    return trials === undefined
+      ? whole
+      : derive(samplesOf(trials.flatMap((trial) => reference.successes[trial] ?? [])));
+  };
 }
+
+const repeated = ({ variant, successes }: Pick<VariantRecord, 'variant' | 'successes'>) => ({
+  repetitions: successes.map(({ repetition }) => repetition),
+  isStopped: variant.stoppedAtLook !== undefined,
+});
 
 /** The variant as one of those that are compared; undefined when it has a failed trial, or no successful one. */
 export function candidateOf(
@@ -105,8 +114,7 @@ export function candidateOf(
   return {
     name: variant.name,
     samples: values,
-    repetitions: successes.map(({ repetition }) => repetition),
-    isStopped: variant.stoppedAtLook !== undefined,
+    ...repeated({ variant, successes }),
   };
 }
 

@@ -5,7 +5,7 @@ import {
   type ComparableRun,
   candidateOf,
   comparisonOf,
-  recordedSamplesToCompare,
+  ofComparedRecord,
   type VariantRecord,
   variantRecords,
 } from './comparable-run.ts';
@@ -159,12 +159,11 @@ function comparisonWith(
   if (baseline === undefined || reference === undefined) return () => isNotCompared;
   if (!candidates.some(({ name }) => name === baseline)) return () => isNotCompared;
   const judged = verdicts(objective, confidence, baseline, candidates);
-  const whole = momentsByMetric(reference.samples);
+  const momentsFor = ofComparedRecord(reference, momentsByMetric);
   return (record) => {
-    const { name: variant, stoppedAtLook } = record.variant;
+    const variant = record.variant.name;
     if (variant === baseline) return isNotCompared;
-    const moments =
-      stoppedAtLook === undefined ? whole : momentsByMetric(recordedSamplesToCompare(reference, record));
+    const moments = momentsFor(record);
     return (metric, summary) => {
       const against = moments.get(metric);
       if (against === undefined) return null;

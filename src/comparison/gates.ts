@@ -1,6 +1,6 @@
 import type { Comparison, Gate, Objective, ObjectiveMetric } from '../api/v1alpha1/schema.ts';
 import { type JudgedDifference, verdicts } from './baseline-comparison.ts';
-import { type Candidate, meansOfSamples, positionOfMetric, samplesToCompare } from './candidate.ts';
+import { type Candidate, meansOfSamples, ofComparedSamples, positionOfMetric } from './candidate.ts';
 import { finiteMean } from './finite-mean.ts';
 import { betterBy } from './goal.ts';
 import { type PreviousRun, previousVerdicts } from './previous-run.ts';
@@ -47,6 +47,7 @@ export function gateResults(
   const judgedByPrevious =
     previousRun === undefined ? undefined : previousVerdicts(objective, comparison, previousRun, candidates);
   const reference = candidates.find(({ name }) => name === baseline);
+  const baselineMeansFor = reference && ofComparedSamples(reference, meansOfSamples);
   return gates.flatMap((gate) => {
     const position = positionOfMetric(objective, gate.metric);
     const metric = objective.metrics[position];
@@ -54,7 +55,7 @@ export function gateResults(
     const measured = candidates.map((candidate): MeasuredVariant => {
       const { name, samples } = candidate;
       const mean = meansOfSamples(samples)[position] ?? Number.NaN;
-      const baselineMean = reference && meansOfSamples(samplesToCompare(reference, candidate))[position];
+      const baselineMean = baselineMeansFor?.(candidate)[position];
       return { name, mean, baselineMean, verdict: judged.get(name)?.[position]?.verdict };
     });
     return limitsOf(gate).map(({ rule, limit }): GateResult => {

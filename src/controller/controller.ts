@@ -314,7 +314,7 @@ class ReconcileLoop {
   }
 
   async #step(key: string, run: ActiveRun, desired: Runnable): Promise<ProcessedKey> {
-    const { now } = this.#options;
+    const { engine, now } = this.#options;
     // As of a Job: the clock of activeDeadlineSeconds begins anew when the run is resumed.
     run.activeSince = desired.manifest.spec.suspend ? undefined : (run.activeSince ?? now());
     try {
@@ -334,12 +334,7 @@ class ReconcileLoop {
       }
       if (error instanceof ResultStoreUnavailableError) {
         run.storeProblem = { reason: error.reason, message: error.message };
-        endWithoutStore(
-          run,
-          controlsOf(desired, run, this.#options.engine, now()),
-          this.#options.engine,
-          now(),
-        );
+        endWithoutStore(run, controlsOf(desired, run, engine, now()), engine, now());
         await this.#writeStatus(key, run, desired);
         await this.#letGoInTime(key, desired);
       }

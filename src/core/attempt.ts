@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { PushedResult } from './pushed-result.ts';
 import type { RunDefinition } from './run.ts';
+import type { Explanation } from './status.ts';
 import type { Trial } from './trial.ts';
 
 /** What a run, a trial and a number identify: one start of the program. */
@@ -30,7 +31,7 @@ export type Termination =
        */
       readonly pushed?: PushedResult | 'Nothing';
       /** What ended the program, or may have, whatever its exit code. */
-      readonly disruption?: { readonly reason: string; readonly message: string };
+      readonly disruption?: Explanation;
       /** What the program left in its artifacts directory; undefined where it has none. */
       readonly artifacts?: CollectedArtifacts;
     }
@@ -38,6 +39,8 @@ export type Termination =
   | { readonly kind: 'Lost'; readonly reason: string; readonly message: string; readonly startedAt?: number }
   /** Somebody else enforced the trial's deadline: the kubelet does. */
   | { readonly kind: 'DeadlineExceeded'; readonly message: string; readonly startedAt?: number };
+
+export type Exited = Extract<Termination, { readonly kind: 'Exited' }>;
 
 /** A file that a program left in its artifacts directory. */
 export interface CollectedFile {

@@ -1,5 +1,5 @@
 import type { Objective } from '../api/v1alpha1/schema.ts';
-import { RESULT_FILE_LIMIT_BYTES, type Termination } from './attempt.ts';
+import { type Exited, RESULT_FILE_LIMIT_BYTES, type Termination } from './attempt.ts';
 import { DURATION_METRIC, parseResult, type ReportedResult } from './result-protocol.ts';
 import { trackedArtifacts } from './tracked-artifacts.ts';
 
@@ -51,8 +51,6 @@ export function judgeAttempt(termination: Termination, endedAt: number, objectiv
           );
   }
 }
-
-type Exited = Extract<Termination, { kind: 'Exited' }>;
 
 /** A program that was told to stop and exits with 0 has not said that this is its result: one that cannot be used is not held against it. */
 const unlessDisrupted = (judgement: Judgement, { disruption }: Exited): Judgement =>

@@ -4,7 +4,7 @@ import { aRun, controlsOf } from '../../test/builders/run.ts';
 import { Transcript } from '../../test/builders/transcript.ts';
 import { type AttemptState, attemptName, type ObservedAttempt } from './attempt.ts';
 import { reconcile } from './reconcile.ts';
-import type { RunControls } from './run.ts';
+import type { RunControls, RunDefinition } from './run.ts';
 import { RunLedger } from './run-ledger.ts';
 
 describe('a run', () => {
@@ -671,19 +671,22 @@ describe('what the store may hold though it did not say so', () => {
   });
 });
 
+/** An attempt of a run's first trial that has been running since 0. */
+const running = (run: RunDefinition, name: string, attempt: number): ObservedAttempt => ({
+  name,
+  variantId: run.variants[0]?.id ?? '',
+  repetition: 0,
+  attempt,
+  state: { kind: 'Running', since: 0 },
+});
+
 describe('a cluster that cannot be seen', () => {
   const run = aRun({ variants: 1, spec: { trialDeadlineSeconds: 60 } });
-  const running: ObservedAttempt = {
-    name: 'running',
-    variantId: run.variants[0]?.id ?? '',
-    repetition: 0,
-    attempt: 1,
-    state: { kind: 'Running', since: 0 },
-  };
+  const attempt = running(run, 'running', 1);
   const decided = (seenUntil: number) => {
     const ledger = new RunLedger(run);
-    ledger.noteObserved([running]);
-    return reconcile(ledger, [running], { ...controlsOf(run), seenUntil }, 180_000);
+    ledger.noteObserved([attempt]);
+    return reconcile(ledger, [attempt], { ...controlsOf(run), seenUntil }, 180_000);
   };
 
   it('makes no attempt late: it may have ended in time', () => {
@@ -699,13 +702,7 @@ describe('a cluster that cannot be seen', () => {
 
 describe('an attempt that should not be', () => {
   const run = aRun({ variants: 1 });
-  const late: ObservedAttempt = {
-    name: 'late',
-    variantId: run.variants[0]?.id ?? '',
-    repetition: 0,
-    attempt: 2,
-    state: { kind: 'Running', since: 0 },
-  };
+  const late = running(run, 'late', 2);
 
   it('is removed without a record when its trial has its result', () => {
     const ledger = new RunLedger(run);

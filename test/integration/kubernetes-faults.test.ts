@@ -70,6 +70,16 @@ function seen(engine: KubernetesEngine, run: RunDefinition): { readonly events: 
   return { events };
 }
 
+/** A run whose program goes on until it is ended, and the pod that it runs in. */
+async function aRunningPod(engine: KubernetesEngine) {
+  const run = await world.aRun(1, RUNS_ON);
+  await engine.startAttempt(requestFor(run));
+  await untilState(engine, run, 'Running');
+  const [pod] = await world.podsOf(run);
+  if (pod === undefined) throw new Error('unreachable: one runs');
+  return { run, pod };
+}
+
 const untilGone = (engine: KubernetesEngine, run: RunDefinition) =>
   until(engine, run, 'nothing is shown', () => (engine.observe(run.uid).length === 0 ? true : undefined));
 
@@ -362,11 +372,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
 
     it('deleted by somebody else do not count as a verdict of their program', async () => {
       const engine = await anEngine();
-      const run = await world.aRun(1, RUNS_ON);
-      await engine.startAttempt(requestFor(run));
-      await untilState(engine, run, 'Running');
-      const [pod] = await world.podsOf(run);
-      if (pod === undefined) throw new Error('unreachable: one runs');
+      const { run, pod } = await aRunningPod(engine);
       await holdPod(world, pod);
       await deletePod(world, pod);
       await untilState(engine, run, 'Stopping');
@@ -382,11 +388,8 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
 
     it('that were evicted are lost, not failed', async () => {
       const engine = await anEngine();
-      const run = await world.aRun(1, RUNS_ON);
-      await engine.startAttempt(requestFor(run));
-      await untilState(engine, run, 'Running');
-      const [pod] = await world.podsOf(run);
-      await world.cluster.request('PATCH', `${pods()}/${pod?.metadata.name}/status`, {
+      const { run, pod } = await aRunningPod(engine);
+      await world.cluster.request('PATCH', `${pods()}/${pod.metadata.name}/status`, {
         status: { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' },
       });
       const { state } = await untilState(engine, run, 'Ended');
@@ -535,11 +538,7 @@ describe('Jobs', () => {
     });
   /** A Job whose pod runs and is being deleted, since a queue suspends the Job. */
   const aPreemptedJob = async (engine: KubernetesEngine) => {
-    const run = await world.aRun(1, RUNS_ON);
-    await engine.startAttempt(requestFor(run));
-    await untilState(engine, run, 'Running');
-    const [pod] = await world.podsOf(run);
-    if (pod === undefined) throw new Error('unreachable: one runs');
+    const { run, pod } = await aRunningPod(engine);
     await holdPod(world, pod);
     await suspend(run, true);
     await untilState(engine, run, 'Stopping');

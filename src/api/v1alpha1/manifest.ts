@@ -46,7 +46,11 @@ export function parseManifest(text: string, sourceName: string): ManifestResult 
 
 /** Validates a manifest that is an object already; as `parseManifest`, but its problems have no line. */
 export function validateManifest(manifest: unknown, sourceName: string): ManifestResult {
-  const result = validate(manifest, () => undefined);
+  const endless = pathToItself(manifest);
+  const result: Validation =
+    endless === undefined
+      ? validate(manifest, () => undefined)
+      : { ok: false, problems: [{ path: endless, message: wording.heldByItself }] };
   if (result.ok) return result;
   const problems = result.problems.map(({ path, message }) => ({
     source: sourceName,
@@ -74,9 +78,6 @@ function validate(
   manifest: unknown,
   spellingOf: (path: readonly PropertyKey[]) => string | undefined,
 ): Validation {
-  const endless = pathToItself(manifest);
-  if (endless !== undefined)
-    return { ok: false, problems: [{ path: endless, message: wording.heldByItself }] };
   const schema = manifestSchema();
   const value = withoutEmptyFields(manifest, schema);
   const foundAt = (path: readonly PropertyKey[]): wording.FoundValue => ({
@@ -150,7 +151,7 @@ function withoutEmptyFields(value: unknown, schema: StructuralSchema | undefined
   return Object.fromEntries(fields);
 }
 
-/** The path to the first object or list that is among its own holders: text cannot have one, an object of a program can. */
+/** The path to the first object or list that is among its own holders. An object of a program may have one; text that had one was refused by its aliases. */
 function pathToItself(value: unknown, holders: ReadonlySet<unknown> = new Set()): PropertyKey[] | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (holders.has(value)) return [];

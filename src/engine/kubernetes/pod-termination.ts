@@ -4,7 +4,13 @@
  * The verdict on the program is left to the core; what is decided here is whether the program came to an end of its own at all. An
  * eviction, a lost node, a deletion or an image that cannot be pulled is not the program's doing, whatever exit code it got by it.
  */
-import { type AttemptState, RESULT_FILE_LIMIT_BYTES, type Termination } from '../../core/attempt.ts';
+import {
+  type AttemptState,
+  type Exited,
+  RESULT_FILE_LIMIT_BYTES,
+  type Termination,
+} from '../../core/attempt.ts';
+import type { Explanation } from '../../core/status.ts';
 import {
   type ContainerStatus,
   holdingCondition,
@@ -70,11 +76,6 @@ function terminationOf(pod: PodObject, main: ContainerStatus | undefined): Termi
   return { kind: 'Lost', ...neverStarted(pod, main) };
 }
 
-interface Explanation {
-  readonly reason: string;
-  readonly message: string;
-}
-
 /** Why the program did not get to its own end; undefined when it did. */
 function lostBy(
   { metadata, status }: PodObject,
@@ -122,7 +123,7 @@ function neverStarted({ metadata, status }: PodObject, main: ContainerStatus | u
   };
 }
 
-function exited(terminated: TerminatedState): Extract<Termination, { kind: 'Exited' }> {
+function exited(terminated: TerminatedState): Exited {
   const { message, truncated } = boundedMessage(terminated.message ?? '');
   return {
     kind: 'Exited',
