@@ -104,6 +104,7 @@ describe('a role that reads', () => {
         'select last_error from batchtest.outbox',
         `select batchtest.request_cancel('${run.uid}')`,
         `select batchtest.prune_runs('infinity', null, 0, false)`,
+        `select batchtest.delete_runs('{}')`,
       ]),
     ).toEqual([]);
   });

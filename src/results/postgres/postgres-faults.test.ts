@@ -249,7 +249,7 @@ it('what keeps a run from being deleted keeps no other: the older ones are gone'
     keep: 0,
     dryRun: false,
   };
-  await expect(store.pruneRuns(selection)).rejects.toThrow('prune runs');
+  await expect(store.pruneRuns(selection)).rejects.toThrow(`delete run ${second}`);
   expect(await store.loadRun(first ?? '')).toBeUndefined();
   expect(await store.loadRun(second ?? '')).toBeDefined();
   await query(connection, 'drop trigger refuse on batchtest.runs');

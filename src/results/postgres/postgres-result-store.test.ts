@@ -108,6 +108,45 @@ describe('the tables of PostgresResultStore', () => {
     ]);
   });
 
+  it('are asked for the runs that are due as often for many as for few', async () => {
+    const connection = await server.createDatabase();
+    await query(connection, `alter database ${connection.database} set track_functions = 'pl'`);
+    const pruneEnded = async (count: number): Promise<number> => {
+      const store = await openPostgresResultStore({ connection });
+      for (let number = 0; number < count; number += 1) {
+        const run = aRun({ uid: randomUUID() });
+        const { fence } = await store.openRun(run);
+        await store.finishRun(run.uid, fence, {
+          state: 'Cancelled',
+          reason: 'CancelRequested',
+          message: 'cancelled',
+        });
+      }
+      const pruned = await store.pruneRuns({
+        endedBefore: new Date(Date.now() + 60_000),
+        workflowId: undefined,
+        keep: 0,
+        dryRun: false,
+      });
+      // A session tells of its calls when it ends.
+      await store.close();
+      return pruned.length;
+    };
+    const timesAsked = async (): Promise<number> => {
+      const [row] = await query<{ calls: string }>(
+        connection,
+        `select calls from pg_stat_user_functions where funcname = 'prune_runs'`,
+      );
+      return Number(row?.calls ?? 0);
+    };
+
+    expect(await pruneEnded(1)).toBe(1);
+    await expect.poll(timesAsked).toBeGreaterThan(0);
+    const asked = await timesAsked();
+    expect(await pruneEnded(5)).toBe(5);
+    await expect.poll(timesAsked).toBe(2 * asked);
+  });
+
   it('lose a run with everything of it by deleting one row', async () => {
     const connection = await server.createDatabase();
     const store = await openPostgresResultStore({ connection });

@@ -192,19 +192,26 @@ export class PostgresResultStore implements ResultStore {
     });
   }
 
-  /** One statement for each end of a run, the oldest first: all at once can take longer than a statement may, and would again the next time. */
+  /**
+   * What is due is looked for once, and deleted in a statement for each run, the oldest first: all at once can take longer than a statement may, and would
+   * again the next time.
+   */
   async pruneRuns(selection: PruneSelection): Promise<readonly PrunedRun[]> {
-    const chosen = await this.#prune({ ...selection, dryRun: true });
-    if (selection.dryRun) return chosen;
+    const due = await this.#prune({ ...selection, dryRun: true });
+    if (selection.dryRun) return due;
     const pruned: PrunedRun[] = [];
-    for (const { finishedAt } of chosen) {
-      // The database has microseconds, of which a Date has none.
-      const endedBefore = new Date(Math.min(finishedAt.getTime() + 1, selection.endedBefore.getTime()));
-      pruned.push(...(await this.#prune({ ...selection, endedBefore })));
-    }
+    for (const run of due) if (await this.#delete(run.uid)) pruned.push(run);
     // What has ended meanwhile; and a role that may delete nothing is told so where there is nothing to delete as well.
     pruned.push(...(await this.#prune(selection)));
     return pruned;
+  }
+
+  /** @returns false when it was gone */
+  #delete(runUid: string): Promise<boolean> {
+    return this.#whileContended(`delete run ${runUid}`, async () => {
+      const { rowCount } = await this.#pool.query('select from batchtest.delete_runs($1)', [[runUid]]);
+      return rowCount === 1;
+    });
   }
 
   #prune({ endedBefore, workflowId, keep, dryRun }: PruneSelection): Promise<readonly PrunedRun[]> {

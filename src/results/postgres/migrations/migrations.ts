@@ -6,6 +6,7 @@ import { runControl } from './0004-run-control.ts';
 import { comparison } from './0005-comparison.ts';
 import { delivery } from './0006-delivery.ts';
 import { pushedResults } from './0007-pushed-results.ts';
+import { pruningAndCopies } from './0008-pruning-and-copies.ts';
 
 /** Every migration by its name, in the order of the names. One that was released is never changed: the next one follows it. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -16,4 +17,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0005-comparison': comparison,
   '0006-delivery': delivery,
   '0007-pushed-results': pushedResults,
+  '0008-pruning-and-copies': pruningAndCopies,
 };
