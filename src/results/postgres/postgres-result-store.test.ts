@@ -108,6 +108,35 @@ describe('the tables of PostgresResultStore', () => {
     ]);
   });
 
+  it('hold the artifacts of a result that is taken over as those of the one that was measured', async () => {
+    const connection = await server.createDatabase();
+    const store = await openPostgresResultStore({ connection });
+    const measured = aRun({ uid: randomUUID(), variants: 1 });
+    const { fence } = await store.openRun(measured);
+    const artifacts = [
+      { name: 'trace', uri: 's3://traces/1', sha256: 'ab'.repeat(32), size: 3, mediaType: 'text/html' },
+      { name: 'profile', uri: 's3://traces/2' },
+    ];
+    await store.recordAttempt(
+      aRecord(measured, fence, {
+        result: { metrics: new Map([['p95_ms', 1]]), artifacts, outputs: undefined },
+      }),
+    );
+    const reusing = aRun({ uid: randomUUID(), variants: 1, spec: { reusePolicy: 'Succeeded' } });
+    expect((await store.openRun(reusing)).trials).toMatchObject([{ reusedFrom: measured.uid }]);
+    await store.close();
+
+    const artifactsOf = ({ uid }: typeof measured) =>
+      query(
+        connection,
+        'select position, name, uri, sha256, size_bytes, media_type from batchtest.artifacts where run_uid = $1 order by position',
+        [uid],
+      );
+    const [trace] = await artifactsOf(measured);
+    expect(trace).toMatchObject({ sha256: 'ab'.repeat(32), size_bytes: '3', media_type: 'text/html' });
+    expect(await artifactsOf(reusing)).toEqual(await artifactsOf(measured));
+  });
+
   it('are asked for the runs that are due as often for many as for few', async () => {
     const connection = await server.createDatabase();
     await query(connection, `alter database ${connection.database} set track_functions = 'pl'`);

@@ -33,8 +33,25 @@ end $$;
 comment on schema batchtest is 'Runs of BatchTests and their results. Written only by the functions open_run, choose_previous_run, record_attempt, record_pushed_attempt, push_result, skip_trials, end_run, request_cancel, prune_runs and delete_runs, and, of what follows from a result, claim_messages, extend_messages, settle_messages, retry_messages, delete_delivered, note_artifacts and note_results.';
 `;
 
+/** What is copied of an earlier run is copied whole: an artifact that is taken over lost its media type. Changes open_run of 0004. */
+const COPIES = `
+-- One column is added to what open_run copies, whatever else it has become.
+do $$
+declare
+  columns constant text := 'position, name, uri, sha256, size_bytes)';
+  copied constant text := 'f.position, f.name, f.uri, f.sha256, f.size_bytes';
+  definition constant text := pg_get_functiondef('batchtest.open_run'::regproc);
+begin
+  if position(columns in definition) = 0 or position(copied in definition) = 0 then
+    raise exception 'open_run does not copy artifacts as migration 0008 expects';
+  end if;
+  execute replace(replace(definition, columns, 'position, name, uri, sha256, size_bytes, media_type)'), copied, copied || ', f.media_type');
+end $$;
+`;
+
 export const pruningAndCopies: Migration = {
   up: async (db: Kysely<unknown>) => {
     await sql.raw(PRUNING).execute(db);
+    await sql.raw(COPIES).execute(db);
   },
 };
