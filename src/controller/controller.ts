@@ -177,6 +177,7 @@ class ReconcileLoop {
     await this.#endReplaced(key, desired?.uid);
     if (desired === undefined) {
       this.#verified.delete(key);
+      this.#statuses.forget(key);
       return SETTLED;
     }
     const finished = finishedCondition(desired.status);
@@ -248,7 +249,6 @@ class ReconcileLoop {
     const goesAt =
       ttlSecondsAfterFinished === undefined ? undefined : endedAt + ttlSecondsAfterFinished * 1_000;
     if (goesAt !== undefined && now() >= goesAt) {
-      this.#statuses.forget(desired.uid);
       await source.remove(key, desired.uid);
       return SETTLED;
     }
@@ -267,14 +267,14 @@ class ReconcileLoop {
       if (error instanceof ResultStoreUnavailableError) return undefined;
       throw error;
     });
-    const status = this.#previous(desired);
+    const status = this.#previous(key, desired);
     const changed =
       counts === undefined || status === undefined ? undefined : statusAfterVerification(status, counts);
     if (changed !== undefined) await this.#statuses.write(key, desired.uid, changed);
     if (counts === undefined || isVerificationPending(counts))
       return now() + lookAgainAfterMs(now() - endedAt);
     this.#verified.set(key, desired.uid);
-    this.#statuses.forget(desired.uid);
+    this.#statuses.forget(key);
     return undefined;
   }
 
@@ -400,7 +400,7 @@ class ReconcileLoop {
     const { now, store, engine } = this.#options;
     const isOver = run.ledger.end !== undefined;
     if (!isOver && run.isStatusUnderWay) return undefined;
-    const heldUntil = isOver ? undefined : this.#statuses.heldUntil(run.uid);
+    const heldUntil = isOver ? undefined : this.#statuses.heldUntil(key, run.uid);
     if (heldUntil !== undefined) return heldUntil;
     await run.verification.look(run.uid, store.verification, isOver, now());
     const status = statusOf(
@@ -412,12 +412,12 @@ class ReconcileLoop {
         storeProblem: run.storeProblem,
         verification: run.verification.counts,
         observedGeneration: desired.generation,
-        previousConditions: this.#previous(desired)?.conditions ?? [],
+        previousConditions: this.#previous(key, desired)?.conditions ?? [],
       },
       now(),
     );
     if (isOver) return this.#statuses.write(key, run.uid, status);
-    if (this.#statuses.isWritten(run.uid, status)) return undefined;
+    if (this.#statuses.isWritten(key, run.uid, status)) return undefined;
     run.isStatusUnderWay = true;
     const writing = this.#statuses.write(key, run.uid, status).finally(() => {
       run.isStatusUnderWay = false;
@@ -427,15 +427,15 @@ class ReconcileLoop {
   }
 
   /** The source's view of the status may lag behind what was written. */
-  #previous(desired: DesiredRun): BatchTestStatus | undefined {
-    return this.#statuses.last(desired.uid) ?? desired.status;
+  #previous(key: string, desired: DesiredRun): BatchTestStatus | undefined {
+    return this.#statuses.last(key, desired.uid) ?? desired.status;
   }
 
   /** Gives the time at which a status that is held back is to be written. */
   #reportWithoutRun(key: string, desired: DesiredRun, missing: MissingRun): Promise<number | undefined> {
     const status = statusWithoutRun(
       missing,
-      this.#previous(desired),
+      this.#previous(key, desired),
       desired.generation,
       this.#options.now(),
     );
@@ -459,7 +459,6 @@ class ReconcileLoop {
       });
     }
     this.#runs.delete(key);
-    this.#statuses.forget(run.uid);
   }
 
   /**

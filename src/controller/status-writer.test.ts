@@ -64,9 +64,9 @@ describe('a status', () => {
     world.isOver = true;
     world.now = 2_000;
     await writer.write('ns/a', 'u1', status(2));
-    expect(writer.last('u1')).toBeUndefined();
-    expect(writer.isWritten('u1', status(2))).toBe(false);
-    expect(writer.heldUntil('u1')).toBe(3_000);
+    expect(writer.last('ns/a', 'u1')).toBeUndefined();
+    expect(writer.isWritten('ns/a', 'u1', status(2))).toBe(false);
+    expect(writer.heldUntil('ns/a', 'u1')).toBe(3_000);
   });
 
   it('is written at once when it ends the run', async () => {
@@ -89,7 +89,7 @@ describe('a status', () => {
     const { writer, world, written } = aWriter();
     world.fails = true;
     await expect(writer.write('ns/a', 'u1', status(1))).rejects.toThrow('does not answer');
-    expect(writer.last('u1')).toBeUndefined();
+    expect(writer.last('ns/a', 'u1')).toBeUndefined();
     world.fails = false;
     await writer.write('ns/a', 'u1', status(1));
     expect(written).toHaveLength(1);
@@ -108,26 +108,26 @@ describe('a status', () => {
 describe('a run', () => {
   it('is held from a status that was written until the interval is over', async () => {
     const { writer, world } = aWriter();
-    expect(writer.heldUntil('u1')).toBeUndefined();
+    expect(writer.heldUntil('ns/a', 'u1')).toBeUndefined();
     world.now = 50;
     await writer.write('ns/a', 'u1', status(1));
-    expect(writer.heldUntil('u1')).toBe(1_050);
-    expect(writer.heldUntil('u2')).toBeUndefined();
+    expect(writer.heldUntil('ns/a', 'u1')).toBe(1_050);
+    expect(writer.heldUntil('ns/a', 'u2')).toBeUndefined();
     world.now = 1_050;
-    expect(writer.heldUntil('u1')).toBeUndefined();
+    expect(writer.heldUntil('ns/a', 'u1')).toBeUndefined();
     world.now = 49;
-    expect(writer.heldUntil('u1')).toBeUndefined();
+    expect(writer.heldUntil('ns/a', 'u1')).toBeUndefined();
   });
 });
 
 describe('the last status of a run', () => {
   it('is what was written, until it is forgotten', async () => {
     const { writer } = aWriter();
-    expect(writer.last('u1')).toBeUndefined();
+    expect(writer.last('ns/a', 'u1')).toBeUndefined();
     await writer.write('ns/a', 'u1', status(1));
     await writer.write('ns/a', 'u1', status(2));
-    expect(writer.last('u1')).toEqual(status(1));
-    writer.forget('u1');
-    expect(writer.last('u1')).toBeUndefined();
+    expect(writer.last('ns/a', 'u1')).toEqual(status(1));
+    writer.forget('ns/a');
+    expect(writer.last('ns/a', 'u1')).toBeUndefined();
   });
 });

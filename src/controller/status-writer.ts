@@ -6,6 +6,7 @@ import type { RunSource } from '../engine/run-source.ts';
 type StatusTarget = Pick<RunSource, 'writeStatus'>;
 
 interface WrittenStatus {
+  readonly uid: string;
   /** Undefined when it was not wanted any more: what is told of the run is somebody else's. */
   readonly text: string | undefined;
   readonly at: number;
@@ -19,6 +20,7 @@ export class StatusWriter {
   readonly #source: StatusTarget;
   readonly #intervalMs: number;
   readonly #now: () => number;
+  /** By key, of the object that was there last: an object that went may never have had a run, or one that is over and was forgotten before it. */
   readonly #written = new Map<string, WrittenStatus>();
 
   constructor(source: StatusTarget, intervalMs: number, now: () => number) {
@@ -30,25 +32,25 @@ export class StatusWriter {
   /** Writes the status, or gives the time (milliseconds since the epoch) at which it may be written. */
   async write(key: string, uid: string, status: BatchTestStatus): Promise<number | undefined> {
     const text = JSON.stringify(status);
-    if (this.#written.get(uid)?.text === text) return undefined;
-    const heldUntil = isFinished(status) ? undefined : this.heldUntil(uid);
+    if (this.#of(key, uid)?.text === text) return undefined;
+    const heldUntil = isFinished(status) ? undefined : this.heldUntil(key, uid);
     if (heldUntil !== undefined) return heldUntil;
     const isWritten = await this.#source.writeStatus(key, uid, status);
-    this.#written.set(uid, { text: isWritten ? text : undefined, at: this.#now() });
+    this.#written.set(key, { uid, text: isWritten ? text : undefined, at: this.#now() });
     return undefined;
   }
 
   /** True for a status that says what was written last. */
-  isWritten(uid: string, status: BatchTestStatus): boolean {
-    return this.#written.get(uid)?.text === JSON.stringify(status);
+  isWritten(key: string, uid: string, status: BatchTestStatus): boolean {
+    return this.#of(key, uid)?.text === JSON.stringify(status);
   }
 
   /**
    * Until when (milliseconds since the epoch) no status of a run is written, but the one that ends it; undefined when one may be written
    * now. Asked before a status is worked out, which takes longer than everything else that happens when a trial ends.
    */
-  heldUntil(uid: string): number | undefined {
-    const before = this.#written.get(uid);
+  heldUntil(key: string, uid: string): number | undefined {
+    const before = this.#of(key, uid);
     if (before === undefined) return undefined;
     const since = this.#now() - before.at;
     // Negative when the clock was set back, which must not silence a run for as long as that.
@@ -56,12 +58,17 @@ export class StatusWriter {
   }
 
   /** The last status written of a run. */
-  last(uid: string): BatchTestStatus | undefined {
-    const text = this.#written.get(uid)?.text;
+  last(key: string, uid: string): BatchTestStatus | undefined {
+    const text = this.#of(key, uid)?.text;
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  forget(uid: string): void {
-    this.#written.delete(uid);
+  forget(key: string): void {
+    this.#written.delete(key);
+  }
+
+  #of(key: string, uid: string): WrittenStatus | undefined {
+    const written = this.#written.get(key);
+    return written?.uid === uid ? written : undefined;
   }
 }
