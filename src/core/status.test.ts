@@ -317,20 +317,22 @@ describe('the status of a run that is suspended', () => {
       LATER,
     );
     expect(condition(status, ConditionType.Progressing)).toMatchObject({ status: 'True', reason });
-    expect(condition(status, ConditionType.Suspended)?.status).toBe('False');
+    expect(condition(status, ConditionType.Suspended)).toMatchObject({ status: 'False', reason });
   });
 
-  it('is not that of a suspended one any more when it is over', () => {
-    const ledger = new RunLedger(run);
-    ledger.noteFinished({ state: 'Cancelled', reason: 'CancelRequested', message: '' });
-    const status = statusOf(
-      ledger,
-      context({ ...suspended, previousConditions: first.conditions ?? [] }),
-      LATER,
-    );
-    expect(condition(status, ConditionType.Suspended)?.status).toBe('False');
-    expect(finishedCondition(status)?.type).toBe('Cancelled');
-  });
+  it.each([
+    ['suspended', suspended, 'CancelRequested'],
+    ['resumed', { activeSince: LATER }, 'RunResumed'],
+  ])(
+    'is not that of a suspended one any more when it is over, and says when it was not resumed: %s',
+    (_, now, reason) => {
+      const ledger = new RunLedger(run);
+      ledger.noteFinished({ state: 'Cancelled', reason: 'CancelRequested', message: '' });
+      const status = statusOf(ledger, context({ ...now, previousConditions: first.conditions ?? [] }), LATER);
+      expect(condition(status, ConditionType.Suspended)).toMatchObject({ status: 'False', reason });
+      expect(finishedCondition(status)?.type).toBe('Cancelled');
+    },
+  );
 });
 
 describe('the status of an object that has no run', () => {

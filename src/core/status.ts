@@ -171,27 +171,36 @@ function conditionsOf(
     return [
       condition(ConditionType.Progressing, false, end),
       condition(finalType(end), true, end),
-      ...suspension(context, undefined),
+      ...suspension(context, end),
       store,
     ];
   const halt = haltOf(ledger, context.controls, now);
   const isSuspended = halt?.reason === 'RunSuspended';
   return [
     condition(ConditionType.Progressing, !isSuspended, progress(context, halt)),
-    ...suspension(context, isSuspended ? halt : undefined),
+    ...suspension(context, halt),
     store,
   ];
 }
 
-/** As of a Job: the condition appears with the first suspension, and is false from then on when it is over. */
+/**
+ * As of a Job: the condition appears with the first suspension, and is false from then on when it is over. Only a user resumes a run: what ends it
+ * all the same while it is to be suspended says why it is not any more.
+ * @param level what halts the run, or how it ended; undefined when it may go on
+ */
 function suspension(
-  { previousConditions }: StatusContext,
-  halt: Explanation | undefined,
+  { controls, previousConditions }: StatusContext,
+  level: Explanation | undefined,
 ): readonly BareCondition[] {
-  if (halt !== undefined) return [condition(ConditionType.Suspended, true, halt)];
+  if (level?.reason === 'RunSuspended') return [condition(ConditionType.Suspended, true, level)];
   if (!previousConditions.some(({ type }) => type === ConditionType.Suspended)) return [];
+  const isResumed = level === undefined || !controls.suspended;
   return [
-    condition(ConditionType.Suspended, false, { reason: 'RunResumed', message: 'the run was resumed' }),
+    condition(
+      ConditionType.Suspended,
+      false,
+      isResumed ? { reason: 'RunResumed', message: 'the run was resumed' } : level,
+    ),
   ];
 }
 
