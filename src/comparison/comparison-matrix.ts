@@ -133,9 +133,9 @@ function comparisonWithPrevious(
   const comparison = comparisonOf(run);
   const judged = previousVerdicts(objective, comparison, previousRun, candidates);
   return (variant, metric, summary) => {
-    const previous = previousRun.samples.get(variant)?.get(metric);
-    const verdict = judged.get(variant)?.get(metric);
-    if (previous === undefined || verdict === undefined) return null;
+    const judgement = judged.get(variant)?.get(metric);
+    if (judgement === undefined) return null;
+    const { previous, ...verdict } = judgement;
     return {
       ...differenceFromBaseline(summary, momentsOf(previous), Number(comparison.confidence)),
       ...verdict,

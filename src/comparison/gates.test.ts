@@ -204,10 +204,15 @@ it('no gates neither pass nor fail', () => {
 });
 
 describe('a gate on a regression since the previous run', () => {
-  const previous = (byName: Readonly<Record<string, readonly number[]>>, metric = 'x'): PreviousRun => ({
+  const previous = (
+    byName: Readonly<Record<string, readonly number[]>>,
+    { metric = 'x', repetitions }: { metric?: string; repetitions?: readonly number[] } = {},
+  ): PreviousRun => ({
     uid: '5c1b671f-0000-4000-8000-000000000000',
     startedAt: new Date(0),
-    samples: new Map(Object.entries(byName).map(([name, values]) => [name, new Map([[metric, values]])])),
+    samples: new Map(
+      Object.entries(byName).map(([name, values]) => [name, new Map([[metric, { values, repetitions }]])]),
+    ),
   });
   const since = (
     previousRun: PreviousRun | undefined,
@@ -299,5 +304,29 @@ describe('a gate on a regression since the previous run', () => {
     const equal = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`e${index}`, base]));
     const among = since(previous({ a: [93, 95, 94, 98], ...equal }), { ...values, ...equal });
     expect(among).toMatchObject([{ result: 'Passed', reason: expect.stringContaining('not significant') }]);
+  });
+
+  it.each([
+    ['the same repetitions of it', { repetitions: [0, 1, 2, 3, 4, 5, 6, 7] }, 'Passed'],
+    ['all of it, where its repetitions were not kept', {}, 'Failed'],
+  ])('compares a variant that was stopped early with %s', (_, kept, result) => {
+    // It becomes faster while it runs, as then.
+    const was = [120, 121, 119, 120, 80, 81, 79, 80];
+    const stopped: Candidate = {
+      name: 'a',
+      samples: [
+        [1, 1, 1, 1],
+        [121, 122, 120, 121],
+      ],
+      repetitions: [0, 1, 2, 3],
+      isStopped: true,
+    };
+    const comparison: Comparison = {
+      confidence: '0.95',
+      gates: [{ metric: 'x', against: 'PreviousRun', maxRegressionPercent: '5' }],
+    };
+    expect(
+      gateResults(objective('minimize'), comparison, [stopped], previous({ a: was }, kept)),
+    ).toMatchObject([{ result }]);
   });
 });

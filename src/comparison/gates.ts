@@ -26,7 +26,7 @@ type Judgement = Pick<GateResult, 'result' | 'reason' | 'failing'>;
 /**
  * What came of every limit, in the manifest's order. `min` and `max` are for the means of all candidates. `maxRegressionPercent` is for the
  * candidates other than the baseline, or for those that the earlier run has as well: one fails it whose mean is worse by more than that, in
- * percent of the baseline's (of the same repetitions, where the candidate was stopped early) or the earlier one, unless the verdict on it is NoDifference. So chance alone fails it with a probability of
+ * percent of the baseline's or the earlier one (of the same repetitions, where the candidate was stopped early), unless the verdict on it is NoDifference. So chance alone fails it with a probability of
  * at most 1 − confidence, and one trial per variant, of which no verdict is possible, is taken at its word.
  * @param previousRun the earlier run; undefined when there was none
  */
@@ -70,9 +70,9 @@ export function gateResults(
           ...regression(metric, limit, baseline ?? '', measured),
         };
       const compared = measured.flatMap(({ name, mean }) => {
-        const values = previousRun?.samples.get(name)?.get(gate.metric);
-        const verdict = judgedByPrevious?.get(name)?.get(gate.metric)?.verdict;
-        return values === undefined ? [] : [{ name, mean, verdict, reference: finiteMean([...values]) }];
+        const since = judgedByPrevious?.get(name)?.get(gate.metric);
+        if (since === undefined) return [];
+        return [{ name, mean, verdict: since.verdict, reference: finiteMean([...since.previous]) }];
       });
       return {
         ...identity,

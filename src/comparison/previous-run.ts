@@ -1,6 +1,6 @@
 import type { Comparison, Objective } from '../api/v1alpha1/schema.ts';
 import { type JudgedDifference, judged } from './baseline-comparison.ts';
-import { type Candidate, positionOfMetric } from './candidate.ts';
+import { type Candidate, ofComparedSamples, positionOfMetric } from './candidate.ts';
 import { momentsOf } from './moments.ts';
 
 /** What a run is compared with of the earlier run that was chosen for it when it was registered. */
@@ -11,7 +11,19 @@ export interface PreviousRun {
    * What it measured of the variants with the same parameters: by the name that the variant has in the later run, then by metric. At least
    * one value each. A copy, which outlives the earlier run.
    */
-  readonly samples: ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
+  readonly samples: ReadonlyMap<string, ReadonlyMap<string, PreviousSample>>;
+}
+
+/** The values of one metric, by repetition. */
+export interface PreviousSample {
+  readonly values: readonly number[];
+  /** Which repetitions they are of; undefined when that was not kept, as it was not at first. */
+  readonly repetitions: readonly number[] | undefined;
+}
+
+/** A verdict, and the values of the earlier run that it compares with. */
+export interface PreviousVerdict extends JudgedDifference {
+  readonly previous: readonly number[];
 }
 
 /** The metrics that gates compare with the earlier run; none when it need not be looked for. */
@@ -20,14 +32,14 @@ export const metricsAgainstPreviousRun = ({ gates = [] }: Pick<Comparison, 'gate
 
 /**
  * The verdicts on every candidate that the earlier run has, on the metrics of the gates that compare with it: by candidate, then by metric.
- * All of them are {@link judged} together.
+ * All of them are {@link judged} together, each against what {@link ofComparedSamples} gives of the earlier run.
  */
 export function previousVerdicts(
   objective: Objective,
   comparison: Pick<Comparison, 'confidence' | 'gates'>,
   { samples }: PreviousRun,
   candidates: readonly Candidate[],
-): ReadonlyMap<string, ReadonlyMap<string, JudgedDifference>> {
+): ReadonlyMap<string, ReadonlyMap<string, PreviousVerdict>> {
   const gated = metricsAgainstPreviousRun(comparison).map((metric) => ({
     metric,
     position: positionOfMetric(objective, metric),
@@ -35,28 +47,36 @@ export function previousVerdicts(
   const comparisons = candidates.flatMap((candidate) =>
     gated.flatMap(({ metric, position }) => {
       const values = candidate.samples[position];
-      const previous = samples.get(candidate.name)?.get(metric);
+      const sample = samples.get(candidate.name)?.get(metric);
       const goal = objective.metrics[position]?.goal;
-      return values === undefined || previous === undefined || goal === undefined
-        ? []
-        : [
-            {
-              name: candidate.name,
-              metric,
-              goal,
-              sample: momentsOf(values),
-              reference: momentsOf(previous),
-            },
-          ];
+      if (values === undefined || sample === undefined || goal === undefined) return [];
+      const previous = comparedValues(sample, candidate);
+      return [
+        {
+          name: candidate.name,
+          metric,
+          goal,
+          previous,
+          sample: momentsOf(values),
+          reference: momentsOf(previous),
+        },
+      ];
     }),
   );
   const verdicts = judged(comparisons, Number(comparison.confidence));
-  const byName = new Map<string, Map<string, JudgedDifference>>();
-  for (const [index, { name, metric }] of comparisons.entries()) {
+  const byName = new Map<string, Map<string, PreviousVerdict>>();
+  for (const [index, { name, metric, previous }] of comparisons.entries()) {
     const verdict = verdicts[index];
     if (verdict === undefined) continue;
-    const ofCandidate = byName.get(name) ?? new Map<string, JudgedDifference>();
-    byName.set(name, ofCandidate.set(metric, verdict));
+    const ofCandidate = byName.get(name) ?? new Map<string, PreviousVerdict>();
+    byName.set(name, ofCandidate.set(metric, { ...verdict, previous }));
   }
   return byName;
+}
+
+/** All of them where it is not known which repetitions they are of. */
+function comparedValues({ values, repetitions }: PreviousSample, candidate: Candidate): readonly number[] {
+  if (repetitions === undefined) return values;
+  const reference = { name: candidate.name, samples: [values], repetitions };
+  return ofComparedSamples(reference, ([compared = []]) => compared)(candidate);
 }

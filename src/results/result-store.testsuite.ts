@@ -267,8 +267,8 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
           uid: before.uid,
           startedAt: (await store.loadRun(before.uid))?.startedAt,
           samples: new Map([
-            ['a', new Map([['p95_ms', [11, 13]]])],
-            ['b', new Map([['p95_ms', [12, 14]]])],
+            ['a', new Map([['p95_ms', { values: [11, 13], repetitions: [0, 1] }]])],
+            ['b', new Map([['p95_ms', { values: [12, 14], repetitions: [0, 1] }]])],
           ]),
         });
         expect((await store.loadRun(after.uid))?.previousRun).toEqual(previous);
@@ -281,7 +281,7 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         await ended(aRunOf(workflow, { repetitions: 1, variants: variants(['one', '1'], ['two', '2']) }));
         const after = aRunOf(workflow, { variants: variants(['renamed', '1'], ['two', '3']) });
         expect((await previousOf(after))?.samples).toEqual(
-          new Map([['renamed', new Map([['p95_ms', [1]]])]]),
+          new Map([['renamed', new Map([['p95_ms', { values: [1], repetitions: [0] }]])]]),
         );
       });
 

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type pg from 'pg';
-import type { PreviousRun } from '../../comparison/previous-run.ts';
+import type { PreviousRun, PreviousSample } from '../../comparison/previous-run.ts';
 import type { Tables } from './tables.ts';
 
 /** Chooses the earlier run that a run is compared with on these metrics, unless that was done before. One transaction. */
@@ -27,11 +27,19 @@ export async function readPreviousRun(db: Kysely<Tables>, runUid: string): Promi
         .onRef('variants.run_uid', '=', 'previous_samples.run_uid')
         .onRef('variants.variant_id', '=', 'previous_samples.variant_id'),
     )
-    .select(['variants.name', 'previous_samples.metric', 'previous_samples.samples'])
+    .select([
+      'variants.name',
+      'previous_samples.metric',
+      'previous_samples.samples',
+      'previous_samples.repetitions',
+    ])
     .where('previous_samples.run_uid', '=', runUid)
     .execute();
-  const byVariant = new Map<string, Map<string, readonly number[]>>();
-  for (const { name, metric, samples } of rows)
-    byVariant.set(name, (byVariant.get(name) ?? new Map()).set(metric, samples));
+  const byVariant = new Map<string, Map<string, PreviousSample>>();
+  for (const { name, metric, samples: values, repetitions } of rows)
+    byVariant.set(
+      name,
+      (byVariant.get(name) ?? new Map()).set(metric, { values, repetitions: repetitions ?? undefined }),
+    );
   return { uid, startedAt, samples: byVariant };
 }

@@ -80,6 +80,7 @@ interface PreviousSamplesRow {
   readonly variant_id: string;
   readonly metric: string;
   readonly samples: readonly number[];
+  readonly repetitions: readonly number[] | null;
 }
 
 interface TrialRow {

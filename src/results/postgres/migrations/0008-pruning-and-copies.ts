@@ -33,7 +33,10 @@ end $$;
 comment on schema batchtest is 'Runs of BatchTests and their results. Written only by the functions open_run, choose_previous_run, record_attempt, record_pushed_attempt, push_result, skip_trials, end_run, request_cancel, prune_runs and delete_runs, and, of what follows from a result, claim_messages, extend_messages, settle_messages, retry_messages, delete_delivered, note_artifacts and note_results.';
 `;
 
-/** What is copied of an earlier run is copied whole: an artifact that is taken over lost its media type. Changes open_run of 0004. */
+/**
+ * What is copied of an earlier run is copied whole: an artifact that is taken over lost its media type, and values lost their
+ * repetitions, by which they are compared with those of a variant that was stopped early. Changes open_run of 0004 and choose_previous_run of 0005.
+ */
 const COPIES = `
 -- One column is added to what open_run copies, whatever else it has become.
 do $$
@@ -46,6 +49,23 @@ begin
     raise exception 'open_run does not copy artifacts as migration 0008 expects';
   end if;
   execute replace(replace(definition, columns, 'position, name, uri, sha256, size_bytes, media_type)'), copied, copied || ', f.media_type');
+end $$;
+
+alter table batchtest.previous_samples add column repetitions integer[];
+comment on column batchtest.previous_samples.repetitions is 'Which repetitions the samples are of, in their order; null for those that were copied before that was kept.';
+do $$
+declare
+  columns constant text := '(run_uid, variant_id, metric, samples)';
+  copied constant text := 'array_agg(m.value order by t.repetition)';
+  definition constant text := pg_get_functiondef('batchtest.choose_previous_run'::regproc);
+begin
+  if position(columns in definition) = 0 or position(copied in definition) = 0 then
+    raise exception 'choose_previous_run does not copy samples as migration 0008 expects';
+  end if;
+  execute replace(
+    replace(definition, columns, '(run_uid, variant_id, metric, samples, repetitions)'),
+    copied, copied || ', array_agg(t.repetition order by t.repetition)'
+  );
 end $$;
 `;
 
