@@ -45,6 +45,7 @@ export {
   NameInUseError,
   NoSuchRunError,
   RunNotResumableError,
+  RunTakenOverError,
   UnsupportedLocallyError,
 } from './runner/errors.ts';
 export { presets } from './runner/presets.ts';

@@ -9,6 +9,7 @@ import {
   NameInUseError,
   NoSuchRunError,
   RunNotResumableError,
+  RunTakenOverError,
   SharedDataError,
   UnsupportedLocallyError,
 } from '../runner/errors.ts';
@@ -46,6 +47,7 @@ export function explainFailure(error: unknown): ExplainedFailure {
   if (
     error instanceof EmbeddedPostgresError ||
     error instanceof MetricsServerError ||
+    error instanceof RunTakenOverError ||
     error instanceof SchemaTooNewError
   )
     return { exitCode: ExitCode.infrastructure, text: error.message };

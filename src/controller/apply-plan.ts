@@ -31,9 +31,18 @@ export interface AppliedPlan {
   readonly decideAgain: boolean;
 }
 
-/** Another writer opened the run, or the store holds something else than the ledger: the run has to be opened anew. */
+/** The store holds something else than the ledger: the run has to be opened anew. */
 export class LedgerOutdatedError extends Error {
-  override readonly name = 'LedgerOutdatedError';
+  override readonly name: string = 'LedgerOutdatedError';
+}
+
+/** Another writer opened the run, and what this one writes is refused. */
+export class FencedError extends LedgerOutdatedError {
+  override readonly name = 'FencedError';
+
+  constructor(runUid: string) {
+    super(`run ${runUid} was opened by another writer`);
+  }
 }
 
 /**
@@ -119,7 +128,7 @@ async function record(
       // Nothing is noted, so it is looked up and judged anew.
       return;
     case 'Fenced':
-      throw new LedgerOutdatedError(`run ${run.uid} was opened by another writer`);
+      throw new FencedError(run.uid);
     case 'Refused':
       throw new LedgerOutdatedError(`record ${action.name} of run ${run.uid}: ${outcome.reason}`);
   }
@@ -148,7 +157,7 @@ async function skip(action: SkipTrials, run: ActiveRun, { store, now }: PlanTarg
       run.ledger.noteSkipped(action.trials, action.stopped, action.look);
       return;
     case 'Fenced':
-      throw new LedgerOutdatedError(`run ${run.uid} was opened by another writer`);
+      throw new FencedError(run.uid);
     case 'Refused':
       throw new LedgerOutdatedError(`skip trials of run ${run.uid}: ${outcome.reason}`);
   }
@@ -244,6 +253,7 @@ async function finish(
   const end = changed === undefined ? planned : endOfChangedData(planned, changed);
   run.ledger.noteEnding(end);
   const outcome = await store.finishRun(run.uid, run.fence, end, gate);
+  if (outcome === 'Fenced') throw new FencedError(run.uid);
   // Already over, by an end that this ledger did not know.
   if (outcome !== 'Finished') throw new LedgerOutdatedError(`finish run ${run.uid}: ${outcome}`);
   run.ledger.noteFinished(end);

@@ -20,7 +20,7 @@ import { type ResultStore, ResultStoreUnavailableError } from '../results/result
 import type { Verification } from '../results/verification.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ActiveRun as BareRun } from './active-run.ts';
-import { applyPlan, LedgerOutdatedError, type PlanTargets } from './apply-plan.ts';
+import { applyPlan, FencedError, LedgerOutdatedError, type PlanTargets } from './apply-plan.ts';
 import type { ControllerListener } from './controller-event.ts';
 import { endWithoutStore } from './end-without-store.ts';
 import { GatheredNews } from './gathered-news.ts';
@@ -67,6 +67,11 @@ export interface ControllerOptions {
    * Asked once nothing of a run lives any more, before its end is stored: what has changed of the data that its trials read, as a sentence; undefined when nothing has.
    */
   readonly changedDataOf?: (runUid: string) => Promise<string | undefined>;
+  /**
+   * Told once when another process has opened a run of this one; nothing is decided about it any more then. Default: it is opened anew, since the process
+   * that leads has all runs.
+   */
+  readonly onTakenOver?: (runUid: string) => void;
   /** Runs looked at at once. */
   readonly concurrency: number;
 }
@@ -154,6 +159,8 @@ class ReconcileLoop {
   readonly #runs = new Map<string, ActiveRun>();
   /** Runs that are over and of which everything was read back, by key. */
   readonly #verified = new Map<string, string>();
+  /** UIDs of runs that are another process' own by now. */
+  readonly #takenOver = new Set<string>();
 
   readonly #lookAgain: (key: string) => void;
 
@@ -180,6 +187,7 @@ class ReconcileLoop {
       this.#statuses.forget(key);
       return SETTLED;
     }
+    if (this.#takenOver.has(desired.uid)) return SETTLED;
     const finished = finishedCondition(desired.status);
     if (finished !== undefined) return this.#afterEnd(key, desired, Date.parse(finished.lastTransitionTime));
     if (desired.kind === 'Invalid') return this.#refuse(key, desired, desired.message);
@@ -327,6 +335,12 @@ class ReconcileLoop {
         isUnderWay: !run.work.isIdle,
       };
     } catch (error) {
+      const { onTakenOver } = this.#options;
+      if (error instanceof FencedError && onTakenOver !== undefined) {
+        this.#takenOver.add(run.uid);
+        onTakenOver(run.uid);
+        return SETTLED;
+      }
       if (error instanceof LedgerOutdatedError) {
         // What it has asked for must not be going on when the run is opened anew.
         await run.work.settled();

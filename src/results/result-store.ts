@@ -182,6 +182,13 @@ export interface StoredArtifactProblem {
 
 /** A run that is this process' own. */
 export interface RunHold {
+  /**
+   * Sees that the run still is this process' own, and claims it again when the connection has broken that claimed it: to be asked again and again, as nothing
+   * else tells. `by` names whoever has the run now, as far as is known.
+   */
+  keep(): Promise<
+    { readonly kind: 'Held' } | { readonly kind: 'TakenOver'; readonly by: string | undefined }
+  >;
   release(): Promise<void>;
 }
 

@@ -23,6 +23,11 @@ export class RunNotResumableError extends Error {
   override readonly name = 'RunNotResumableError';
 }
 
+/** Another process has a local run by now, as it may once the database was away: this one has ended its programs, and what was stored stays. */
+export class RunTakenOverError extends Error {
+  override readonly name = 'RunTakenOverError';
+}
+
 /** Data that a manifest shares with its trials is not there, or cannot be read. The message has one line per entry. */
 export class SharedDataError extends Error {
   override readonly name = 'SharedDataError';

@@ -15,10 +15,15 @@ import { STRAYS_END_WITHIN_MS } from '../engine/local/program-launcher.ts';
 import { unsupportedLocally } from '../engine/local/unsupported-locally.ts';
 import { checkDeliveryConfig } from '../outbox/delivery-config.ts';
 import { type DryRun, dryRun } from '../parity/dry-run.ts';
-import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
+import { type ResultStore, ResultStoreUnavailableError, type RunHold } from '../results/result-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { cancelLocalRun } from './cancel-local-run.ts';
-import { NoSuchRunError, RunNotResumableError, UnsupportedLocallyError } from './errors.ts';
+import {
+  NoSuchRunError,
+  RunNotResumableError,
+  RunTakenOverError,
+  UnsupportedLocallyError,
+} from './errors.ts';
 import { startLocalDelivery } from './local-delivery.ts';
 import { startLocalIngest } from './local-ingest.ts';
 import { OpenedOnce } from './opened-once.ts';
@@ -39,7 +44,8 @@ import { toleratedListener } from './tolerated-listener.ts';
 const STATUS_INTERVAL_MS = 100;
 /** How long a run waits for its result store before it is given up. */
 const STORE_PATIENCE_MS = 60_000;
-const CANCEL_POLL_MS = 1_000;
+/** How often it is asked whether the run still is this process' own, and whether it is to be cancelled. */
+const LOOK_INTERVAL_MS = 1_000;
 /** How long the report of a run waits for its artifacts to be read back and for its notifications. */
 const DRAIN_MS = 30_000;
 /** How long what is under way then may take to end. */
@@ -116,7 +122,7 @@ export class LocalRunner implements BatchTestRunner {
         await refuseUnlessResumable(store, uid, manifest);
         await this.#straysEnded(uid);
       }
-      return await this.#runHeld(uid, manifest, store, cancel, options);
+      return await this.#runHeld(uid, hold, manifest, store, cancel, options);
     } finally {
       await hold.release();
     }
@@ -134,6 +140,7 @@ export class LocalRunner implements BatchTestRunner {
 
   async #runHeld(
     uid: string,
+    hold: RunHold,
     manifest: BatchTest,
     store: ResultStore,
     cancel: AbortSignal,
@@ -181,7 +188,14 @@ export class LocalRunner implements BatchTestRunner {
         outcome.observe(status);
       },
     });
-    const asking = setInterval(() => void cancelIfAsked(store, uid, source), CANCEL_POLL_MS);
+    const look = async (): Promise<void> => {
+      // A store that is away is told of by the run itself.
+      const held = await hold.keep().catch(() => undefined);
+      if (held?.kind === 'TakenOver') outcome.giveUp(takenOver(uid, held.by));
+      // Another process may ask for the end of the run: `batchtest cancel`.
+      else if (await store.isCancelRequested(uid).catch(() => false)) source.requestCancel();
+    };
+    const looking = setInterval(() => void look(), LOOK_INTERVAL_MS);
     const onAbort = () => source.requestCancel();
     cancel.addEventListener('abort', onAbort);
     if (cancel.aborted) source.requestCancel();
@@ -197,6 +211,7 @@ export class LocalRunner implements BatchTestRunner {
       statusIntervalMs: STATUS_INTERVAL_MS,
       // Nothing that could be deleted stands for a local run.
       deletionPatienceMs: Number.POSITIVE_INFINITY,
+      onTakenOver: () => void endedElsewhere(store, hold, uid).then(outcome.end, outcome.giveUp),
       changedDataOf: () => toldOf(() => data.changed(), 'after the last trial', onNotice),
       concurrency: 1,
     });
@@ -216,7 +231,7 @@ export class LocalRunner implements BatchTestRunner {
       if (stored === undefined) throw new Error(`run ${uid} is over and not in the result store`);
       return runResult(stored);
     } finally {
-      clearInterval(asking);
+      clearInterval(looking);
       cancel.removeEventListener('abort', onAbort);
       await controller.stop(STORE_PATIENCE_MS);
       for (const stop of unfollow) stop();
@@ -227,11 +242,21 @@ export class LocalRunner implements BatchTestRunner {
   }
 }
 
-/** Another process may ask for the end of the run: `batchtest cancel`. */
-async function cancelIfAsked(store: ResultStore, uid: string, source: SingleRunSource): Promise<void> {
-  // A store that is away is told of by the run itself.
-  if (await store.isCancelRequested(uid).catch(() => false)) source.requestCancel();
+/**
+ * Resolves when the process that took the run over has ended it, as `batchtest cancel` does at once.
+ * @throws RunTakenOverError when it goes on there, or nobody can tell
+ */
+async function endedElsewhere(store: ResultStore, hold: RunHold, uid: string): Promise<void> {
+  const stored = await store.findRun(uid).catch(() => undefined);
+  if (stored !== undefined && stored.state !== 'Running') return;
+  const held = await hold.keep().catch(() => undefined);
+  throw takenOver(uid, held?.kind === 'TakenOver' ? held.by : undefined);
 }
+
+const takenOver = (uid: string, by = 'another process'): RunTakenOverError =>
+  new RunTakenOverError(
+    `run ${uid} is no longer this process' own: ${by} has taken it over, as is possible when the connection to the database breaks; its programs here are ended, and what was stored of it stays`,
+  );
 
 /** @throws RunNotResumableError */
 async function refuseUnlessResumable(store: ResultStore, uid: string, manifest: BatchTest): Promise<void> {
@@ -261,14 +286,16 @@ function refuseUnsupported(manifest: BatchTest): void {
 /** Waits for the end of a run, or for the point at which there is no use in waiting. */
 class Outcome {
   readonly finished: Promise<void>;
-  #resolve: () => void = () => {};
-  #reject: (error: Error) => void = () => {};
+  /** The run is over. */
+  end: () => void = () => {};
+  /** There is no use in waiting, for this reason. */
+  giveUp: (error: Error) => void = () => {};
   #patience: NodeJS.Timeout | undefined;
 
   constructor() {
     this.finished = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      this.end = resolve;
+      this.giveUp = reject;
     });
   }
 
@@ -276,13 +303,13 @@ class Outcome {
     const store = status.conditions?.find(({ type }) => type === ConditionType.ResultStoreAvailable);
     if (store?.status === 'False')
       this.#patience ??= setTimeout(
-        () => this.#reject(new ResultStoreUnavailableError(store.reason, store.message)),
+        () => this.giveUp(new ResultStoreUnavailableError(store.reason, store.message)),
         STORE_PATIENCE_MS,
       );
     else {
       clearTimeout(this.#patience);
       this.#patience = undefined;
     }
-    if (finishedCondition(status) !== undefined) this.#resolve();
+    if (finishedCondition(status) !== undefined) this.end();
   }
 }

@@ -60,6 +60,7 @@ export interface BatchTestRunner {
    * @throws SharedDataError when data of `spec.sharedData` is not there or cannot be read locally; nothing was started then
    * @throws NameInUseError when the cluster runs another BatchTest under this name; it is left as it is
    * @throws ClusterUnavailableError when the cluster cannot be reached or refuses the BatchTest
+   * @throws RunTakenOverError when another process has the local run by now, after its database was away
    * @throws ResultStoreUnavailableError when results cannot be stored for longer than a minute
    */
   run(batchTest: BatchTestManifest, options?: RunOptions): Promise<RunResult>;

@@ -120,6 +120,43 @@ describe('a connection that breaks', () => {
   });
 });
 
+describe('the hold of a run whose connection breaks', () => {
+  it('is taken again; by nobody else before the server has found out, and not from somebody else after that', async () => {
+    const network = await Network.start(connection);
+    const distant = await openPostgresResultStore({ connection: network.connection });
+    const isHeld = async () =>
+      (await query<{ held: boolean }>(connection, 'select batchtest.is_held($1) as held', [record.runUid]))[0]
+        ?.held;
+    try {
+      const hold = await distant.holdRun(record.runUid);
+      const kept = async () => hold?.keep();
+      expect(await kept()).toEqual({ kind: 'Held' });
+      network.breakClients();
+      // The server still has the former connection, and with it the lock.
+      expect(await kept()).toEqual({ kind: 'Held' });
+      expect(await store.holdRun(record.runUid)).toBeUndefined();
+      await terminateSessions();
+      await until(async () => ((await isHeld()) ? undefined : true));
+      await until(() => kept().catch(() => undefined));
+      expect(await isHeld()).toBe(true);
+
+      await terminateSessions();
+      const other = await until(async () => store.holdRun(record.runUid).catch(() => undefined));
+      const taken = await until(() => kept().catch(() => undefined));
+      expect(taken).toMatchObject({
+        kind: 'TakenOver',
+        by: expect.stringMatching(/^batchtest, process \d+ on /),
+      });
+      await hold?.release();
+      expect(await store.holdRun(record.runUid)).toBeUndefined();
+      await other.release();
+    } finally {
+      await distant.close();
+      await network.stop();
+    }
+  });
+});
+
 describe('a server that crashes', () => {
   it('keeps what was stored, and the same store goes on with it', async () => {
     await store.recordAttempt(record);
@@ -425,17 +462,21 @@ class Network {
   readonly #listener: Server;
   readonly #directory: string;
   readonly #sockets = new Set<Socket>();
+  readonly #clients = new Set<Socket>();
+  readonly #brokenClients = new Set<Socket>();
 
   private constructor(directory: string, target: Connection) {
     this.#directory = directory;
     this.connection = { ...target, host: directory };
     this.#listener = createServer((client) => {
       const upstream = connect(socketOf(target));
+      this.#clients.add(client);
       for (const socket of [client, upstream]) {
         this.#sockets.add(socket);
         socket.on('error', () => undefined);
         socket.on('close', () => {
           this.#sockets.delete(socket);
+          if (this.#brokenClients.has(client)) return;
           client.destroy();
           upstream.destroy();
         });
@@ -453,6 +494,14 @@ class Network {
     network.#listener.listen(socketOf(network.connection));
     await once(network.#listener, 'listening');
     return network;
+  }
+
+  /** As a firewall may: the server hears nothing of it. */
+  breakClients(): void {
+    for (const client of this.#clients) {
+      this.#brokenClients.add(client);
+      client.destroy();
+    }
   }
 
   breakConnections(): void {
