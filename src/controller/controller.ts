@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConditionType } from '../api/v1alpha1/constants.ts';
 import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
+import { END_OF_DELETED } from '../core/completion-policy.ts';
 import { InvalidBatchTestError } from '../core/errors.ts';
 import type { ObservedAttempts } from '../core/plan.ts';
 import { reconcile } from '../core/reconcile.ts';
@@ -466,11 +467,7 @@ class ReconcileLoop {
         // Another writer has stored, or refused, what this one knows; nothing is gained by trying again.
         if (!(error instanceof LedgerOutdatedError)) throw error;
       });
-      await this.#options.store.finishRun(run.uid, run.fence, {
-        state: 'Cancelled',
-        reason: 'Deleted',
-        message: 'the BatchTest was deleted while it ran',
-      });
+      await this.#options.store.finishRun(run.uid, run.fence, END_OF_DELETED);
     }
     this.#runs.delete(key);
   }

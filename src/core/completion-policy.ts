@@ -63,3 +63,10 @@ const describeFailures = (ledger: ReadonlyRunLedger): string =>
   [...ledger.failures]
     .map(([outcome, trials]) => `${trials} ${trials === 1 ? 'trial' : 'trials'} ${outcome}`)
     .join(', ');
+
+/** How a run ends whose object is gone though it was not over. */
+export const END_OF_DELETED: RunEnd = {
+  state: 'Cancelled',
+  reason: 'Deleted',
+  message: 'the BatchTest was deleted while it ran',
+};

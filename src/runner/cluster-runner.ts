@@ -79,10 +79,11 @@ export class ClusterRunner implements BatchTestRunner {
   async cancel(name: string): Promise<string> {
     const { cancelClusterRun } = await import('./cancel-cluster-run.ts');
     const { kubeconfig, namespace, environment } = this.#options;
-    return cancelClusterRun(
-      { name, uid: undefined, namespace },
-      { environment, ...(kubeconfig === undefined ? {} : { kubeconfig }) },
-    );
+    return cancelClusterRun(name, {
+      namespace,
+      environment,
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    });
   }
 
   async shutdown(): Promise<void> {

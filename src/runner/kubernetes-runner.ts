@@ -3,8 +3,8 @@ import { FINALIZER } from '../api/v1alpha1/constants.ts';
 import type { BatchTest, BatchTestManifest } from '../api/v1alpha1/schema.ts';
 import { validManifest } from '../api/v1alpha1/valid-manifest.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
+import { END_OF_DELETED } from '../core/completion-policy.ts';
 import { refuseFloatingImages } from '../core/floating-images.ts';
-import type { RunEnd } from '../core/plan.ts';
 import { finishedCondition } from '../core/status.ts';
 import { expandVariants } from '../core/variants.ts';
 import { isApiError } from '../engine/kubernetes/api-error.ts';
@@ -76,7 +76,7 @@ export class KubernetesRunner {
     const { uid } = metadata;
     const outcome = await followedToEnd(client, namespace, metadata, cancel, options);
     const { status } = outcome;
-    const end = outcome.kind === 'Over' ? outcome.end : DELETED;
+    const end = outcome.kind === 'Over' ? outcome.end : END_OF_DELETED;
     const read = await this.#storedEnd(uid);
     if (!('problem' in read)) return runResult(read.run);
     const { problem } = read;
@@ -266,9 +266,3 @@ async function followedToEnd(
     cancel.removeEventListener('abort', onAbort);
   }
 }
-
-const DELETED: RunEnd = {
-  state: 'Cancelled',
-  reason: 'Deleted',
-  message: 'the BatchTest was deleted while it ran',
-};

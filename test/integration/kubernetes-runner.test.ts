@@ -1,5 +1,5 @@
 /** The same manifest handed to the operator of a cluster: through the API of this package, and through the command line. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import type { BatchTestManifest } from '../../src/api/v1alpha1/schema.ts';
@@ -212,6 +212,73 @@ describe('batchtest cancel', () => {
   });
 });
 
+describe('batchtest cancel of a stored run that no operator knows of any more', () => {
+  it('ends it in the database as the operator would have, once its object is gone, and touches no other of the name', async () => {
+    const world = await site.aWorld('cancelled-gone');
+    const former = await world.startOperator();
+    await former.untilReady();
+    const manifest = aBatchTest({ variants: 3, parallelism: 2, pod: RUNS_ON });
+    const uid = await world.create(manifest);
+    await endOnePod(world, uid);
+    await untilSucceeded(world, uid, 1);
+    await former.kill();
+    await letGo(world, 'cache');
+    await untilNothingIsLeft(world, uid);
+    const other = await world.create(manifest);
+    const operator = await world.startOperator();
+    await operator.untilReady();
+    await world.recorder.until('the other run goes on', (changes) =>
+      runningPods(changes, other).length === 2 ? true : undefined,
+    );
+    expect(await world.storedRun(uid)).toMatchObject({ state: 'Running', succeeded: 1 });
+
+    const { kubeconfigPath, url } = inject('controlPlane');
+    // The namespace is that of the run, whatever else is said.
+    const cancel = () =>
+      runCommand(['cancel', uid, '--kubeconfig', kubeconfigPath, '-n', 'default'], {
+        environment: { DATABASE_URL: world.databaseUrl },
+      });
+    expect(await cancel()).toEqual({
+      exitCode: 0,
+      stdout: `run ${uid} (cache) is cancelled in the result store: BatchTest ${world.namespace}/cache with this UID is gone from the cluster ${url}, and no operator had stored its end\n`,
+      stderr: '',
+    });
+    expect(await world.storedRun(uid)).toMatchObject({
+      state: 'Cancelled',
+      reason: 'Deleted',
+      message: 'the BatchTest was deleted while it ran',
+      succeeded: 1,
+      cancelled: 2,
+      pending: 0,
+    });
+    expect(await cancel()).toMatchObject({
+      exitCode: 2,
+      stderr: `run ${uid} (cache) is over: Cancelled\n`,
+    });
+    expect(lastOf(world.recorder.changes(), other)?.spec).not.toMatchObject({ cancel: true });
+    expect(await world.storedRun(other)).toMatchObject({ state: 'Running' });
+  });
+
+  it('leaves it as it is when the API server does not say that the object is gone', async () => {
+    const world = await site.aWorld('cancelled-unknown');
+    const operator = await world.startOperator();
+    await operator.untilReady();
+    const uid = await world.create(aBatchTest({ parallelism: 1, pod: RUNS_ON }));
+    await world.recorder.until('a pod runs', (changes) => runningPods(changes, uid)[0]);
+    // Of what it does not serve at all the server says 404 as well, as one without the CRD does.
+    const { kubeconfigPath, url } = inject('controlPlane');
+    const elsewhere = join(world.directory, 'nowhere.kubeconfig');
+    const kubeconfig = await readFile(kubeconfigPath, 'utf8');
+    await writeFile(elsewhere, kubeconfig.replace(url, `${url}/nowhere`), { mode: 0o600 });
+    const { exitCode, stderr } = await runCommand(['cancel', uid, '--kubeconfig', elsewhere], {
+      environment: { DATABASE_URL: world.databaseUrl },
+    });
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('does not know BatchTests');
+    expect(await world.storedRun(uid)).toMatchObject({ state: 'Running' });
+  });
+});
+
 describe('batchtest rerun', () => {
   it('runs only what did not succeed again in the cluster, as a new run of the same name', async () => {
     const world = await site.aWorld('rerun');
@@ -254,6 +321,12 @@ async function anEndlessRun(
     return last !== undefined && present(changes, last, 'Pod').length === 2 ? last : undefined;
   });
   return { running, uid };
+}
+
+/** Has the object go though its run is not over, as an operator does whose database does not come back. */
+async function letGo(world: OperatorWorld, name: string): Promise<void> {
+  await world.cluster.request('PATCH', world.path(name), { metadata: { finalizers: null } });
+  await world.remove(name);
 }
 
 /** Plays the kubelet for one of the run's pods, once one runs: its program ends well. */

@@ -25,30 +25,29 @@ export const cancelCommand = (context: ProcessContext): Command =>
       'after',
       `
 With --engine kubernetes the BatchTest of that name is cancelled in the
-cluster, whether or not its results can be read from here.`,
+cluster, whether or not its results can be read from here. Without it a
+stored run of a cluster whose BatchTest is gone from there is ended in the
+result store.`,
     )
     .action(async (reference: string, flags: CancelFlags) => {
       const say = (text: string): void => {
         context.stdout.write(`${text}\n`);
       };
       const { environment } = context;
-      if (flags.engine === 'kubernetes')
-        return say(
-          await cancelInCluster(
-            { name: reference, uid: undefined, namespace: undefined },
-            { ...flags, environment },
-          ),
-        );
-      const outcome = await withResultStore(flags, environment, async (store) => {
+      if (flags.engine === 'kubernetes') {
+        const { cancelClusterRun } = await inCluster();
+        return say(await cancelClusterRun(reference, { ...flags, environment }));
+      }
+      await withResultStore(flags, environment, async (store) => {
         const run = await storedRun(store, reference);
         if (run.state !== 'Running')
           throw new UsageError(`run ${run.uid} (${run.name}) is over: ${run.state}`);
-        return run.engine === 'local' ? cancelLocalRun(store, run) : run;
+        if (run.engine === 'local') return say(await cancelLocalRun(store, run));
+        const { cancelStoredClusterRun } = await inCluster();
+        say(await cancelStoredClusterRun(store, run, { ...flags, environment }));
       });
-      say(typeof outcome === 'string' ? outcome : await cancelInCluster(outcome, { ...flags, environment }));
     });
 
 /** Loaded when it is needed, so that the help does not load what talks to a cluster. */
-const cancelInCluster: typeof import('../../runner/cancel-cluster-run.ts')['cancelClusterRun'] = async (
-  ...of
-) => (await import('../../runner/cancel-cluster-run.ts')).cancelClusterRun(...of);
+const inCluster = (): Promise<typeof import('../../runner/cancel-cluster-run.ts')> =>
+  import('../../runner/cancel-cluster-run.ts');
