@@ -44,6 +44,7 @@ export {
   ClusterUnavailableError,
   NameInUseError,
   NoSuchRunError,
+  RunNotBegunError,
   RunNotResumableError,
   RunTakenOverError,
   UnsupportedLocallyError,

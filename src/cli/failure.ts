@@ -8,6 +8,7 @@ import {
   ClusterUnavailableError,
   NameInUseError,
   NoSuchRunError,
+  RunNotBegunError,
   RunNotResumableError,
   RunTakenOverError,
   SharedDataError,
@@ -42,6 +43,7 @@ export function explainFailure(error: unknown): ExplainedFailure {
     error instanceof IngestError
   )
     return { exitCode: ExitCode.invalidInput, text: error.message };
+  if (error instanceof RunNotBegunError) return { exitCode: ExitCode.cancelled, text: error.message };
   if (error instanceof ResultStoreUnavailableError)
     return { exitCode: ExitCode.infrastructure, text: unavailabilityText(error) };
   if (

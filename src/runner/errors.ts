@@ -18,6 +18,11 @@ export class UnsupportedLocallyError extends Error {
   override readonly name = 'UnsupportedLocallyError';
 }
 
+/** A run was cancelled before there was anything of it: nothing was created or started. */
+export class RunNotBegunError extends Error {
+  override readonly name = 'RunNotBegunError';
+}
+
 /** The run that was to be resumed is not there, is over, is being run by another process, or is a run of something else. */
 export class RunNotResumableError extends Error {
   override readonly name = 'RunNotResumableError';

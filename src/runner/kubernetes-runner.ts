@@ -13,7 +13,7 @@ import { EmbeddedPostgresError } from '../results/postgres/embedded/embedded-pos
 import { type ResultStore, ResultStoreUnavailableError, type StoredRun } from '../results/result-store.ts';
 import { type BatchTestObject, collectionPath, objectOf } from './batchtest-object.ts';
 import { type Cluster, clusterError, connect } from './cluster.ts';
-import { NameInUseError, RunNotResumableError } from './errors.ts';
+import { ClusterUnavailableError, NameInUseError, RunNotBegunError, RunNotResumableError } from './errors.ts';
 import { type FollowOutcome, followedRun } from './followed-run.ts';
 import { OpenedOnce } from './opened-once.ts';
 import type { Environment } from './presets.ts';
@@ -28,17 +28,25 @@ import type { UnreadProblem } from './unread-run.ts';
 const REPLACEMENT_DEADLINE_MS = 120_000;
 /** How long the operator may take to store the end of a run whose object was deleted. */
 const STORED_END_DEADLINE_MS = 10_000;
+/** How long a shutdown waits for the operator to end what is under way: its pods get their grace period meanwhile, which is 30 s by default. */
+const SHUTDOWN_PATIENCE_MS = 60_000;
 const POLL_MS = 200;
 
 /** Runs BatchTests by handing them to the operator of a cluster and following what it says. */
 export class KubernetesRunner {
   readonly #config: KubernetesRunnerConfig;
+  readonly #shutdownPatienceMs: number;
   readonly #cluster: OpenedOnce<Cluster>;
   readonly #store: OpenedOnce<ResultStore>;
   readonly #runs = new RunsUnderWay();
 
-  constructor(config: KubernetesRunnerConfig, environment: Environment) {
+  constructor(
+    config: KubernetesRunnerConfig,
+    environment: Environment,
+    shutdownPatienceMs = SHUTDOWN_PATIENCE_MS,
+  ) {
     this.#config = config;
+    this.#shutdownPatienceMs = shutdownPatienceMs;
     this.#cluster = new OpenedOnce(
       () => connect(config, environment),
       ({ client }) => client.close(),
@@ -55,7 +63,9 @@ export class KubernetesRunner {
       throw new RunNotResumableError('the operator of a cluster goes on with its runs by itself');
     expandVariants(manifest.spec);
     refuseFloatingImages(manifest.spec);
-    return this.#runs.track(options.signal, (cancel) => this.#run(manifest, cancel, options));
+    return this.#runs.track(options.signal, (cancel, giveUp) =>
+      this.#run(manifest, { cancel, giveUp }, options),
+    );
   }
 
   /** The store that the configuration names; opened by whoever needs it first. */
@@ -64,17 +74,17 @@ export class KubernetesRunner {
   }
 
   async shutdown(): Promise<void> {
-    await this.#runs.end();
+    await this.#runs.end(this.#shutdownPatienceMs);
     await this.#cluster.close();
     await this.#store.close();
   }
 
-  async #run(manifest: BatchTest, cancel: AbortSignal, options: RunOptions): Promise<RunResult> {
+  async #run(manifest: BatchTest, signals: EndSignals, options: RunOptions): Promise<RunResult> {
     const { client, defaultNamespace } = await this.#cluster.get();
     const namespace = manifest.metadata.namespace ?? this.#config.namespace ?? defaultNamespace;
-    const { metadata } = await createdObject(client, manifest, namespace);
+    const { metadata } = await createdObject(client, manifest, namespace, signals.cancel);
     const { uid } = metadata;
-    const outcome = await followedToEnd(client, namespace, metadata, cancel, options);
+    const outcome = await followedToEnd(client, namespace, metadata, signals, options);
     const { status } = outcome;
     const end = outcome.kind === 'Over' ? outcome.end : END_OF_DELETED;
     const read = await this.#storedEnd(uid);
@@ -132,28 +142,51 @@ export class KubernetesRunner {
   }
 }
 
+/** What ends the following of a run: `cancel` has the run ended and waits for that, `giveUp` waits no more. */
+interface EndSignals {
+  readonly cancel: AbortSignal;
+  readonly giveUp: AbortSignal;
+}
+
 /**
  * Creates the object. One of the same name that is over is replaced, its results stay; one that runs the same thing is followed; one that
  * runs something else is left alone.
  * @throws NameInUseError
+ * @throws RunNotBegunError when it is cancelled before
  */
 async function createdObject(
   client: KubeClient,
   manifest: BatchTest,
   namespace: string,
+  cancel: AbortSignal,
 ): Promise<BatchTestObject> {
   const { name } = manifest.metadata;
   const collection = collectionPath(namespace);
   const deadline = Date.now() + REPLACEMENT_DEADLINE_MS;
+  const refuseOnceCancelled = (): void => {
+    if (cancel.aborted)
+      throw new RunNotBegunError(
+        `cancelled before BatchTest ${namespace}/${name} was created: nothing of it was started`,
+      );
+  };
+  const unlessCancelled = <T>(waiting: Promise<T>): Promise<T> =>
+    waiting.catch((error: unknown) => {
+      refuseOnceCancelled();
+      throw error;
+    });
   for (;;) {
+    refuseOnceCancelled();
     try {
+      // Not interrupted: nobody would know whether the object is there. One that was created meanwhile is ended by whoever follows it.
       return await client.request<BatchTestObject>('POST', collection, {
         body: objectOf(manifest, namespace),
       });
     } catch (error) {
       if (!isApiError(error, 409)) throw clusterError(error, client);
     }
-    const existing = await found(client, `${collection}/${name}`);
+    const existing = await unlessCancelled(found(client, `${collection}/${name}`, cancel));
+    // What is there is not this run's to end.
+    refuseOnceCancelled();
     if (existing === undefined) continue;
     const { uid, deletionTimestamp } = existing.metadata;
     if (deletionTimestamp === undefined && finishedCondition(existing.status) === undefined) {
@@ -166,14 +199,19 @@ async function createdObject(
       throw new NameInUseError(
         `BatchTest ${namespace}/${name} of an earlier run is being deleted and does not go`,
       );
-    if (deletionTimestamp === undefined) await removed(client, `${collection}/${name}`, uid);
-    await sleep(POLL_MS);
+    if (deletionTimestamp === undefined)
+      await unlessCancelled(removed(client, `${collection}/${name}`, uid, cancel));
+    await unlessCancelled(sleep(POLL_MS, undefined, { signal: cancel }));
   }
 }
 
-async function found(client: KubeClient, path: string): Promise<BatchTestObject | undefined> {
+async function found(
+  client: KubeClient,
+  path: string,
+  signal?: AbortSignal,
+): Promise<BatchTestObject | undefined> {
   try {
-    return await client.request<BatchTestObject>('GET', path);
+    return await client.request<BatchTestObject>('GET', path, signal === undefined ? {} : { signal });
   } catch (error) {
     if (isApiError(error, 404)) return undefined;
     throw clusterError(error, client);
@@ -181,9 +219,10 @@ async function found(client: KubeClient, path: string): Promise<BatchTestObject 
 }
 
 /** Deletes the object of this UID; one that is gone, or is another by now, is left as it is. */
-async function removed(client: KubeClient, path: string, uid: string): Promise<void> {
+async function removed(client: KubeClient, path: string, uid: string, signal: AbortSignal): Promise<void> {
   try {
     await client.request('DELETE', path, {
+      signal,
       body: { propagationPolicy: 'Background', preconditions: { uid } },
     });
   } catch (error) {
@@ -237,32 +276,45 @@ async function followedToEnd(
   client: KubeClient,
   namespace: string,
   { name, uid }: BatchTestObject['metadata'],
-  cancel: AbortSignal,
+  { cancel, giveUp }: EndSignals,
   { onProgress, onNotice }: RunOptions,
 ): Promise<FollowOutcome> {
-  const giveUp = new AbortController();
-  const onAbort = () => {
-    void ended(client, `${collectionPath(namespace)}/${name}`, uid).catch((error: unknown) =>
-      giveUp.abort(error),
+  const leave = new AbortController();
+  let asked = 'it could not be asked to; batchtest cancel asks it';
+  const onCancel = () => {
+    ended(client, `${collectionPath(namespace)}/${name}`, uid).then(
+      () => {
+        asked = 'it is asked to, and will once it is there';
+      },
+      (error: unknown) => leave.abort(error),
     );
   };
-  cancel.addEventListener('abort', onAbort);
-  if (cancel.aborted) onAbort();
+  const onGiveUp = () =>
+    leave.abort(
+      new ClusterUnavailableError(
+        `the runner was shut down, and no operator has ended the run of BatchTest ${namespace}/${name} in time: ${asked}`,
+      ),
+    );
+  cancel.addEventListener('abort', onCancel);
+  giveUp.addEventListener('abort', onGiveUp);
+  if (cancel.aborted) onCancel();
+  if (giveUp.aborted) onGiveUp();
   try {
     const outcome = await followedRun(
       client,
       { namespace, name, uid },
       {
-        signal: giveUp.signal,
+        signal: leave.signal,
         onChange: ({ status }) => {
           if (status !== undefined) onProgress?.(status);
         },
         ...(onNotice === undefined ? {} : { onNotice }),
       },
     );
-    if (outcome.kind === 'Left') throw giveUp.signal.reason;
+    if (outcome.kind === 'Left') throw leave.signal.reason;
     return outcome;
   } finally {
-    cancel.removeEventListener('abort', onAbort);
+    cancel.removeEventListener('abort', onCancel);
+    giveUp.removeEventListener('abort', onGiveUp);
   }
 }

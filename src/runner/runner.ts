@@ -59,7 +59,9 @@ export interface BatchTestRunner {
    * @throws UnsupportedLocallyError when only a cluster can run the manifest, and this runner has none; nothing was started then
    * @throws SharedDataError when data of `spec.sharedData` is not there or cannot be read locally; nothing was started then
    * @throws NameInUseError when the cluster runs another BatchTest under this name; it is left as it is
-   * @throws ClusterUnavailableError when the cluster cannot be reached or refuses the BatchTest
+   * @throws ClusterUnavailableError when the cluster cannot be reached or refuses the BatchTest, or when no operator has ended it a minute after the shutdown
+   * of the runner
+   * @throws RunNotBegunError when it was cancelled before its BatchTest was created in the cluster; nothing of it is there then
    * @throws RunTakenOverError when another process has the local run by now, after its database was away
    * @throws ResultStoreUnavailableError when results cannot be stored for longer than a minute
    */

@@ -1,11 +1,13 @@
 /** The same manifest handed to the operator of a cluster: through the API of this package, and through the command line. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import type { BatchTestManifest } from '../../src/api/v1alpha1/schema.ts';
 import { runReport } from '../../src/report/run-report.ts';
 import { createRunner } from '../../src/runner/create-runner.ts';
-import { NameInUseError } from '../../src/runner/errors.ts';
+import { ClusterUnavailableError, NameInUseError, RunNotBegunError } from '../../src/runner/errors.ts';
+import { KubernetesRunner } from '../../src/runner/kubernetes-runner.ts';
 import { presets } from '../../src/runner/presets.ts';
 import type { BatchTestRunner, RunResult } from '../../src/runner/runner.ts';
 import { freeLoopbackPorts } from '../tools/loopback-port.ts';
@@ -105,6 +107,64 @@ describe('a runner of a cluster', () => {
     expect(result.end.message).toMatch(
       /^its one trial succeeded; its results cannot be read: .*ECONNREFUSED/,
     );
+  });
+});
+
+describe('a runner of a cluster that is to end a run', () => {
+  it('creates nothing once it is told to, also while an earlier object of the name does not go', async () => {
+    const world = await site.aWorld('not-begun');
+    const manifest = aBatchTest({ parallelism: 1, pod: RUNS_ON });
+    const runner = aRunner(world);
+    await expect(runner.run(manifest, { signal: AbortSignal.abort() })).rejects.toThrow(RunNotBegunError);
+
+    await world.create({ ...manifest, metadata: { name: 'cache', finalizers: ['example.com/stays'] } });
+    onTestFinished(async () => {
+      await world.cluster.request('PATCH', world.path('cache'), { metadata: { finalizers: null } });
+    });
+    await world.cluster.request('DELETE', world.path('cache'));
+    const cancel = new AbortController();
+    const run = runner.run(manifest, { signal: cancel.signal }).catch((error: unknown) => error);
+    // Long enough to be waiting for the earlier one, which it would do for two minutes.
+    await sleep(1_000);
+    const cancelledAt = performance.now();
+    cancel.abort();
+    const error = await run;
+    expect(performance.now() - cancelledAt).toBeLessThan(20_000);
+    expect(error).toBeInstanceOf(RunNotBegunError);
+    expect(error).toMatchObject({
+      message: `cancelled before BatchTest ${world.namespace}/cache was created: nothing of it was started`,
+    });
+    const created = world.recorder
+      .changes()
+      .filter(({ type, kind }) => type === 'ADDED' && kind === 'BatchTest');
+    expect(created).toHaveLength(1);
+  });
+
+  it('gives a run up at its shutdown when no operator ends it, and says so', async () => {
+    const world = await site.aWorld('shut-down');
+    const operator = await world.startOperator();
+    const { kubeconfigPath } = inject('controlPlane');
+    const { namespace } = world;
+    const store = { kind: 'database', url: world.databaseUrl } as const;
+    const runner = new KubernetesRunner(
+      { engine: 'kubernetes', kubeconfig: kubeconfigPath, namespace, store },
+      process.env,
+      3_000,
+    );
+    const run = runner.run(aBatchTest({ parallelism: 1, pod: RUNS_ON })).catch((error: unknown) => error);
+    await world.recorder.until('a pod runs', (changes) => {
+      const uid = changes.findLast(({ kind }) => kind === 'BatchTest')?.object.metadata.uid;
+      return uid === undefined ? undefined : runningPods(changes, uid)[0];
+    });
+    await operator.kill();
+    await runner.shutdown();
+    const error = await run;
+    expect(error).toBeInstanceOf(ClusterUnavailableError);
+    expect(error).toMatchObject({
+      message: `the runner was shut down, and no operator has ended the run of BatchTest ${namespace}/cache in time: it is asked to, and will once it is there`,
+    });
+    const { spec } = await world.cluster.request<{ spec: object }>('GET', world.path('cache'));
+    expect(spec).toMatchObject({ cancel: true });
   });
 });
 
