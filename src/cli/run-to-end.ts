@@ -14,7 +14,7 @@ import { type DeliveryFlags, deliveryConfig } from './delivery-options.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { UsageError } from './failure.ts';
 import { untilInterrupted } from './interruption.ts';
-import type { LoadedManifest } from './manifest-file.ts';
+import { type LoadedManifest, withPlaces } from './manifest-file.ts';
 import type { ProcessContext } from './process-context.ts';
 import { startProgressDisplay } from './progress-display.ts';
 import { renderedReport } from './rendered-report.ts';
@@ -46,7 +46,7 @@ export async function runToEnd(
   resume?: string,
 ): Promise<void> {
   if (flags.engine === 'local') warnOfLimits(manifest.batchTest, context);
-  const result = await run(manifest, flags, context, resume);
+  const result = await withPlaces(manifest, () => run(manifest, flags, context, resume));
   const reported = reportOf(result);
   context.setExitCode(exitCodeOf(result.end, reported.report));
   context.stdout.write(renderedReport(reported, flags, context));

@@ -11,7 +11,7 @@ export function refuseFloatingImages({ reusePolicy, template }: BatchTestSpec): 
   for (const [index, { image = '' }] of template.spec?.containers.entries() ?? [])
     if (isFloating(image))
       throw new InvalidBatchTestError(
-        `spec.template.spec.containers[${index}].image`,
+        ['spec', 'template', 'spec', 'containers', index, 'image'],
         `${JSON.stringify(image)} has no tag, or latest, so it may be another image than that of an earlier run: spec.reusePolicy Succeeded needs a version or a digest`,
       );
 }

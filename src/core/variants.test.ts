@@ -134,7 +134,7 @@ describe('the variants of a BatchTest', () => {
     const twins = [lru, { name: 'twin', parameters: { WORKERS: '4', CACHE: 'lru' } }];
     expect(() => expand({ variants: twins })).toThrow(
       new InvalidBatchTestError(
-        'spec.variants[1]',
+        ['spec', 'variants', 1],
         '"twin" has the same parameters as "today": they would run the same thing',
       ),
     );

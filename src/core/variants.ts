@@ -32,7 +32,7 @@ export function expandVariants(
     const twin = variants.get(id);
     if (twin)
       throw new InvalidBatchTestError(
-        `spec.variants[${index}]`,
+        ['spec', 'variants', index],
         `${JSON.stringify(name)} has the same parameters as ${JSON.stringify(twin.name)}: they would run the same thing`,
       );
     variants.set(id, { id, name, parameters });
@@ -47,7 +47,7 @@ export function expandVariants(
   }
   if (variants.size === 0)
     throw new InvalidBatchTestError(
-      'spec.matrix.exclude',
+      ['spec', 'matrix', 'exclude'],
       'excludes every combination: nothing is left to run',
     );
   refuseUnknownBaseline(spec.comparison?.baseline, names);
@@ -63,7 +63,7 @@ function refuseUnknownBaseline(baseline: string | undefined, names: ReadonlySet<
   const listed = [...names].slice(0, NAMES_IN_MESSAGE).map((name) => JSON.stringify(name));
   const more = names.size > listed.length ? ` and ${names.size - listed.length} more` : '';
   throw new InvalidBatchTestError(
-    'spec.comparison.baseline',
+    ['spec', 'comparison', 'baseline'],
     `${JSON.stringify(baseline)} is not a variant: there are ${listed.join(', ')}${more}`,
   );
 }
@@ -123,7 +123,7 @@ function combinationName(parameters: Record<string, string>, id: string, taken: 
   const name = candidates.find((candidate) => candidate !== undefined && !taken.has(candidate));
   if (name === undefined)
     throw new InvalidBatchTestError(
-      'spec.variants',
+      ['spec', 'variants'],
       `have taken the names ${candidates.slice(-2).join(' and ')}, one of which a combination of the matrix needs`,
     );
   return name;

@@ -404,6 +404,25 @@ describe('a hostile manifest', () => {
   });
 
   it.each([
+    ['a number that is too large for a field, once', 'repetitions: 100001', '100001'],
+    [
+      'one that is too large for an integer, once',
+      'repetitions: 99999999999999999999',
+      '99999999999999999999',
+    ],
+  ])('tells of %s', (_, given, shown) => {
+    expect(problemsOf(withChange('repetitions: 5', given))).toEqual([
+      `bt.yaml:6:16: spec.repetitions: expected an integer from 1 to 1000, got ${shown}`,
+    ]);
+  });
+
+  it.each(['Team_A', 'team.a', '-team', ''])('is not in the namespace %j', (namespace) => {
+    expect(problemsOf(withChange('{name: checkout-cache}', `{name: x, namespace: "${namespace}"}`))).toEqual([
+      `bt.yaml:3:32: metadata.namespace: must be a lower-case RFC 1123 label: letters, digits and -, got "${namespace}"`,
+    ]);
+  });
+
+  it.each([
     ['flow collections', '['.repeat(200_000)],
     ['block collections', '- '.repeat(200_000)],
   ])('nests %s without end', (_what, text) => {

@@ -25,10 +25,7 @@ export function parseManifest(text: string, sourceName: string): ManifestResult 
     ok: false,
     problems: [...problems]
       .sort((a, b) => a.offset - b.offset)
-      .map(({ offset, path, message }) => {
-        const { line, col } = lines.linePos(offset);
-        return { source: sourceName, line, column: col, path: formatPath(path), message };
-      }),
+      .map((problem) => placed(problem, lines, sourceName)),
   });
 
   const read = readDocument(text, lines);
@@ -42,6 +39,26 @@ export function parseManifest(text: string, sourceName: string): ManifestResult 
       return { path, message, offset };
     }),
   );
+}
+
+/**
+ * A mistake that only a closer look finds, in a manifest that was read from this text: with its place there.
+ * @param path of the field that is wrong
+ */
+export function problemInManifest(
+  text: string,
+  sourceName: string,
+  { path, message }: { readonly path: readonly PropertyKey[]; readonly message: string },
+): ManifestProblem {
+  const lines = new LineCounter();
+  const read = readDocument(text, lines);
+  const offset = read.ok ? read.document.placeOf(path).offset : 0;
+  return placed({ offset, path, message }, lines, sourceName);
+}
+
+function placed({ offset, path, message }: TextProblem, lines: LineCounter, source: string): ManifestProblem {
+  const { line, col } = lines.linePos(offset);
+  return { source, line, column: col, path: formatPath(path), message };
 }
 
 /** Validates a manifest that is an object already; as `parseManifest`, but its problems have no line. */
@@ -94,10 +111,18 @@ function validate(
   const anotherKind = issues.filter(({ path }) => path[0] === 'kind' && Object.hasOwn(value, 'kind'));
   return {
     ok: false,
-    problems: (anotherKind.length > 0 ? anotherKind : issues).flatMap((issue) =>
-      problemsOf(issue, schema, foundAt),
+    problems: distinct(
+      (anotherKind.length > 0 ? anotherKind : issues).flatMap((issue) => problemsOf(issue, schema, foundAt)),
     ),
   };
+}
+
+/** Without what is said of the same field twice: a number that is too large for its field is too large for an integer as well. */
+function distinct(problems: readonly FieldProblem[]): readonly FieldProblem[] {
+  const bySaying = new Map(
+    problems.map((problem) => [`${formatPath(problem.path)}: ${problem.message}`, problem]),
+  );
+  return [...bySaying.values()];
 }
 
 function problemsOf(

@@ -497,6 +497,8 @@ const MOUNT_PATH = /^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/;
 // RFC 1123 subdomain, as the API server requires of most names.
 const OBJECT_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const OBJECT_NAME_RULE = 'must be a lower-case RFC 1123 subdomain: letters, digits, - and .';
+const NAMESPACE_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const NAMESPACE_NAME_RULE = 'must be a lower-case RFC 1123 label: letters, digits and -';
 const ONE_SOURCE_RULE = 'needs exactly one of configMap and persistentVolumeClaim';
 const MOUNTED_TWICE_RULE = 'mounts two entries at the same mountPath';
 
@@ -752,7 +754,8 @@ export const batchTestSpecSchema = z
         path: [spec.matrix === undefined ? 'variants' : 'matrix'],
         message: tooManyVariants(String(variants)),
       });
-    else if (variants * spec.repetitions > Limits.trials)
+    // Of repetitions that are too many by themselves enough is said.
+    else if (spec.repetitions <= Limits.repetitions && variants * spec.repetitions > Limits.trials)
       context.addIssue({
         code: 'custom',
         path: ['repetitions'],
@@ -797,7 +800,7 @@ export const batchTestSpecSchema = z
 /** The part of an object's metadata that a manifest is expected to have; the API server checks the rest. */
 export const objectMetaSchema = z.looseObject({
   name: objectName,
-  namespace: z.string().max(63).optional(),
+  namespace: z.string().max(63).regex(NAMESPACE_NAME, NAMESPACE_NAME_RULE).optional(),
   labels: z.record(z.string(), z.string()).optional(),
   annotations: z.record(z.string(), z.string()).optional(),
 });

@@ -8,7 +8,7 @@ import { ClusterUnavailableError } from '../../runner/errors.ts';
 import { type DataDirectoryFlag, dataDirectoryOption } from '../common-options.ts';
 import { ExitCode } from '../exit-code.ts';
 import { UsageError } from '../failure.ts';
-import { type LoadedManifest, loadManifest } from '../manifest-file.ts';
+import { type LoadedManifest, loadManifest, withPlaces } from '../manifest-file.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { type ParityFormat, renderedDryRun, renderedRunParity } from '../rendered-parity.ts';
 import { type ClusterFlags, clusterOnlyOptions } from '../run-options.ts';
@@ -66,9 +66,9 @@ that vary too much.`,
       if (run !== undefined) return compareRuns(fileOrRun, run, flags, context);
       refuse(flags, ['exact', 'exactOutputs', 'tolerance'], 'compares two runs: batchtest parity RUN1 RUN2');
       const manifest = await loadManifest(fileOrRun, context);
-      return flags.jobs === true
-        ? printJobs(manifest, flags, context)
-        : compareEngines(manifest, flags, context);
+      return withPlaces(manifest, () =>
+        flags.jobs === true ? printJobs(manifest, flags, context) : compareEngines(manifest, flags, context),
+      );
     });
 
 /** @throws UsageError when an option is given that the command has no use for here */

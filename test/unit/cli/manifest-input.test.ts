@@ -44,6 +44,28 @@ describe('where a manifest comes from', () => {
   });
 
   it.each([
+    [
+      'a baseline that is no variant',
+      MANIFEST.replace('  objective', '  comparison:\n    baseline: other\n  objective'),
+      '8:15: spec.comparison.baseline: "other" is not a variant: there are "only"',
+    ],
+    [
+      'variants that are the same',
+      MANIFEST.replace('{name: only}', '{name: only}, {name: twin}'),
+      '5:28: spec.variants[1]: "twin" has the same parameters as "only": they would run the same thing',
+    ],
+  ])(
+    'is refused with file, line and column for what only its variants tell: %s',
+    async (_, text, problem) => {
+      const file = fileOf('closer-look.yaml', text);
+      for (const command of ['validate', 'run', 'parity']) {
+        const ended = await runCommand([command, file]);
+        expect(ended, command).toEqual({ exitCode: 2, stdout: '', stderr: `${file}:${problem}\n` });
+      }
+    },
+  );
+
+  it.each([
     ['broken.yaml', 'kind: BatchTest\nmetadata:\n  name: x\n   bad: [1\n', '3:9: invalid YAML: '],
     ['unclosed.yaml', 'kind: BatchTest\nspec: {a: 1\n', '3:1: invalid YAML: '],
     ['broken.json', '{"kind": "BatchTest",\n "spec": {"a": }}', '2:'],
@@ -76,7 +98,7 @@ describe('where a manifest comes from', () => {
     const input = MANIFEST.replace('{name: only}', '{name: one}, {name: other}');
     const { exitCode, stdout, stderr } = await runCommand(['run', '-', '--data-dir', data.path], { input });
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    expect(stderr).toMatch(/^spec\.variants\[1\].*\n$/);
+    expect(stderr).toMatch(/^stdin:5:27: spec\.variants\[1\]: .*\n$/);
     expect(readdirSync(data.path)).toEqual([]);
     data.remove();
   });
