@@ -5,6 +5,13 @@ import type { Metrics } from '../telemetry/metrics.ts';
 /** A check that answers undefined when all is well, or a sentence that says what is not. */
 export type HealthCheck = () => string | undefined;
 
+export interface HealthChecks {
+  readonly live: HealthCheck;
+  readonly ready: HealthCheck;
+  /** What is not as it should be though it can be counted on: told after the `ok`. */
+  readonly butFor: HealthCheck;
+}
+
 export interface HealthServer {
   /** The port it listens on; the one that was asked for unless that was 0. */
   readonly port: number;
@@ -17,7 +24,7 @@ export interface HealthServer {
  */
 export async function startHealthServer(
   address: ListenAddress,
-  checks: { readonly live: HealthCheck; readonly ready: HealthCheck },
+  checks: HealthChecks,
   metrics: Pick<Metrics, 'text' | 'contentType'> | undefined,
 ): Promise<HealthServer> {
   const server = createServer((request, response) => {
@@ -37,7 +44,9 @@ export async function startHealthServer(
       return;
     }
     const problem = check();
-    response.writeHead(problem === undefined ? 200 : 503, PLAIN).end(`${problem ?? 'ok'}\n`);
+    const exception = check === checks.ready ? checks.butFor() : undefined;
+    const fine = exception === undefined ? 'ok' : `ok, but for ${exception}`;
+    response.writeHead(problem === undefined ? 200 : 503, PLAIN).end(`${problem ?? fine}\n`);
   });
   return { port: await listening(server, address), close: () => closed(server) };
 }

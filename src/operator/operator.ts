@@ -28,6 +28,7 @@ import { type HealthServer, startHealthServer } from './health-server.ts';
 import { LateResultStore } from './late-result-store.ts';
 import { startRetention } from './retention.ts';
 import { announce } from './run-announcements.ts';
+import { unseenNamespaces } from './unseen-namespaces.ts';
 import { viewFailureOf } from './view-failure.ts';
 
 export interface OperatorConfig {
@@ -89,6 +90,7 @@ export async function runOperator(
   const checks = {
     live: () => state.staleView(),
     ready: () => state.notReady ?? (state.waitsForStore() ? 'waiting for the result store' : undefined),
+    butFor: () => unseenNamespaces(state.source?.unseen() ?? []),
   };
   const served = await startMetrics(config, metrics, state, logger);
   const health = await startHealthServer(
@@ -196,19 +198,24 @@ async function operate(
   state.notReady = 'waiting for a complete view of the cluster';
   const onProblem = (problem: ReflectorProblem) => {
     metrics.views.failed(problem.path, viewFailureOf(problem.error));
-    logProblem(problem, logger);
+    logProblem(problem, source, logger);
   };
-  const source = new KubernetesRunSource({ client, namespaces, onProblem, now: clock.now });
   const engine = new KubernetesEngine({
     ...{ client, namespaces, onProblem, now: clock.now },
     ...(state.ingest === undefined ? {} : { resultIngest: state.ingest.address }),
   });
+  const source = new KubernetesRunSource({
+    ...{ client, namespaces, engine, onProblem, now: clock.now },
+    onSeen: (namespace) => logger.info({ namespace: namespace ?? 'All' }, 'seen completely'),
+  });
   state.source = source;
   state.engine = engine;
-  metrics.views.follow(() => [...source.health(), ...engine.health()]);
-  const views = Promise.all([source.start(SYNC_TIMEOUT_MS), engine.whenSynced(SYNC_TIMEOUT_MS)]);
+  metrics.views.follow({
+    health: () => [...source.health(), ...engine.health()],
+    unseen: () => source.unseen().length,
+  });
   // A cluster that is away must not hold up an operator that is asked to stop.
-  await Promise.race([views, aborted(signal)]).catch((cause: unknown) => {
+  await Promise.race([source.start(SYNC_TIMEOUT_MS), aborted(signal)]).catch((cause: unknown) => {
     throw new ClusterUnavailableError(cause instanceof Error ? cause.message : String(cause), { cause });
   });
   if (signal.aborted) return;
@@ -290,9 +297,16 @@ async function stopController(controller: Controller, logger: Logger): Promise<v
     logger.warn({ deadlineMs: STOP_DEADLINE_MS }, 'a reconcile did not finish in time');
 }
 
-function logProblem({ path, error, retryInMs }: ReflectorProblem, logger: Logger): void {
+function logProblem(
+  { path, error, retryInMs }: ReflectorProblem,
+  source: KubernetesRunSource,
+  logger: Logger,
+): void {
+  const waiting = unseenNamespaces(
+    source.unseen().filter(({ namespace }) => path.includes(`/namespaces/${namespace}/`)),
+  );
   logger.warn(
-    { path, retryInMs: Math.round(retryInMs), err: error },
+    { path, retryInMs: Math.round(retryInMs), err: error, ...(waiting === undefined ? {} : { waiting }) },
     'a list or watch failed and is tried again',
   );
 }

@@ -20,7 +20,14 @@ export interface ViewMetrics {
   /** Counts a list or watch of a collection that failed. */
   failed(path: string, reason: ViewFailure): void;
   /** Tells of these views from now on. Returns how to stop that. */
-  follow(views: () => readonly ViewHealth[]): () => void;
+  follow(views: FollowedViews): () => void;
+}
+
+/** Views of the cluster, asked anew each time. */
+export interface FollowedViews {
+  health(): readonly ViewHealth[];
+  /** How many namespaces were not seen completely yet. */
+  unseen(): number;
 }
 
 export function createViewMetrics(families: MetricFamilies): ViewMetrics {
@@ -29,7 +36,7 @@ export function createViewMetrics(families: MetricFamilies): ViewMetrics {
     'Lists and watches that failed and were begun again. Expired is ordinary, after a pause.',
     { resource: RESOURCES, reason: REASONS },
   );
-  const sources = new Set<() => readonly ViewHealth[]>();
+  const sources = new Set<FollowedViews>();
   families.gauge(
     'batchtest_informer_last_event_timestamp_seconds',
     'When the API server was last heard of by the view of a resource that has been silent longest; bookmarks come every minute.',
@@ -37,11 +44,19 @@ export function createViewMetrics(families: MetricFamilies): ViewMetrics {
     (gauge) => {
       for (const resource of RESOURCES) {
         const times = [...sources]
-          .flatMap((views) => views())
+          .flatMap((views) => views.health())
           .filter(({ path }) => resourceOf(path) === resource)
           .map(({ lastActivityAt }) => lastActivityAt);
         if (times.length > 0) gauge.set({ resource }, Math.min(...times) / 1_000);
       }
+    },
+  );
+  families.gauge(
+    'batchtest_namespaces_unseen',
+    'Namespaces of which nothing is run, because not all of what there is in them could be listed since the start. 0 once all are seen.',
+    {},
+    (gauge) => {
+      if (sources.size > 0) gauge.set([...sources].reduce((sum, views) => sum + views.unseen(), 0));
     },
   );
   for (const resource of RESOURCES) for (const reason of REASONS) restarts.inc({ resource, reason }, 0);

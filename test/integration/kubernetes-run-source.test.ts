@@ -1,6 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
 import { API_VERSION, FINALIZER } from '../../src/api/v1alpha1/constants.ts';
 import type { BatchTestStatus } from '../../src/api/v1alpha1/status.ts';
+import { kubeconfigAccess } from '../../src/engine/kubernetes/cluster-access.ts';
 import { EventRecorder } from '../../src/engine/kubernetes/events.ts';
 import { KubernetesRunSource } from '../../src/engine/kubernetes/kubernetes-run-source.ts';
 import { type KubernetesWorld, openWorld } from './kubernetes-world.ts';
@@ -39,6 +43,22 @@ it('knows the runs of its namespace by key and by UID', async () => {
     manifest: { metadata: { name: run.name, namespace: world.namespace }, spec: run.manifest.spec },
   });
   expect(source.get(`${world.namespace}/no-such`)).toBeUndefined();
+});
+
+it('says what was in the way when none of its namespaces can be seen', async () => {
+  const kubeconfig = join(await mkdtemp(join(tmpdir(), 'batchtest-run-source-')), 'kubeconfig');
+  onTestFinished(() => rm(dirname(kubeconfig), { recursive: true }));
+  await writeFile(kubeconfig, await world.cluster.kubeconfigForServiceAccount(world.namespace, 'nobody'));
+  const source = new KubernetesRunSource({
+    client: world.client(await kubeconfigAccess([kubeconfig], undefined)),
+    namespaces: [world.namespace, 'default'],
+  });
+  onTestFinished(() => source.close());
+  await expect(source.start(1_000)).rejects.toMatchObject({
+    message: expect.stringContaining('within 1000 ms'),
+    cause: expect.objectContaining({ statement: expect.stringContaining('cannot list resource') }),
+  });
+  expect(source.unseen().map(({ namespace }) => namespace)).toEqual([world.namespace, 'default']);
 });
 
 it('announces what its user changes, and not what is written as status', async () => {

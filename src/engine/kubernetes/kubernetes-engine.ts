@@ -43,7 +43,7 @@ import type { JobObject, PodObject } from './kubernetes-objects.ts';
 import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflector.ts';
 import type { ResultIngestAddress } from './result-volume.ts';
 import { outcomeOfRefusal } from './start-outcome.ts';
-import { syncedWithin, type ViewHealth } from './view-health.ts';
+import { allSynced, seenWithin, type View, type ViewHealth } from './view-health.ts';
 
 export interface KubernetesEngineOptions {
   readonly client: KubeClient;
@@ -168,7 +168,7 @@ export class KubernetesEngine implements Engine {
 
   /** Resolves when everything that is there has been seen once. Rejects after `timeoutMs`, with what was in the way. */
   whenSynced(timeoutMs: number): Promise<void> {
-    return syncedWithin(this.#reflectors, timeoutMs, this.#client.server);
+    return seenWithin(allSynced(this.#reflectors), this.#reflectors, timeoutMs, this.#client.server);
   }
 
   /** One entry per watched collection. */
@@ -180,16 +180,19 @@ export class KubernetesEngine implements Engine {
     }));
   }
 
+  /** The views that show what there is in a namespace: nothing of a run is known for certain before they are complete. */
+  viewsOf(namespace: string | undefined): readonly View[] {
+    return this.#reflectors.filter(
+      ({ path }) => !path.includes('/namespaces/') || path.includes(`/namespaces/${namespace}/`),
+    );
+  }
+
   observe(runUid: string): readonly ObservedAttempt[] {
     return this.#index.shownOf(runUid);
   }
 
   seenUntil({ namespace }: RunDefinition, now: number): number {
-    const behind = this.#reflectors.filter(
-      ({ path, lastProblem }) =>
-        lastProblem !== undefined &&
-        (!path.includes('/namespaces/') || path.includes(`/namespaces/${namespace}/`)),
-    );
+    const behind = this.viewsOf(namespace).filter(({ lastProblem }) => lastProblem !== undefined);
     return Math.min(now, ...behind.map(({ lastActivityAt }) => lastActivityAt));
   }
 

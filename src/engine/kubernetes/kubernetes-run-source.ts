@@ -13,12 +13,18 @@ import {
 import type { KubeClient } from './kube-client.ts';
 import type { ObjectMeta } from './kubernetes-objects.ts';
 import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflector.ts';
-import { syncedWithin, type ViewHealth } from './view-health.ts';
+import { allSynced, seenWithin, type View, type ViewHealth } from './view-health.ts';
 
 export interface KubernetesRunSourceOptions {
   readonly client: KubeClient;
   /** The namespaces whose BatchTests are run; `All` for every namespace. */
   readonly namespaces: readonly string[] | 'All';
+  /**
+   * What else has to be seen of a namespace before one of its runs is shown: an attempt that is not known of would be started a second time. Default: nothing.
+   */
+  readonly engine?: { viewsOf(namespace: string | undefined): readonly View[] };
+  /** Told of each namespace when its runs are shown from now on; undefined for all namespaces at once. */
+  readonly onSeen?: (namespace: string | undefined) => void;
   /** Told of each failed list or watch. */
   readonly onProblem?: (problem: ReflectorProblem) => void;
   readonly reflectorTimes?: Partial<ReflectorTimes>;
@@ -33,53 +39,94 @@ const EDIT_TRIES = 5;
 
 const API = `/apis/${GROUP}/${VERSION}`;
 
-/** The BatchTests of a cluster. A run's key is `namespace/name` of its object. */
+/** The BatchTests of one namespace, or of all of them. */
+interface Scope {
+  /** Undefined for all of them. */
+  readonly namespace: string | undefined;
+  readonly reflector: Reflector<BatchTestObject, BatchTestProjection>;
+  /** What has to be seen before its runs are shown. */
+  readonly views: readonly View[];
+  isSeen: boolean;
+}
+
+/** A namespace whose runs are not shown yet. */
+export interface UnseenNamespace {
+  /** Undefined for all namespaces at once. */
+  readonly namespace: string | undefined;
+  /** What is in the way; undefined while it is merely being listed. */
+  readonly problem: ReflectorProblem | undefined;
+}
+
+/**
+ * The BatchTests of a cluster. A run's key is `namespace/name` of its object. Those of a namespace are shown once everything that there is of it was seen, so that
+ * a namespace which cannot be seen is in the way of no other.
+ */
 export class KubernetesRunSource implements RunSource {
   readonly directory = undefined;
   readonly #client: KubeClient;
-  readonly #reflectors: readonly Reflector<BatchTestObject, BatchTestProjection>[];
+  readonly #scopes: readonly Scope[];
+  readonly #onSeen: ((namespace: string | undefined) => void) | undefined;
   readonly #keys = new Map<string, string>();
   readonly #listeners = new Set<{ readonly call: (key: string) => void }>();
 
   /** Watches from {@link start} on. */
   constructor(options: KubernetesRunSourceOptions) {
-    const { client, namespaces, onProblem, reflectorTimes, random, now } = options;
+    const { client, namespaces, engine, onSeen, onProblem, reflectorTimes, random, now } = options;
     this.#client = client;
-    const scopes = namespaces === 'All' ? [''] : namespaces.map((name) => `/namespaces/${name}`);
-    this.#reflectors = scopes.map(
-      (scope) =>
-        new Reflector<BatchTestObject, BatchTestProjection>({
-          client,
-          path: `${API}${scope}/${PLURAL}`,
-          project: projectBatchTest,
-          onChange: (key, before, after) => this.#changed(key, before, after),
-          ...(onProblem === undefined ? {} : { onProblem }),
-          ...(reflectorTimes === undefined ? {} : { times: reflectorTimes }),
-          ...(random === undefined ? {} : { random }),
-          ...(now === undefined ? {} : { now }),
-        }),
-    );
+    this.#onSeen = onSeen;
+    this.#scopes = (namespaces === 'All' ? [undefined] : namespaces).map((namespace) => {
+      const reflector = new Reflector<BatchTestObject, BatchTestProjection>({
+        client,
+        path: `${API}${namespace === undefined ? '' : `/namespaces/${namespace}`}/${PLURAL}`,
+        project: projectBatchTest,
+        onChange: (key, before, after) => {
+          if (scope.isSeen) this.#changed(key, before, after);
+        },
+        ...(onProblem === undefined ? {} : { onProblem }),
+        ...(reflectorTimes === undefined ? {} : { times: reflectorTimes }),
+        ...(random === undefined ? {} : { random }),
+        ...(now === undefined ? {} : { now }),
+      });
+      const views = [reflector, ...(engine?.viewsOf(namespace) ?? [])];
+      const scope: Scope = { namespace, reflector, views, isSeen: false };
+      return scope;
+    });
   }
 
-  /** Begins to watch, and resolves when every BatchTest that is there is known. Rejects when that takes longer than `timeoutMs`. */
+  /**
+   * Begins to watch, and resolves when the runs of a namespace are shown; those of the others are once they can be. Rejects when that takes longer than
+   * `timeoutMs`.
+   */
   async start(timeoutMs: number): Promise<void> {
-    for (const reflector of this.#reflectors) reflector.start();
+    for (const { reflector } of this.#scopes) reflector.start();
     prepareProjection();
-    await syncedWithin(this.#reflectors, timeoutMs, this.#client.server);
+    const seen = this.#scopes.map((scope) => allSynced(scope.views).then(() => this.#show(scope)));
+    const views = this.#scopes.flatMap((scope) => scope.views);
+    await seenWithin(Promise.any(seen), views, timeoutMs, this.#client.server);
   }
 
   /** Stops watching; nothing is announced any more. */
   async close(): Promise<void> {
-    await Promise.all(this.#reflectors.map((reflector) => reflector.stop()));
+    await Promise.all(this.#scopes.map(({ reflector }) => reflector.stop()));
   }
 
   /** One entry per watched collection. */
   health(): readonly ViewHealth[] {
-    return this.#reflectors.map(({ path, lastActivityAt, lastProblem }) => ({
+    return this.#scopes.map(({ reflector: { path, lastActivityAt, lastProblem } }) => ({
       path,
       lastActivityAt,
       lastProblem,
     }));
+  }
+
+  /** The namespaces whose runs are not shown yet. */
+  unseen(): readonly UnseenNamespace[] {
+    return this.#scopes
+      .filter(({ isSeen }) => !isSeen)
+      .map(({ namespace, views }) => ({
+        namespace,
+        problem: views.find(({ lastProblem }) => lastProblem !== undefined)?.lastProblem,
+      }));
   }
 
   /** The status of every object, with its namespace. */
@@ -99,8 +146,8 @@ export class KubernetesRunSource implements RunSource {
   }
 
   #seen(key: string): BatchTestProjection | undefined {
-    for (const reflector of this.#reflectors) {
-      const found = reflector.get(key);
+    for (const { reflector, isSeen } of this.#scopes) {
+      const found = isSeen ? reflector.get(key) : undefined;
       if (found !== undefined) return found;
     }
     return undefined;
@@ -216,6 +263,12 @@ export class KubernetesRunSource implements RunSource {
       if (isApiError(error, 404)) return undefined;
       throw error;
     }
+  }
+
+  #show(scope: Scope): void {
+    scope.isSeen = true;
+    this.#onSeen?.(scope.namespace);
+    for (const [key, batchTest] of scope.reflector.entries()) this.#changed(key, undefined, batchTest);
   }
 
   #changed(

@@ -130,6 +130,10 @@ export class Reflector<Raw extends ObjectWithMetadata, T extends Reflected> {
     return this.#store.get(key);
   }
 
+  entries(): IterableIterator<[string, T]> {
+    return this.#store.entries();
+  }
+
   values(): IterableIterator<T> {
     return this.#store.values();
   }

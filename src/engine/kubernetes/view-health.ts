@@ -28,12 +28,24 @@ export function staleView(views: readonly ViewHealth[], now: number): string | u
     : `nothing was heard of ${stale.path} for ${STALE_VIEW_MS / 60_000} minutes`;
 }
 
-interface View extends ViewHealth {
+/** A view of the cluster, which is complete once everything that is there has been listed. */
+export interface View extends ViewHealth {
+  /** Resolves when it is complete; rejects when it is stopped before that. */
   whenSynced(): Promise<void>;
 }
 
-/** Resolves when all views are complete. Rejects after `timeoutMs`; the cause is what was in the way. */
-export async function syncedWithin(views: readonly View[], timeoutMs: number, server: string): Promise<void> {
+/** Resolves when all views are complete. */
+export async function allSynced(views: readonly View[]): Promise<void> {
+  await Promise.all(views.map((view) => view.whenSynced()));
+}
+
+/** Resolves when what is waited for has been seen in these views. Rejects after `timeoutMs`; the cause is what was in the way. */
+export async function seenWithin(
+  seen: Promise<void>,
+  views: readonly View[],
+  timeoutMs: number,
+  server: string,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -45,7 +57,7 @@ export async function syncedWithin(views: readonly View[], timeoutMs: number, se
     }, timeoutMs);
   });
   try {
-    await Promise.race([Promise.all(views.map((view) => view.whenSynced())), tooLate]);
+    await Promise.race([seen, tooLate]);
   } finally {
     clearTimeout(timer);
   }
