@@ -3,7 +3,6 @@
  * engine, an edit by the user, a deadline) only says that a key is worth looking at again; what is done follows from the state alone.
  */
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { ConditionType } from '../api/v1alpha1/constants.ts';
 import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
 import { END_OF_DELETED } from '../core/completion-policy.ts';
@@ -21,13 +20,14 @@ import { type ResultStore, ResultStoreUnavailableError } from '../results/result
 import type { Verification } from '../results/verification.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ActiveRun as BareRun } from './active-run.ts';
+import { answerWithin } from './answer-within.ts';
 import { applyPlan, FencedError, LedgerOutdatedError, type PlanTargets } from './apply-plan.ts';
 import type { ControllerListener } from './controller-event.ts';
 import { endWithoutStore } from './end-without-store.ts';
 import { GatheredNews } from './gathered-news.ts';
 import { InvariantWatch } from './invariant-watch.ts';
 import { nextTryAt } from './postponement.ts';
-import { pushedResultsOf, withPushedResults } from './pushed-results.ts';
+import { PushedResultsLook, withPushedResults } from './pushed-results.ts';
 import { controlsOf } from './run-controls.ts';
 import { RunPace } from './run-pace.ts';
 import { type RunSnapshot, unrecorded } from './run-snapshot.ts';
@@ -98,6 +98,7 @@ class NotHeldError extends Error {
 
 /** With what the loop itself keeps of a run. */
 type ActiveRun = BareRun & {
+  readonly pushed: PushedResultsLook;
   /** A status is being written, which is part of its work. */
   isStatusUnderWay: boolean;
 };
@@ -160,6 +161,8 @@ class ReconcileLoop {
   readonly #runs = new Map<string, ActiveRun>();
   /** Runs that are over and of which everything was read back, by key. */
   readonly #verified = new Map<string, string>();
+  /** What is read back of the other runs that are over, by key. */
+  readonly #readBack = new Map<string, { readonly uid: string; readonly watch: VerificationWatch }>();
   /** UIDs of runs that are another process' own by now. */
   readonly #takenOver = new Set<string>();
 
@@ -185,6 +188,7 @@ class ReconcileLoop {
     await this.#endReplaced(key, desired?.uid);
     if (desired === undefined) {
       this.#verified.delete(key);
+      this.#readBack.delete(key);
       this.#statuses.forget(key);
       return SETTLED;
     }
@@ -218,10 +222,8 @@ class ReconcileLoop {
 
   /** Resolves when nothing is under way for any run; false when that takes longer. */
   async isSettledWithin(deadlineMs: number): Promise<boolean> {
-    const settled = Promise.all([...this.#runs.values()].map(({ work }) => work.settled())).then(() => true);
-    const deadline = new AbortController();
-    const late = delay(deadlineMs, false, { signal: deadline.signal }).catch(() => false);
-    return Promise.race([settled, late]).finally(() => deadline.abort());
+    const settled = Promise.all([...this.#runs.values()].map(({ work }) => work.settled()));
+    return (await answerWithin(settled, deadlineMs)) !== undefined;
   }
 
   runs(): readonly RunSnapshot[] {
@@ -271,11 +273,9 @@ class ReconcileLoop {
   async #tellOfVerification(key: string, desired: DesiredRun, endedAt: number): Promise<number | undefined> {
     const { store, now } = this.#options;
     if (this.#verified.get(key) === desired.uid) return undefined;
-    const counts = await store.verification.counts(desired.uid).catch((error: unknown) => {
-      // Its object has told the end of the run, and nobody waits for this.
-      if (error instanceof ResultStoreUnavailableError) return undefined;
-      throw error;
-    });
+    const { watch } = this.#readBackOf(key, desired.uid);
+    await watch.look(desired.uid, store.verification, true, now());
+    const { counts } = watch;
     const status = this.#previous(key, desired);
     const changed =
       counts === undefined || status === undefined ? undefined : statusAfterVerification(status, counts);
@@ -283,8 +283,18 @@ class ReconcileLoop {
     if (counts === undefined || isVerificationPending(counts))
       return now() + lookAgainAfterMs(now() - endedAt);
     this.#verified.set(key, desired.uid);
+    this.#readBack.delete(key);
     this.#statuses.forget(key);
     return undefined;
+  }
+
+  /** Begins anew with the end of the run: that everything was read back before is not that it all is now. */
+  #readBackOf(key: string, uid: string): { readonly watch: VerificationWatch } {
+    const known = this.#readBack.get(key);
+    if (known?.uid === uid) return known;
+    const begun = { uid, watch: new VerificationWatch(true) };
+    this.#readBack.set(key, begun);
+    return begun;
   }
 
   async #open(key: string, desired: Runnable): Promise<ActiveRun> {
@@ -312,6 +322,7 @@ class ReconcileLoop {
       postponement: undefined,
       verification: new VerificationWatch(opened.trials.some(({ recordedAttempts }) => recordedAttempts > 0)),
       storeProblem: undefined,
+      pushed: new PushedResultsLook(),
       isStatusUnderWay: false,
     };
     this.#runs.set(key, run);
@@ -330,6 +341,9 @@ class ReconcileLoop {
       run.work.throwFailure();
       const decideAt = await this.#decideAndApply(run, desired);
       run.storeProblem = storeProblemOf(run.ledger, run.storeProblem, now());
+      // One that does not answer is as good as one that refuses.
+      if (isStoreInTrouble(run.ledger, now()))
+        endWithoutStore(run, controlsOf(desired, run, engine, now()), engine, now());
       const writeAt = await this.#writeStatus(key, run, desired);
       return {
         requeueAt: earliest(decideAt, writeAt ?? run.verification.lookAgainAt),
@@ -361,7 +375,7 @@ class ReconcileLoop {
   async #decideAndApply(run: ActiveRun, desired: Runnable): Promise<number | undefined> {
     const { engine, store, now, logger } = this.#options;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const pushed = await pushedResultsOf(run.ledger, engine.observe(run.uid), store);
+      const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.uid), store);
       // From here on until the plan is made nothing is waited for, so that an answer cannot come in between.
       const observed = withPushedResults(engine.observe(run.uid), pushed);
       // One time for all of it: what it is too early for at one time must not count as done at the next.
@@ -481,7 +495,7 @@ class ReconcileLoop {
     const { manifest } = run.ledger.definition;
     await run.work.settled();
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const pushed = await pushedResultsOf(run.ledger, engine.observe(run.uid), store);
+      const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.uid), store);
       const observed = withPushedResults(engine.observe(run.uid), pushed);
       run.ledger.noteObserved(observed);
       const controls = controlsOf({ manifest, cancel: 'Deleted' }, run, engine, now());

@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { controlsOf, aRun as runOf } from '../../test/builders/run.ts';
-import { type PostgresServer, startPostgresServer } from '../../test/integration/postgres-server.ts';
+import {
+  type Connection,
+  type PostgresServer,
+  startPostgresServer,
+} from '../../test/integration/postgres-server.ts';
 import { attemptName, type ObservedAttempt } from '../core/attempt.ts';
 import { reconcile } from '../core/reconcile.ts';
 import { RunLedger } from '../core/run-ledger.ts';
@@ -9,16 +14,18 @@ import { openPostgresResultStore } from '../results/postgres/open-postgres-resul
 import type { ResultStore } from '../results/result-store.ts';
 import { applyPlan } from './apply-plan.ts';
 import { InvariantWatch } from './invariant-watch.ts';
-import { pushedResultsOf, withPushedResults } from './pushed-results.ts';
+import { PushedResultsLook, withPushedResults } from './pushed-results.ts';
 import { RunPace } from './run-pace.ts';
 import { VerificationWatch } from './verification-watch.ts';
 import { WorkUnderWay } from './work-under-way.ts';
 
 let postgres: PostgresServer;
 let store: ResultStore;
+let connection: Connection;
 beforeAll(async () => {
   postgres = await startPostgresServer();
-  store = await openPostgresResultStore({ connection: await postgres.createDatabase() });
+  connection = await postgres.createDatabase();
+  store = await openPostgresResultStore({ connection });
 });
 afterAll(async () => {
   await store?.close();
@@ -30,8 +37,9 @@ const ENGINE = {
   removeAttempts: () => Promise.reject(new Error('nothing is to be removed')),
 };
 
-it('judges many that end at once, a part of them at a time, by the newest of what the store holds', async () => {
-  const run = runOf({ uid: randomUUID(), variants: 1, repetitions: 250, spec: { results: { push: true } } });
+/** A run of which every program has ended and none has been judged. */
+async function aRunThatHasEnded(repetitions: number) {
+  const run = runOf({ uid: randomUUID(), variants: 1, repetitions, spec: { results: { push: true } } });
   const opened = await store.openRun(run);
   const ledger = new RunLedger(run, opened.trials, opened.end);
   const ended = run.trials.map(
@@ -45,6 +53,11 @@ it('judges many that end at once, a part of them at a time, by the newest of wha
     }),
   );
   ledger.noteObserved(ended);
+  return { run, opened, ledger, ended };
+}
+
+it('judges many that end at once, a part of them at a time, by the newest of what the store holds', async () => {
+  const { run, opened, ledger, ended } = await aRunThatHasEnded(250);
   const push = ({ variantId, repetition, startId = '' }: ObservedAttempt) =>
     store.pushResult({
       runUid: run.uid,
@@ -69,9 +82,10 @@ it('judges many that end at once, a part of them at a time, by the newest of wha
       verification: new VerificationWatch(false),
     },
   };
+  const look = new PushedResultsLook();
   let isLatePushed = false;
   for (let round = 0; round < 20 && ledger.counts.active > 0; round += 1) {
-    const pushed = await pushedResultsOf(ledger, ended, {
+    const pushed = await look.look(ledger, () => ended, {
       readPushed: (uid, starts) => {
         lookedUp.push(starts.length);
         return store.readPushed(uid, starts);
@@ -93,4 +107,31 @@ it('judges many that end at once, a part of them at a time, by the newest of wha
     expect(metrics.get('p95_ms')).toBe(repetition);
     expect(outputs).toEqual({ repetition });
   }
+});
+
+it('does not hold up a decision when the store takes its time, nor ask it twice', async () => {
+  const { ledger, ended } = await aRunThatHasEnded(2);
+  let asked = 0;
+  const counted: Pick<ResultStore, 'readPushed'> = {
+    readPushed: (...starts) => {
+      asked += 1;
+      return store.readPushed(...starts);
+    },
+  };
+  const somebody = new pg.Client(connection);
+  await somebody.connect();
+  onTestFinished(() => somebody.end());
+  await somebody.query('begin; lock table batchtest.pushed_results in access exclusive mode');
+  const look = new PushedResultsLook();
+  const [first, second] = ended;
+  if (first === undefined || second === undefined) throw new Error('unreachable: there are 2');
+  const slow = { name: 'ResultStoreUnavailableError', reason: 'Slow' };
+  await expect(look.look(ledger, () => [first], counted)).rejects.toMatchObject(slow);
+  await expect(look.look(ledger, () => [first], counted)).rejects.toMatchObject(slow);
+  expect(asked).toBe(1);
+  await somebody.query('commit');
+  // The answer to the first question is had now, and nothing is decided without one for what is there.
+  expect([...(await look.look(ledger, () => ended, counted)).keys()]).toEqual([first.startId]);
+  expect([...(await look.look(ledger, () => [second], counted)).keys()]).toEqual([second.startId]);
+  expect(asked).toBe(2);
 });

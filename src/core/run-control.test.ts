@@ -553,6 +553,43 @@ describe('while results cannot be stored', () => {
     ]);
   });
 
+  it('what must not run is ended as well when they are slow to be stored', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 2 });
+    await t.decide();
+    t.begins('a/0', 'b/0');
+    t.succeeds('a/0');
+    t.isCancelled();
+    t.storeIsLate();
+    t.storeIsLate();
+    await t.decide();
+    t.holds();
+    t.passes(5);
+    await t.decide();
+    t.holds();
+    t.isGone('b/0');
+    t.isAnswered();
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0, b/0 begin
+        a/0 succeeds
+        cancel
+        the next answer of the store is late
+        the next answer of the store is late
+      2 RecordAttempt a/0 Succeeded (Completed), trial Succeeded, RecordAttempt b/0 Cancelled (RunCancelled), trial Pending (not counted)
+        looked at again at 5 s
+        held: a/0 Ended, b/0 Running
+        at 5 s
+        looked at again at 3600 s
+        held: a/0 Ended, b/0 Stopping
+        b/0 is gone
+        answered
+      3 RemoveAttempt a/0 (ResultStored)
+      4 FinishRun Cancelled (CancelRequested): cancelled, with 1 of 2 trials done"
+    `);
+  });
+
   it('what was ended is not held against its trial, though its reason is gone by the time it is recorded', async () => {
     const t = new Transcript({ variants: 2, parallelism: 2, spec: { retryPolicy: { limit: 0 } } });
     await t.decide();

@@ -1,12 +1,12 @@
 import type { ReadonlyRunLedger } from './run-ledger.ts';
 import type { Explanation } from './status.ts';
 
-/** A result that takes longer than this to be stored is told of. */
-const SLOW_MS = 5_000;
+/** A result that takes longer than this to be stored is told of, and what is done while none can be stored is done. */
+export const STORE_IS_SLOW_AFTER_MS = 5_000;
 
 /** From when on the store counts as slow, unless it answers before that (milliseconds since the epoch); undefined when it is asked for nothing. */
 export const storeIsSlowAt = ({ storingSince }: ReadonlyRunLedger): number | undefined =>
-  storingSince === undefined ? undefined : storingSince + SLOW_MS;
+  storingSince === undefined ? undefined : storingSince + STORE_IS_SLOW_AFTER_MS;
 
 /**
  * What a user is told of the store; undefined when there is nothing to tell.
@@ -24,7 +24,7 @@ function slownessOf(ledger: ReadonlyRunLedger, now: number): Explanation | undef
   if (slowAt === undefined || now < slowAt) return undefined;
   return {
     reason: 'Slow',
-    message: `a result has been waiting for more than ${SLOW_MS / 1_000} s to be stored`,
+    message: `a result has been waiting for more than ${STORE_IS_SLOW_AFTER_MS / 1_000} s to be stored`,
   };
 }
 

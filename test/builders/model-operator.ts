@@ -11,7 +11,7 @@ import type { Plan } from '../../src/core/plan.ts';
 import { reconcile } from '../../src/core/reconcile.ts';
 import type { RunDefinition } from '../../src/core/run.ts';
 import { RunLedger } from '../../src/core/run-ledger.ts';
-import { storeProblemOf } from '../../src/core/store-trouble.ts';
+import { isStoreInTrouble, storeProblemOf } from '../../src/core/store-trouble.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type ResultStore, ResultStoreUnavailableError } from '../../src/results/result-store.ts';
 import type { ModelEngine } from './model-engine.ts';
@@ -84,19 +84,20 @@ export class ModelOperator {
     try {
       const requeueAt = await this.#decideAndApply(run, wanted);
       run.storeProblem = storeProblemOf(run.ledger, run.storeProblem, this.#world.now());
+      if (isStoreInTrouble(run.ledger, this.#world.now())) this.#endWithoutStore(run, wanted);
       return requeueAt;
     } catch (error) {
       if (error instanceof ResultStoreUnavailableError) {
         run.storeProblem = { reason: error.reason, message: error.message };
-        endWithoutStore(
-          run,
-          controlsOf(wanted, run, this.#world.engine, this.#world.now()),
-          this.#world.engine,
-          this.#world.now(),
-        );
+        this.#endWithoutStore(run, wanted);
       }
       throw error;
     }
+  }
+
+  #endWithoutStore(run: ActiveRun, wanted: Wanted): void {
+    const { engine, now } = this.#world;
+    endWithoutStore(run, controlsOf(wanted, run, engine, now()), engine, now());
   }
 
   async #decideAndApply(run: ActiveRun, wanted: Wanted): Promise<number | undefined> {

@@ -481,6 +481,44 @@ describe('while the result store is away', () => {
     await untilNothingIsLeft(world, uid);
   });
 
+  it('cancelling does not wait for one that does not answer, and what had ended before is stored when it does', async () => {
+    const world = await site.aWorld('cancel-silent');
+    const store = await aGateToTheStore(world);
+    await store.gate.open();
+    await world.startOperator({ databaseUrl: store.url });
+    const uid = await world.create(
+      aBatchTest({ variants: ['done', 'a', 'b'], repetitions: 2, parallelism: 3, pod: RUNS_ON }),
+    );
+    await untilRunning(world, uid, 3);
+    await world.endPod(await untilVariantRuns(world, uid, 'done'), { exitCode: 0, message: measured(3) });
+    await world.recorder.until('it is stored', (changes) =>
+      lastOf(changes, uid)?.status?.trials?.succeeded === 1 ? true : undefined,
+    );
+    const running = await untilRunning(world, uid, 3);
+    store.gate.freeze();
+    const [ended] = running;
+    if (ended !== undefined) await world.endPod(ended, { exitCode: 0, message: measured(4) });
+    await edit(world, { cancel: true });
+    // A statement is given up after 35 s.
+    await world.recorder.until(
+      'the live pods are gone',
+      (changes) =>
+        present(changes, uid, 'Pod').every((name) => name === ended?.metadata.name) ? true : undefined,
+      25_000,
+    );
+    expect(present(world.recorder.changes(), uid, 'Pod')).toHaveLength(1);
+    expect(conditionOf(lastOf(world.recorder.changes(), uid), 'Cancelled')).toBeUndefined();
+    store.gate.thaw();
+    await world.recorder.until(
+      'it is cancelled',
+      (changes) => (conditionOf(lastOf(changes, uid), 'Cancelled')?.status === 'True' ? true : undefined),
+      60_000,
+    );
+    expect(await world.storedRun(uid)).toMatchObject({ state: 'Cancelled', succeeded: 2, cancelled: 4 });
+    expect((await outcomes(world, uid)).filter((text) => text.includes('RunCancelled'))).toHaveLength(2);
+    await untilNothingIsLeft(world, uid);
+  }, 120_000);
+
   it('a deleted object goes when the operator’s patience ends, with an event; the run is closed once the store is back', async () => {
     const world = await site.aWorld('delete-away');
     const store = await aGateToTheStore(world);

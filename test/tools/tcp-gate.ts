@@ -7,6 +7,10 @@ export interface TcpGate {
   /** The same for as long as the gate is there. */
   readonly port: number;
   shut(): Promise<void>;
+  /** Lets nothing through in either direction any more and breaks nothing, as a network does that drops every packet; new connections are accepted. */
+  freeze(): void;
+  /** Lets go on what was frozen. */
+  thaw(): void;
   open(): Promise<void>;
 }
 
@@ -23,11 +27,13 @@ export async function createTcpGate(
     // What a broken connection means is for its two ends to tell.
     socket.on('error', () => undefined);
   };
+  let isFrozen = false;
   const server = createServer((inward) => {
     const onward = createConnection(target);
     keep(inward);
     keep(onward);
     inward.pipe(onward).pipe(inward);
+    if (isFrozen) for (const socket of [inward, onward]) socket.pause();
     inward.once('close', () => onward.destroy());
     onward.once('close', () => inward.destroy());
   });
@@ -36,6 +42,14 @@ export async function createTcpGate(
     async open() {
       server.listen(port, host);
       await once(server, 'listening');
+    },
+    freeze() {
+      isFrozen = true;
+      for (const socket of sockets) socket.pause();
+    },
+    thaw() {
+      isFrozen = false;
+      for (const socket of sockets) socket.resume();
     },
     async shut() {
       if (!server.listening) return;
