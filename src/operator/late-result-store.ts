@@ -1,9 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { answerWithin } from '../controller/answer-within.ts';
 import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
 import type { Verification } from '../results/verification.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 const RETRY_MS = 2_000;
+/** How long its users wait for the first try to open it. A run waits with a reason that its user can read; whoever cancels it does not wait at all. */
+const FIRST_TRY_MS = 5_000;
+/** How long its closing waits for a server that does not answer. Each of its statements is bounded as well, so the process ends. */
+const CLOSE_MS = 5_000;
 
 /**
  * A result store that may come up later than its user, who is told of it as of one that is away. An operator that gave up because Postgres is not there
@@ -60,16 +65,20 @@ export class LateResultStore
     return this.#store;
   }
 
-  /** @throws what opening failed with, when that was a defect and no outage */
+  /**
+   * Does not wait for ever for a server that does not answer.
+   * @throws what opening failed with, when that was a defect and no outage
+   */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#opening;
-    await this.#store?.close();
+    const closed = this.#opening.then(() => this.#store?.close()).then(() => true);
+    if ((await answerWithin(closed, CLOSE_MS)) === undefined)
+      this.#logger.warn({ deadlineMs: CLOSE_MS }, 'the result store does not answer while it is closed');
   }
 
   async #opened(): Promise<ResultStore> {
     // A store that is merely being opened is not away.
-    await this.#firstTry;
+    await answerWithin(this.#firstTry, FIRST_TRY_MS);
     if (this.#store === undefined) throw this.#problem;
     return this.#store;
   }

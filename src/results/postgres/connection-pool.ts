@@ -23,6 +23,9 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
 /** How much longer a statement is waited for here than there: only a server that is gone without a word misses that. */
 const NETWORK_ALLOWANCE_MS = 5_000;
 
+/** `pg` takes a timeout for one query as well; its types do not know that. */
+type BoundedQuery = pg.QueryConfig & { readonly query_timeout: number };
+
 /** A pool whose sessions behave the same on every server, whatever its defaults. Nothing is connected yet. */
 export function createPool(connection: PostgresConnection, settings: PoolSettings): pg.Pool {
   const pool = new pg.Pool({
@@ -36,7 +39,12 @@ export function createPool(connection: PostgresConnection, settings: PoolSetting
     keepAlive: true,
     types: { getTypeParser },
     onConnect: async (client: pg.ClientBase) => {
-      await client.query(sessionSettings(settings));
+      // Part of connecting, and bounded as that is: whoever accepts a connection need not have a server behind it that answers.
+      const setUp: BoundedQuery = {
+        text: sessionSettings(settings),
+        query_timeout: settings.connectTimeoutMs,
+      };
+      await client.query(setUp);
     },
   });
   // An idle connection that breaks is removed by the pool, and whoever asks next gets a new one or the reason why there is none.

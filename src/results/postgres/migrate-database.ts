@@ -9,6 +9,8 @@ import { codeOf, storeError } from './store-error.ts';
 /** How long to wait for another process that migrates, or for a long query that holds a table. */
 const LOCK_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** What is asked about the schema is read from catalogs and takes no time. */
+const QUESTION_TIMEOUT_MS = 10_000;
 const UNDEFINED_OBJECT = '42704';
 
 /**
@@ -16,24 +18,31 @@ const UNDEFINED_OBJECT = '42704';
  * @returns the names of the migrations that were missing
  * @throws ResultStoreUnavailableError when the database cannot be reached or changed now
  */
-export function migrateDatabase(connection: PostgresConnection, grants: Grants): Promise<readonly string[]> {
-  return withMigrationPool(connection, async (pool) => {
-    const applied = await bringUpToDate(pool);
-    await grantAccess(pool, grants);
-    return applied;
-  });
+export async function migrateDatabase(
+  connection: PostgresConnection,
+  grants: Grants,
+): Promise<readonly string[]> {
+  const applied = await bringUpToDate(connection);
+  await withMigrationPool(connection, (pool) => grantAccess(pool, grants));
+  return applied;
 }
 
 /** A pool for one migration. Its statements take as long as they need: one may rewrite a large table. */
-export async function withMigrationPool<Answer>(
+export const withMigrationPool = <Answer>(
   connection: PostgresConnection,
+  use: (pool: pg.Pool) => Promise<Answer>,
+): Promise<Answer> => withPool(connection, undefined, use);
+
+async function withPool<Answer>(
+  connection: PostgresConnection,
+  statementTimeoutMs: number | undefined,
   use: (pool: pg.Pool) => Promise<Answer>,
 ): Promise<Answer> {
   const pool = createPool(connection, {
     poolSize: 1,
     applicationName: 'batchtest-migration',
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    statementTimeoutMs: undefined,
+    statementTimeoutMs,
     lockTimeoutMs: LOCK_TIMEOUT_MS,
   });
   try {
@@ -44,18 +53,25 @@ export async function withMigrationPool<Answer>(
 }
 
 /**
- * Migrates what is behind, when the user of the pool may.
+ * Migrates what is behind, when the user of the connection may. A server that does not answer what is asked about the schema is one that cannot be reached; a
+ * migration that has begun takes as long as it needs.
  * @returns the names of the migrations that were missing
  */
-export async function bringUpToDate(pool: pg.Pool): Promise<readonly string[]> {
+export async function bringUpToDate(connection: PostgresConnection): Promise<readonly string[]> {
   const doing = 'open the result store';
-  const told = (error: unknown): never => {
-    throw storeError(error, doing, serverOf(pool));
-  };
-  const state = await schemaState(pool).catch(told);
+  const told =
+    <Answer>(use: (pool: pg.Pool) => Promise<Answer>) =>
+    (pool: pg.Pool): Promise<Answer> =>
+      use(pool).catch((error: unknown) => {
+        throw storeError(error, doing, serverOf(pool));
+      });
+  const state = await withPool(connection, QUESTION_TIMEOUT_MS, told(schemaState));
   if (state.kind === 'Current') return [];
   checkMigratable(state, doing);
-  return migrate(pool).catch(told);
+  return withMigrationPool(
+    connection,
+    told((pool) => migrate(pool)),
+  );
 }
 
 /** A socket is named by its directory. */

@@ -1,6 +1,6 @@
 import type { ResultStore } from '../result-store.ts';
 import { createPool, type PostgresConnection } from './connection-pool.ts';
-import { bringUpToDate, withMigrationPool } from './migrate-database.ts';
+import { bringUpToDate } from './migrate-database.ts';
 import { PostgresResultStore } from './postgres-result-store.ts';
 import type { StoreObserver } from './store-observer.ts';
 
@@ -32,7 +32,7 @@ const LOCK_TIMEOUT_MS = 10_000;
  */
 export async function openPostgresResultStore(options: PostgresResultStoreOptions): Promise<ResultStore> {
   const { connection } = options;
-  await withMigrationPool(connection, bringUpToDate);
+  await bringUpToDate(connection);
   const pool = createPool(connection, {
     poolSize: options.poolSize ?? 10,
     applicationName: options.applicationName ?? 'batchtest',

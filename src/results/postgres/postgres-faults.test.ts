@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { aRun } from '../../../test/builders/run.ts';
+import { FORWARD_STATEMENT, openStoreProxy, type Statement } from '../../../test/faults/store-proxy.ts';
 import {
   type Connection,
   type PostgresServer,
@@ -347,6 +348,28 @@ describe('opening a store', () => {
     expect(error.message).not.toContain('127.0.0.1');
     expect(error.cause).toBeUndefined();
   });
+
+  it.each([
+    ['nothing at all', () => true],
+    ['nothing of its schema', ({ text }: Statement) => text.includes('pg_namespace')],
+  ])(
+    'of a server that accepts connections and answers %s ends with the reason',
+    async (_, isSilent) => {
+      const proxy = await openStoreProxy({ path: join(connection.host, `.s.PGSQL.${connection.port}`) });
+      proxy.onStatement((statement) =>
+        isSilent(statement) ? { kind: 'Hold', until: new Promise(() => undefined) } : FORWARD_STATEMENT,
+      );
+      const at = { ...connection, host: '127.0.0.1', port: proxy.port };
+      const error = await errorOf(openPostgresResultStore({ connection: at }));
+      await proxy.close();
+      expect(error).toMatchObject({
+        name: 'ResultStoreUnavailableError',
+        reason: 'Timeout',
+        message: 'open the result store: the database did not answer in time',
+      });
+    },
+    60_000,
+  );
 
   it('works by a URL', async () => {
     const opened = await openPostgresResultStore({ connection: urlOf(connection) });

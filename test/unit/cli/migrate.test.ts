@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openStoreProxy } from '../../faults/store-proxy.ts';
 import { aDatabaseOfRoles } from '../../integration/database-roles.ts';
 import {
   databaseUrlOf,
@@ -16,6 +18,24 @@ afterAll(() => server?.stop());
 
 const migrate = (databaseUrl: string, ...options: readonly string[]) =>
   runCommand(['migrate', ...options], { environment: { DATABASE_URL: databaseUrl } });
+
+it('ends with the reason where connections are accepted and nothing is answered', async () => {
+  const { host, port, user, database } = await server.createDatabase();
+  const proxy = await openStoreProxy({ path: join(host, `.s.PGSQL.${port}`) });
+  proxy.onStatement(() => ({ kind: 'Hold', until: new Promise(() => undefined) }));
+  const url = `postgres://${user}@127.0.0.1:${proxy.port}/${database}`;
+  const ended = await Promise.all([
+    migrate(url),
+    runCommand(['list'], { environment: { DATABASE_URL: url } }),
+  ]);
+  await proxy.close();
+  for (const { exitCode, stderr } of ended) {
+    expect(exitCode).toBe(3);
+    expect(stderr).toBe(
+      `result store: open the result store: the database did not answer in time (Timeout; server 127.0.0.1:${proxy.port})\n`,
+    );
+  }
+}, 60_000);
 
 it('migrates and grants as one role, so that another can read and a third write', async () => {
   const { migrator, writer, reader } = await aDatabaseOfRoles(server);
