@@ -67,7 +67,7 @@ export default defineConfig({
         },
       },
       {
-        // Argo Workflows and Kueue, as they compete in bench:cluster: npm run test:peers.
+        // Argo Workflows and Kueue as they compete in bench:cluster, Ray as in bench:local: npm run test:peers.
         test: {
           name: 'peers',
           include: ['test/peers/**/*.test.ts'],

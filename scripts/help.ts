@@ -11,7 +11,8 @@ const VERBS: Readonly<Record<string, string>> = {
   'test:faults': 'the tests of faults that take minutes: a kill at every write, pauses longer than a Lease',
   'test:e2e':
     'real pods on a real node of this machine, with the operator from the chart (Linux, as root; about 5 minutes)',
-  'test:peers': 'Argo Workflows and Kueue, built from their modules, do what bench:cluster asks of them',
+  'test:peers':
+    'Argo Workflows and Kueue, built from their modules, do what bench:cluster asks of them, and Ray what bench:local does',
   bench: 'measure the budgets: each figure beside its budget',
   'bench:local': 'the local engine beside Ray, xargs and bare Node (some minutes)',
   'bench:cluster':
