@@ -1,6 +1,6 @@
 /** What a program is given in a container, and what it is not. */
 import { expect, it } from 'vitest';
-import { aWorld, scripts } from './e2e-world.ts';
+import { aWorld, EXECUTIONS, scripts } from './e2e-world.ts';
 
 /** Reports the output of a command beside the result. */
 const reporting = (command: string): string =>
@@ -63,29 +63,32 @@ it('puts parameters into its arguments, whatever is in them', async () => {
   expect(await world.attempts(uid)).toMatchObject([{ outcome: 'Succeeded', message: '', exit_code: 0 }]);
 });
 
-it('calls a pod whose image cannot be had a failure of infrastructure, when it has had its time to start', async () => {
-  const world = await aWorld('images');
-  const absent = (image: string, imagePullPolicy: 'Never' | 'IfNotPresent', name: string) => ({
-    ...scripts(
-      image,
-      { only: 'true' },
-      {
-        container: { imagePullPolicy },
-        spec: { trialStartDeadlineSeconds: 8, retryPolicy: { limit: 0 } },
-      },
-    ),
-    metadata: { name },
-  });
-  const [unpullable, unloaded] = await Promise.all([
-    // Nothing listens there: the pull fails at once, whatever this machine can reach.
-    world.create(absent('127.0.0.1:1/absent:1', 'IfNotPresent', 'unpullable')),
-    world.create(absent('example.invalid/absent:1', 'Never', 'unloaded')),
-  ]);
-  await Promise.all([world.untilOver(unpullable), world.untilOver(unloaded)]);
-  expect(await world.attempts(unpullable)).toMatchObject([
-    { outcome: 'Infrastructure', message: expect.stringMatching(/ErrImagePull|ImagePullBackOff/) },
-  ]);
-  expect(await world.attempts(unloaded)).toMatchObject([
-    { outcome: 'Infrastructure', message: expect.stringContaining('ErrImageNeverPull') },
-  ]);
-});
+it.each(EXECUTIONS)(
+  'calls a pod whose image cannot be had a failure of infrastructure, when it has had its time to start, with execution %s',
+  async (execution) => {
+    const world = await aWorld(`images-${execution.toLowerCase()}`);
+    const absent = (image: string, imagePullPolicy: 'Never' | 'IfNotPresent', name: string) => ({
+      ...scripts(
+        image,
+        { only: 'true' },
+        {
+          container: { imagePullPolicy },
+          spec: { execution, trialStartDeadlineSeconds: 8, retryPolicy: { limit: 0 } },
+        },
+      ),
+      metadata: { name },
+    });
+    const [unpullable, unloaded] = await Promise.all([
+      // Nothing listens there: the pull fails at once, whatever this machine can reach.
+      world.create(absent('127.0.0.1:1/absent:1', 'IfNotPresent', 'unpullable')),
+      world.create(absent('example.invalid/absent:1', 'Never', 'unloaded')),
+    ]);
+    await Promise.all([world.untilOver(unpullable), world.untilOver(unloaded)]);
+    expect(await world.attempts(unpullable)).toMatchObject([
+      { outcome: 'Infrastructure', message: expect.stringMatching(/ErrImagePull|ImagePullBackOff/) },
+    ]);
+    expect(await world.attempts(unloaded)).toMatchObject([
+      { outcome: 'Infrastructure', message: expect.stringContaining('ErrImageNeverPull') },
+    ]);
+  },
+);

@@ -1,6 +1,6 @@
 import { inject, onTestFinished } from 'vitest';
 import { API_VERSION, KIND, PLURAL } from '../../src/api/v1alpha1/constants.ts';
-import type { BatchTestManifest } from '../../src/api/v1alpha1/schema.ts';
+import type { BatchTestManifest, BatchTestSpec } from '../../src/api/v1alpha1/schema.ts';
 import { isFinished } from '../../src/core/status.ts';
 import { runningPods } from '../integration/operator-steps.ts';
 import { query } from '../integration/postgres-server.ts';
@@ -17,6 +17,9 @@ import { imagesIn } from './images.ts';
 
 /** Real pods take seconds, and the machine may be busy. */
 export const DEADLINE_MS = 180_000;
+
+/** What carries an attempt, of which the kubelet sees the pod alone. */
+export const EXECUTIONS = ['Job', 'Pod'] as const satisfies readonly BatchTestSpec['execution'][];
 
 /** A namespace for one test, which enforces the restricted Pod Security Standard, and what the operator of the cluster makes of BatchTests in it. */
 export interface E2eWorld {

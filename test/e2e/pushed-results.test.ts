@@ -1,10 +1,10 @@
 /** Results that programs push from their pods: the token that the kubelet gives them, the way to the operator, and what comes of it. */
 import { expect, inject, it, onTestFinished, vi } from 'vitest';
-import type { BatchTestManifest, BatchTestSpec } from '../../src/api/v1alpha1/schema.ts';
+import type { BatchTestManifest } from '../../src/api/v1alpha1/schema.ts';
 import { query } from '../integration/postgres-server.ts';
 import type { ClusterClient } from '../tools/cluster-client.ts';
 import { createTcpGate } from '../tools/tcp-gate.ts';
-import { aWorld, DEADLINE_MS, type E2eWorld, scripts } from './e2e-world.ts';
+import { aWorld, DEADLINE_MS, type E2eWorld, EXECUTIONS, scripts } from './e2e-world.ts';
 import { INGEST_PORT, INGEST_SERVICE, operatorPods } from './installed-operator.ts';
 
 /** Pushes a result that is a hundred times as large as a termination message may be. */
@@ -13,7 +13,7 @@ const PUSH = [
   'wget -q -O /dev/null --header "Authorization: Bearer $(cat "$BATCHTEST_TOKEN_FILE")" --post-file /tmp/result.json "$BATCHTEST_RESULT_URL"',
 ].join(' && ');
 
-it.each<BatchTestSpec['execution']>(['Job', 'Pod'])(
+it.each(EXECUTIONS)(
   'stores what a program pushes from its pod, with the token of the pod alone, of a %s',
   async (execution) => {
     const world = await aWorld(`pushed-${execution.toLowerCase()}`);
