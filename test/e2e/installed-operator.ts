@@ -71,7 +71,10 @@ const createNamespace = (cluster: ClusterClient): Promise<unknown> =>
 
 export interface OperatorPod {
   readonly metadata: { readonly name: string };
-  readonly status: { readonly podIP?: string };
+  readonly status: {
+    readonly podIP?: string;
+    readonly containerStatuses?: readonly { readonly containerID?: string }[];
+  };
 }
 
 /** The operator's pod that leads, and those that stand by. */

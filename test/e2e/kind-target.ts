@@ -31,7 +31,10 @@ export async function openKindTarget(): Promise<OpenTarget> {
     if (machineAddress === undefined)
       throw new Error(`Docker's network "kind" has no IPv4 gateway: ${gateways}`);
     const administrator = await administratorOf(kubeconfigPath);
-    return { target: { ...administrator, kubeconfigPath, machineAddress, registry: LOCAL_REGISTRY }, close };
+    return {
+      target: { ...administrator, kubeconfigPath, machineAddress, registry: LOCAL_REGISTRY, runsHere: false },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -7,7 +7,13 @@ export async function openKubeconfigTarget(): Promise<OpenTarget> {
   const registry = needed('E2E_REGISTRY', 'what the names of the images begin with, as they were pushed');
   const machineAddress = needed('E2E_MACHINE_ADDRESS', 'an IP address of this machine that pods reach');
   return {
-    target: { ...(await administratorOf(kubeconfigPath)), kubeconfigPath, registry, machineAddress },
+    target: {
+      ...(await administratorOf(kubeconfigPath)),
+      kubeconfigPath,
+      registry,
+      machineAddress,
+      runsHere: false,
+    },
     close: () => Promise.resolve(),
   };
 }

@@ -12,6 +12,7 @@ export async function openRealNodeTarget(): Promise<OpenTarget> {
       ...{ url, certificateAuthority, token, kubeconfigPath },
       machineAddress: node.machineAddress,
       registry: LOCAL_REGISTRY,
+      runsHere: true,
     },
     close: () => node.stop(),
   };

@@ -11,6 +11,8 @@ export interface Target extends ClusterCredentials {
   readonly machineAddress: string;
   /** What the names of images begin with. */
   readonly registry: string;
+  /** Whether programs in its containers are processes of this machine, which these tests may kill. */
+  readonly runsHere: boolean;
 }
 
 export interface OpenTarget {
