@@ -16,12 +16,18 @@ export interface ControlPlaneLayout {
   /** Holds data, keys, kubeconfig files and logs. */
   readonly directory: string;
   readonly ports: ControlPlanePorts;
-  /** The controller manager's client-side limit on requests. */
-  readonly controllerManagerLimits: { readonly qps: number; readonly burst: number };
+  /** On their own requests. */
+  readonly clientLimits: Readonly<Record<'controllerManager' | 'scheduler', ClientLimit>>;
   /** Of Services; the first address in it is the API server's own Service. */
   readonly servicesRange: string;
   /** The API server keeps an audit log. */
   readonly isAudited: boolean;
+}
+
+/** Requests a second, and how many at once after a pause. */
+export interface ClientLimit {
+  readonly qps: number;
+  readonly burst: number;
 }
 
 /** The command line, and the address that answers 200 once the component works. */
@@ -102,14 +108,16 @@ export function componentLaunch(program: ControlPlaneProgram, layout: ControlPla
           ...kubernetesClientFlags(kubeconfig, certificates, ports.controllerManager),
           `--service-account-private-key-file=${file('serviceAccountKey')}`,
           `--root-ca-file=${file('apiServerCertificate')}`,
-          `--kube-api-qps=${layout.controllerManagerLimits.qps}`,
-          `--kube-api-burst=${layout.controllerManagerLimits.burst}`,
+          ...clientLimitFlags(layout.clientLimits.controllerManager),
         ],
         readinessUrl: `https://127.0.0.1:${ports.controllerManager}/healthz`,
       };
     case 'kube-scheduler':
       return {
-        args: kubernetesClientFlags(kubeconfig, certificates, ports.scheduler),
+        args: [
+          ...kubernetesClientFlags(kubeconfig, certificates, ports.scheduler),
+          ...clientLimitFlags(layout.clientLimits.scheduler),
+        ],
         readinessUrl: `https://127.0.0.1:${ports.scheduler}/readyz`,
       };
     case 'kwok':
@@ -125,6 +133,11 @@ export function componentLaunch(program: ControlPlaneProgram, layout: ControlPla
       };
   }
 }
+
+const clientLimitFlags = ({ qps, burst }: ClientLimit): readonly string[] => [
+  `--kube-api-qps=${qps}`,
+  `--kube-api-burst=${burst}`,
+];
 
 function kubernetesClientFlags(kubeconfig: string, certificates: string, port: number): readonly string[] {
   return [

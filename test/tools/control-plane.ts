@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type AuditEvent, type AuditPolicy, readAuditLog, writeAuditPolicy } from './audit-log.ts';
 import { type ClusterClient, createClusterClient } from './cluster-client.ts';
 import {
+  type ClientLimit,
   CONTROL_PLANE_FILES,
   type ControlPlaneLayout,
   type ControlPlanePorts,
@@ -49,10 +50,10 @@ export interface ControlPlaneOptions {
   /** Components to leave out, for tests that need only an API server; none by default. */
   readonly without?: readonly Exclude<ControlPlaneProgram, 'etcd' | 'kube-apiserver'>[];
   /**
-   * The controller manager's limit on its own requests: Kubernetes' defaults (20 per second, burst 30), at which the Job
-   * controller starts about 5 Jobs per second, or the raised 500 and 1000 of a tuned cluster, which is the default here.
+   * What the controller manager and the scheduler limit their own requests to: Kubernetes' defaults (20 a second and bursts of 30, at which the Job controller
+   * starts about 5 Jobs a second; 50 and 100), or the raised 500 and 1,000 of a tuned cluster, which is the default here.
    */
-  readonly controllerManagerLimits?: 'raised' | 'stock';
+  readonly clientLimits?: keyof typeof CLIENT_LIMITS;
   /** The range of Services' addresses, 10.0.0.0/24 by default; its first address is the API server's own Service. */
   readonly servicesRange?: string;
   /** Audit policy (audit.k8s.io/v1) by which the API server keeps a log of requests; by default it keeps none. */
@@ -62,6 +63,12 @@ export interface ControlPlaneOptions {
   /** Told what is being built, should the programs have to be built first; standard error by default. */
   readonly report?: (line: string) => void;
 }
+
+const RAISED: ClientLimit = { qps: 500, burst: 1_000 };
+const CLIENT_LIMITS = {
+  raised: { controllerManager: RAISED, scheduler: RAISED },
+  stock: { controllerManager: { qps: 20, burst: 30 }, scheduler: { qps: 50, burst: 100 } },
+} as const satisfies Readonly<Record<string, ControlPlaneLayout['clientLimits']>>;
 
 const DIRECTORY_PREFIX = 'batchtest-control-plane-';
 
@@ -81,8 +88,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const layout: ControlPlaneLayout = {
     directory,
     ports: await choosePorts(),
-    controllerManagerLimits:
-      options.controllerManagerLimits === 'stock' ? { qps: 20, burst: 30 } : { qps: 500, burst: 1000 },
+    clientLimits: CLIENT_LIMITS[options.clientLimits ?? 'raised'],
     servicesRange: options.servicesRange ?? '10.0.0.0/24',
     isAudited: options.auditPolicy !== undefined,
   };

@@ -4,7 +4,7 @@ import type { AttemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
 import type { ClusterClient } from '../../tools/cluster-client.ts';
 import { goModuleSource } from '../../tools/go-module.ts';
 import { resolveGoTool } from '../../tools/go-tools.ts';
-import { type Contender, deadlineMs } from './contender.ts';
+import { type Contender, deadlineMs, type TakenWork } from './contender.ts';
 import { startController } from './controller-process.ts';
 import { installCrds, untilCollected } from './foreign-crds.ts';
 import type { Limits } from './limits.ts';
@@ -27,7 +27,7 @@ interface Workflow {
 /** A Workflow for each batch, whose one step is expanded to all trials. */
 export const ARGO_WORKFLOWS: Contender = {
   name: 'Argo Workflows',
-  async prepare({ scenario, limits, cluster, namespace, directory }) {
+  async prepare({ limits, cluster, namespace, directory }) {
     await installCrds(cluster, join(await goModuleSource('argo', MODULE), 'manifests/base/crds/minimal'));
     await cluster.request('POST', `/api/v1/namespaces/${namespace}/configmaps`, {
       metadata: { name: 'workflow-controller-configmap' },
@@ -62,35 +62,43 @@ export const ARGO_WORKFLOWS: Contender = {
       directory,
       readyLine: /Performing periodic GC/,
     });
-    const workflows = trialPods(scenario).map((pod, batch) => workflowOf(scenario, batch, pod));
-    const remove = async () => {
-      for (const batch of workflows.keys()) await cluster.request('DELETE', `${collection}/bench-${batch}`);
-    };
-    let statusBytes = 0;
     return {
       pid: controller.pid,
-      async begin() {
-        for (const workflow of workflows) await cluster.request('POST', collection, workflow);
-      },
-      // To stop it in an orderly way it would have to run a program in each pod, which KWOK's pods cannot.
-      cancel: remove,
-      async finish() {
-        if (scenario.isCancelled === true) return undefined;
-        const deadline = performance.now() + deadlineMs(scenario);
-        for (const batch of workflows.keys()) {
-          const status = await untilOver(cluster, `${collection}/bench-${batch}`, deadline);
-          statusBytes = Math.max(statusBytes, Buffer.byteLength(JSON.stringify(status)));
-        }
-        const toldAt = performance.now();
-        await remove();
-        return toldAt;
-      },
-      ownFigures: async () => (statusBytes === 0 ? {} : { statusBytes }),
+      take: async (scenario) => workOf(scenario, cluster, collection),
       account: controller.account,
       end: controller.end,
     };
   },
 };
+
+function workOf(scenario: Scenario, cluster: ClusterClient, collection: string): TakenWork {
+  const workflows = new Map(
+    [...trialPods(scenario)].map(([batch, pod]) => [batch, workflowOf(scenario, batch, pod)]),
+  );
+  const remove = async () => {
+    for (const batch of workflows.keys()) await cluster.request('DELETE', `${collection}/${batch}`);
+  };
+  let statusBytes = 0;
+  return {
+    async begin() {
+      for (const workflow of workflows.values()) await cluster.request('POST', collection, workflow);
+    },
+    // To stop it in an orderly way it would have to run a program in each pod, which KWOK's pods cannot.
+    cancel: remove,
+    async finish() {
+      if (scenario.isCancelled === true) return undefined;
+      const deadline = performance.now() + deadlineMs(scenario);
+      for (const batch of workflows.keys()) {
+        const status = await untilOver(cluster, `${collection}/${batch}`, deadline);
+        statusBytes = Math.max(statusBytes, Buffer.byteLength(JSON.stringify(status)));
+      }
+      const toldAt = performance.now();
+      await remove();
+      return toldAt;
+    },
+    ownFigures: async () => (statusBytes === 0 ? {} : { statusBytes }),
+  };
+}
 
 async function untilOver(
   cluster: ClusterClient,
@@ -106,13 +114,13 @@ async function untilOver(
   }
 }
 
-const workflowOf = (scenario: Scenario, batch: number, { metadata, spec }: AttemptPod) => {
+const workflowOf = (scenario: Scenario, batch: string, { metadata, spec }: AttemptPod) => {
   const { securityContext, activeDeadlineSeconds } = spec;
   const [container] = spec.containers;
   return {
     apiVersion: API_VERSION,
     kind: 'Workflow',
-    metadata: { name: `bench-${batch}` },
+    metadata: { name: batch },
     spec: {
       entrypoint: 'all',
       parallelism: scenario.parallelism,

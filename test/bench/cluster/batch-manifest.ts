@@ -7,15 +7,15 @@ export const REPETITIONS = 10;
 
 const MEASURED = JSON.stringify({ metrics: { x: 1 } });
 
-/** What the user of the operator asks for: one batch of a scenario. */
+/** What the user of the operator asks for: one batch of a scenario, by its name. */
 export const batchManifest = (
   scenario: Scenario,
-  batch: number,
+  batch: string,
   execution: BatchTestSpec['execution'],
 ): BatchTestManifest => ({
   apiVersion: API_VERSION,
   kind: KIND,
-  metadata: { name: `bench-${batch}` },
+  metadata: { name: batch },
   spec: {
     execution,
     parallelism: scenario.parallelism,
@@ -31,9 +31,9 @@ export const batchManifest = (
 });
 
 /** As KWOK plays it. */
-const podTemplate = ({ runMs, longestRunMs }: Scenario, batch: number): PodTemplate => ({
+const podTemplate = ({ runMs, longestRunMs }: Scenario, batch: string): PodTemplate => ({
   metadata: {
-    labels: { [BATCH_LABEL]: String(batch) },
+    labels: { [BATCH_LABEL]: batch },
     annotations: {
       'kwok.test/run': `${runMs}ms`,
       ...(longestRunMs === undefined ? {} : { 'kwok.test/run-at-most': `${longestRunMs}ms` }),

@@ -2,9 +2,10 @@
  * `npm run bench:cluster`: the operator beside other ways to do the same work, each in turn, on a real control plane whose nodes KWOK plays.
  * It judges nothing by its exit code, which says only whether everything was measured.
  */
+import { existsSync, renameSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'commander';
 import { installCrd } from '../../integration/installed-crd.ts';
@@ -35,6 +36,7 @@ import {
   QUICK_SCENARIOS,
   SCENARIOS,
   scenarioText,
+  WARM_UP,
 } from './scenario.ts';
 import { versionsOf } from './versions.ts';
 
@@ -56,15 +58,27 @@ const command = benchmarkCommand(
 )
   .addOption(countingOption('--rounds <n>', 'how often each contender does each scenario').default(3))
   .addOption(
-    countingOption('--minutes <n>', 'begin no round that would take longer than that in all').default(60),
+    countingOption('--minutes <n>', 'begin no round that would take longer than that in all').default(80),
   )
   .addOption(
     new Option('--only <scenario...>', 'these scenarios alone').choices(SCENARIOS.map(({ name }) => name)),
   )
-  .option('--json <file>', 'write every figure of every round')
+  .addOption(new Option('--limits <limits...>', 'these limits alone').choices(LIMITS))
+  .addOption(
+    new Option('--contender <name...>', 'these contenders alone').choices(CONTENDERS.map(({ name }) => name)),
+  )
+  .option('--against <main.js>', 'the command line of another build, as two contenders more')
+  .option('--json <file>', 'write every figure of every round; a part replaces no file that is there')
   .option('--quick', 'tiny scenarios, to see that it works; the figures mean nothing', false)
   .parse();
-const { rounds, minutes, quick, only, json } = command.opts<BenchmarkOptions>();
+const { rounds, minutes, quick, only, limits, contender, against, json } = command.opts<BenchmarkOptions>();
+const isPart = [only, limits, contender, against].some((option) => option !== undefined);
+if (isPart && json !== undefined && existsSync(json))
+  command.error(
+    `error: --json ${json}: it is there already, and a part of the measurements would replace all`,
+  );
+if (against !== undefined && !existsSync(against))
+  command.error(`error: --against ${against}: there is no such file`);
 const scenarios = (quick ? QUICK_SCENARIOS : SCENARIOS).filter(({ name }) => only?.includes(name) ?? true);
 if (scenarios.length === 0) command.error(`error: --quick has none of ${only?.join(', ')}`);
 
@@ -73,8 +87,21 @@ interface BenchmarkOptions {
   readonly minutes: number;
   readonly quick: boolean;
   readonly only?: readonly string[];
+  readonly limits?: readonly Limits[];
+  readonly contender?: readonly string[];
+  readonly against?: string;
   readonly json?: string;
 }
+
+/** Ours first, each with that of the other build beside it. */
+const chosen: readonly Contender[] = [
+  ...CONTENDERS.filter(({ name }) => contender?.includes(name) ?? true),
+  ...(against === undefined
+    ? []
+    : (['Job', 'Pod'] as const).map((execution) =>
+        operatorContender([...nodeOptions, resolve(against)], execution, environment, ', other build'),
+      )),
+];
 
 interface Task {
   readonly limits: Limits;
@@ -83,18 +110,21 @@ interface Task {
   readonly rounds: number;
 }
 
-const tasks: readonly Task[] = LIMITS.flatMap((limits) =>
-  scenarios
-    .filter((scenario) => scenario.limits.includes(limits))
-    .map((scenario) => ({
-      limits,
-      scenario,
-      contenders: CONTENDERS.filter(
-        ({ isOperator }) => isOperator === true || scenario.isForOperators !== true,
-      ),
-      rounds: Math.min(rounds, scenario.mostRounds ?? rounds),
-    })),
-);
+const tasks: readonly Task[] = (limits ?? LIMITS)
+  .flatMap((limits) =>
+    scenarios
+      .filter((scenario) => scenario.limits.includes(limits))
+      .map((scenario) => ({
+        limits,
+        scenario,
+        contenders: chosen.filter(
+          ({ isOperator }) => isOperator === true || scenario.isForOperators !== true,
+        ),
+        rounds: Math.min(rounds, scenario.mostRounds ?? rounds),
+      })),
+  )
+  .filter(({ contenders }) => contenders.length > 0);
+if (tasks.length === 0) command.error('error: nothing is left to be measured');
 
 const secondsOf = ({ limits, scenario, contenders, rounds }: Task): number =>
   SECONDS_TO_START + rounds * contenders.length * expectedSeconds(scenario, limits);
@@ -121,6 +151,8 @@ try {
   }));
   print(`${calibrationText(calibration)}\n`);
   const comparisons: Comparison[] = [];
+  // What an earlier one has written stays until this one is done.
+  const unfinished = json === undefined ? undefined : `${json}.unfinished`;
   for (const [index, task] of tasks.entries()) {
     const comparison = await compare(task, shareMs(tasks.slice(index)));
     print(`${comparisonText(comparison)}\n`);
@@ -133,8 +165,9 @@ try {
       calibration,
       comparisons,
     };
-    writeResult(json, result);
+    writeResult(unfinished, result);
   }
+  if (json !== undefined && unfinished !== undefined) renameSync(unfinished, json);
 } finally {
   await postgres.stop();
   await rm(directory, { recursive: true, force: true });
@@ -188,11 +221,11 @@ async function compare({ limits, scenario, contenders, rounds }: Task, shareMs: 
 
 /** A control plane that starts empty, so that no scenario carries what the ones before it have left. */
 async function onControlPlane<T>(limits: Limits, use: (ground: Ground) => Promise<T>): Promise<T> {
-  const cluster = await startControlPlane({ controllerManagerLimits: limits, auditPolicy: WRITES_POLICY });
+  const cluster = await startControlPlane({ clientLimits: limits, auditPolicy: WRITES_POLICY });
   try {
     await installCrd(cluster);
     await sleep(CRD_SETTLES_MS);
-    return await use({ cluster, limits, postgres, directory });
+    return await use({ cluster, limits, postgres, directory, warmUp: WARM_UP });
   } finally {
     await cluster.stop();
   }

@@ -47,7 +47,7 @@ async function podsPerSecond(
 ): Promise<number> {
   const namespace = await cluster.createNamespace('bench');
   const pods = `/api/v1/namespaces/${namespace}/pods`;
-  const template = trialPod(work, 0);
+  const template = trialPod(work, `${work.name}-0`);
   const reached = new Map<string, number>();
   const witness = await recordNamespace(
     cluster,

@@ -6,9 +6,8 @@ import type { Observation } from './figures.ts';
 import type { Limits } from './limits.ts';
 import { allTrials, type Scenario, scenarioText } from './scenario.ts';
 
-/** Where the work is done, and what a contender may use for it. */
+/** Where work is done, and what a contender may use for it. */
 export interface Site {
-  readonly scenario: Scenario;
   /** Those of the contender too, when it has such. */
   readonly limits: Limits;
   /** An administrator's, who asks for the work. */
@@ -26,13 +25,24 @@ export interface Contender {
   readonly name: string;
   /** Of this project. */
   readonly isOperator?: boolean;
-  /** Resolves when it only waits to be told to begin. */
+  /** Resolves when it only waits for work. */
   prepare(site: Site): Promise<PreparedContender>;
 }
 
 export interface PreparedContender {
   /** Of its process; undefined when nothing works but the control plane. */
   readonly pid: number | undefined;
+  /** Of the server that it stores results in; undefined for who stores none. */
+  readonly databasePid?: number;
+  /** Takes on a scenario, one after another; what it makes for it is named after it. Resolves when it only waits to be told to begin. */
+  take(scenario: Scenario): Promise<TakenWork>;
+  /** What it says of itself, for an error message. */
+  account(): Promise<string>;
+  /** Ends its process. */
+  end(): Promise<void>;
+}
+
+export interface TakenWork {
   /** Begins all batches. */
   begin(): Promise<void>;
   cancel(): Promise<void>;
@@ -41,15 +51,11 @@ export interface PreparedContender {
    * read in a status, in the time of `performance.now()`; undefined when it has none.
    */
   finish(): Promise<number | undefined>;
-  /** What only it has; asked for after its end. */
+  /** What only it has; asked for once it is over. */
   ownFigures(): Promise<Pick<Observation, 'statusBytes' | 'objectBytes' | 'transactions'>>;
-  /** What it says of itself, for an error message. */
-  account(): Promise<string>;
-  /** Ends its process. */
-  end(): Promise<void>;
 }
 
-/** Tells the witness which batch a pod is of. */
+/** Tells the witness which batch a pod is of, by its name. */
 export const BATCH_LABEL = 'bench/batch';
 
 /** Longer than any contender takes, also on a busy machine and at stock limits. */

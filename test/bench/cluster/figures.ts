@@ -12,6 +12,12 @@ export const FIGURES = {
   makespanSeconds: { title: 'makespan', unit: 's', digits: 1, best: 'least' },
   fairness: { title: 'fairness: Jain index of when the batches ended', unit: '', digits: 3, best: 'most' },
   firstPodMs: { title: 'time to the first pod', unit: 'ms', digits: 0, best: 'least' },
+  newFirstPodMs: {
+    title: 'time to the first pod ever, of a new process',
+    unit: 'ms',
+    digits: 0,
+    best: 'least',
+  },
   refillCreatedP50Ms: {
     title: 'refill, slot free to next pod created, p50',
     unit: 'ms',
@@ -57,7 +63,13 @@ export const FIGURES = {
   controllerManagerWrites: { title: '– of the controller manager', unit: '', digits: 1 },
   schedulerWrites: { title: '– of the scheduler', unit: '', digits: 1 },
   kwokWrites: { title: '– of KWOK', unit: '', digits: 1 },
-  cpuSeconds: { title: 'CPU of the contender per 1,000 trials', unit: 's', digits: 1, best: 'least' },
+  cpuSeconds: {
+    title: 'CPU of the contender and its database per 1,000 trials',
+    unit: 's',
+    digits: 1,
+    best: 'least',
+  },
+  databaseCpuSeconds: { title: '– of the database', unit: 's', digits: 1 },
   peakResidentMiB: { title: 'peak resident memory of the contender', unit: 'MiB', digits: 0, best: 'least' },
   residentGrowth: {
     title: 'growth of its resident memory per 1,000 trials, over the second half',
@@ -70,7 +82,7 @@ export const FIGURES = {
   objectBytes: { title: 'largest object, status included', unit: 'bytes', digits: 0, best: 'least' },
   etcdKiB: { title: 'written to etcd per trial', unit: 'KiB', digits: 1, best: 'least' },
   transactions: {
-    title: 'Postgres transactions per trial, start included',
+    title: 'Postgres transactions per trial',
     unit: '',
     digits: 1,
     best: 'least',
@@ -109,6 +121,8 @@ export interface Observation {
   /** Of the pods of each batch. */
   readonly batches: readonly Timeline[];
   readonly beganAt: number;
+  /** How long the first pod took of what the contender did before, as a new process; undefined when no process of its own works. */
+  readonly newFirstPodMs?: number;
   /** Undefined unless the work was cancelled. */
   readonly cancelledAt: number | undefined;
   /** When a status told that it was over; undefined for a contender that has none. */
@@ -122,6 +136,8 @@ export interface Observation {
   readonly usage:
     | {
         readonly cpuSeconds: number;
+        /** Of the server of its database; undefined when it has none. */
+        readonly databaseCpuSeconds?: number;
         readonly peakResidentMiB: number;
         /** Once a second. */
         readonly resident: readonly Resident[];
@@ -136,8 +152,9 @@ export interface Observation {
 }
 
 export function figuresOf(observation: Observation): Figures {
-  const { statusBytes, objectBytes } = observation;
+  const { statusBytes, objectBytes, newFirstPodMs } = observation;
   return {
+    ...(newFirstPodMs === undefined ? {} : { newFirstPodMs }),
     ...(statusBytes === undefined ? {} : { statusBytes }),
     ...(objectBytes === undefined ? {} : { objectBytes }),
     ...(observation.scenario.isSuspended === true
@@ -146,9 +163,13 @@ export function figuresOf(observation: Observation): Figures {
   };
 }
 
+/** From the request to the first pod. */
+export const firstPodMsOf = ({ timeline, beganAt }: Pick<Observation, 'timeline' | 'beganAt'>): number =>
+  (timeline.created[0] ?? Number.NaN) - beganAt;
+
 const figuresOfPods = ({ scenario, timeline, batches, beganAt, podBytes }: Observation): Figures => ({
   ...(podBytes === undefined ? {} : { podBytes }),
-  firstPodMs: (timeline.created[0] ?? Number.NaN) - beganAt,
+  firstPodMs: firstPodMsOf({ timeline, beganAt }),
   mostLive: timeline.mostLive,
   overshoot: Math.max(0, ...batches.map(({ mostLive }) => mostLive - scenario.parallelism)),
 });
@@ -183,10 +204,15 @@ function figuresOfCompleted(observation: Observation): Figures {
     ...(batches.length === 1
       ? {}
       : { fairness: jainIndex(batches.map(({ ended }) => (ended.at(-1) ?? Number.NaN) - beganAt)) }),
-    refillCreatedP50Ms: percentile(created, 0.5),
-    refillCreatedP99Ms: percentile(created, 0.99),
-    refillRunningP50Ms: percentile(running, 0.5),
-    refillRunningP99Ms: percentile(running, 0.99),
+    // Where no batch ever had as many pods as it may, a slot was free all the time.
+    ...(batches.every(({ mostLive }) => mostLive >= scenario.parallelism)
+      ? {
+          refillCreatedP50Ms: percentile(created, 0.5),
+          refillCreatedP99Ms: percentile(created, 0.99),
+          refillRunningP50Ms: percentile(running, 0.5),
+          refillRunningP99Ms: percentile(running, 0.99),
+        }
+      : {}),
     ...(toldAt === undefined ? {} : { toldMs: toldAt - endedAt }),
     writes: ACTORS.reduce((sum, actor) => sum + writes[actor], 0) / trials,
     contenderWrites: writes.contender / trials,
@@ -204,7 +230,10 @@ function figuresOfCompleted(observation: Observation): Figures {
     ...(usage === undefined
       ? {}
       : {
-          cpuSeconds: (usage.cpuSeconds * 1_000) / trials,
+          cpuSeconds: ((usage.cpuSeconds + (usage.databaseCpuSeconds ?? 0)) * 1_000) / trials,
+          ...(usage.databaseCpuSeconds === undefined
+            ? {}
+            : { databaseCpuSeconds: (usage.databaseCpuSeconds * 1_000) / trials }),
           peakResidentMiB: usage.peakResidentMiB,
           ...growthOf(usage.resident),
         }),
@@ -212,7 +241,7 @@ function figuresOfCompleted(observation: Observation): Figures {
   };
 }
 
-/** Fewer samples than this tell of a warm-up alone. */
+/** Fewer samples than this tell of how it began alone. */
 const LEAST_SAMPLES = 60;
 
 function growthOf(resident: readonly Resident[]): Figures {

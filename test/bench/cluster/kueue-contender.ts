@@ -7,10 +7,10 @@ import { ApiRequestError, type ClusterClient } from '../../tools/cluster-client.
 import { goModuleSource } from '../../tools/go-module.ts';
 import { resolveGoTool } from '../../tools/go-tools.ts';
 import { freeLoopbackPorts } from '../../tools/loopback-port.ts';
-import type { Contender } from './contender.ts';
+import type { Contender, TakenWork } from './contender.ts';
 import { startController } from './controller-process.ts';
 import { installCrds, untilCollected } from './foreign-crds.ts';
-import type { Scenario } from './scenario.ts';
+import { batchNames, type Scenario } from './scenario.ts';
 import { trialPods } from './trial-pod.ts';
 
 const MODULE = 'sigs.k8s.io/kueue';
@@ -25,7 +25,7 @@ const CREATIONS_AT_ONCE = 16;
 /** All Jobs at once, suspended, and Kueue lets as many run as a queue has room for: a queue for each batch. */
 export const KUEUE: Contender = {
   name: 'Jobs queued by Kueue',
-  async prepare({ scenario, cluster, namespace, directory }) {
+  async prepare({ cluster, namespace, directory }) {
     await installCrds(cluster, join(await goModuleSource('kueue', MODULE), 'config/components/crd/bases'), {
       // Nobody asks for another version than the one that is stored, so nothing is ever converted, but Kueue wants to put its certificate here.
       conversion: {
@@ -66,37 +66,48 @@ export const KUEUE: Contender = {
       }),
       mountSecret(cluster, `${secrets}/${SECRET}`, certificates),
     ]);
-    const templates = trialPods(scenario);
-    await createQueues(cluster, namespace, scenario, [...templates.keys()]);
-    const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
     return {
       pid: controller.pid,
-      async begin() {
-        const all = templates
-          .flatMap((template, batch) =>
-            Array.from({ length: scenario.trials }, (_, trial) => jobOf(template, batch, trial)),
-          )
-          .values();
-        const create = async () => {
-          for (const job of all) await cluster.request('POST', jobs, job);
-        };
-        await Promise.all(Array.from({ length: CREATIONS_AT_ONCE }, create));
-      },
-      async cancel() {
-        await cluster.request('DELETE', `${jobs}?propagationPolicy=Background`);
-      },
-      finish: async () => undefined,
-      ownFigures: async () => ({}),
+      take: (scenario) => takeWork(scenario, cluster, namespace),
       account: controller.account,
       end: controller.end,
     };
   },
 };
 
-const jobOf = (template: AttemptPod, batch: number, trial: number) => ({
+async function takeWork(scenario: Scenario, cluster: ClusterClient, namespace: string): Promise<TakenWork> {
+  const templates = trialPods(scenario);
+  await createQueues(cluster, namespace, scenario);
+  const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
+  return {
+    async begin() {
+      const all = [...templates]
+        .flatMap(([batch, template]) =>
+          Array.from({ length: scenario.trials }, (_, trial) => jobOf(template, batch, trial)),
+        )
+        .values();
+      const create = async () => {
+        for (const job of all) await cluster.request('POST', jobs, job);
+      };
+      await Promise.all(Array.from({ length: CREATIONS_AT_ONCE }, create));
+    },
+    async cancel() {
+      // Or it would have others begin in the place of those that go.
+      for (const batch of templates.keys())
+        await cluster.request('PATCH', `${API}/namespaces/${namespace}/localqueues/${batch}`, {
+          spec: { stopPolicy: 'Hold' },
+        });
+      await cluster.request('DELETE', `${jobs}?propagationPolicy=Background`);
+    },
+    finish: async () => undefined,
+    ownFigures: async () => ({}),
+  };
+}
+
+const jobOf = (template: AttemptPod, batch: string, trial: number) => ({
   metadata: {
-    name: `trial-${batch}-${trial}`,
-    labels: { 'kueue.x-k8s.io/queue-name': `batch-${batch}` },
+    name: `${batch}-${trial}`,
+    labels: { 'kueue.x-k8s.io/queue-name': batch },
   },
   spec: {
     suspend: true,
@@ -107,28 +118,24 @@ const jobOf = (template: AttemptPod, batch: number, trial: number) => ({
 });
 
 /** What has no namespace is named after it. */
-async function createQueues(
-  cluster: ClusterClient,
-  namespace: string,
-  { parallelism }: Scenario,
-  batches: readonly number[],
-): Promise<void> {
-  await cluster.request('POST', `${API}/resourceflavors`, queueObject('ResourceFlavor', namespace, {}));
-  for (const batch of batches) {
+async function createQueues(cluster: ClusterClient, namespace: string, scenario: Scenario): Promise<void> {
+  const flavor = `${namespace}-${scenario.name}`;
+  await cluster.request('POST', `${API}/resourceflavors`, queueObject('ResourceFlavor', flavor, {}));
+  for (const batch of batchNames(scenario)) {
     const clusterQueue = `${namespace}-${batch}`;
-    const pods = { name: 'pods', nominalQuota: parallelism };
+    const pods = { name: 'pods', nominalQuota: scenario.parallelism };
     await cluster.request(
       'POST',
       `${API}/clusterqueues`,
       queueObject('ClusterQueue', clusterQueue, {
         namespaceSelector: {},
-        resourceGroups: [{ coveredResources: ['pods'], flavors: [{ name: namespace, resources: [pods] }] }],
+        resourceGroups: [{ coveredResources: ['pods'], flavors: [{ name: flavor, resources: [pods] }] }],
       }),
     );
     await cluster.request(
       'POST',
       `${API}/namespaces/${namespace}/localqueues`,
-      queueObject('LocalQueue', `batch-${batch}`, { clusterQueue }),
+      queueObject('LocalQueue', batch, { clusterQueue }),
     );
   }
 }

@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import type { AttemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
 import type { ClusterCredentials } from '../../tools/kubeconfig.ts';
 import type { Contender } from './contender.ts';
@@ -10,42 +12,67 @@ import { trialPods } from './trial-pod.ts';
 /** What a loop keeps open. */
 export type Unit = 'Job' | 'Pod';
 
-/** What a loop's process is told, in this order; it answers `prepare` with a message. */
+/** What a loop's process is told, in this order, all but the first once for each scenario; it answers `prepare` and `take` with a message. */
 export type LoopMessage =
   | {
       readonly command: 'prepare';
       readonly unit: Unit;
-      readonly scenario: Scenario;
       readonly credentials: ClusterCredentials;
       readonly namespace: string;
-      /** Of the pods of each batch. */
-      readonly templates: readonly AttemptPod[];
+    }
+  | {
+      readonly command: 'take';
+      readonly scenario: Scenario;
+      /** Of the pods of each batch, by its name. */
+      readonly templates: readonly (readonly [batch: string, pod: AttemptPod])[];
     }
   | { readonly command: 'begin' | 'cancel' };
 
-const program = fileURLToPath(new URL('./loop-main.ts', import.meta.url));
+/** One file, as the operator's program is: what a loader of TypeScript takes is not the loop's. */
+async function bundledLoop(directory: string): Promise<string> {
+  const outfile = join(directory, 'loop.mjs');
+  await build({
+    entryPoints: [fileURLToPath(new URL('./loop-main.ts', import.meta.url))],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    // Packages in CommonJS ask for Node's modules by `require`, which a module does not have.
+    banner: {
+      js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  return outfile;
+}
 
 /** A loop that keeps as many Jobs or pods open as may be, in a process of its own. */
 const loop = (name: string, unit: Unit): Contender => ({
   name,
-  async prepare({ scenario, cluster, namespace }) {
-    const child = fork(program, { execArgv: ['--import', 'tsx'] });
+  async prepare({ cluster, namespace, directory }) {
+    const child = fork(await bundledLoop(directory), { execArgv: [] });
     const tell = (message: LoopMessage) => child.send(message);
     const { url, certificateAuthority, token } = cluster;
     const credentials = { url, certificateAuthority, token };
-    const templates = trialPods(scenario);
-    tell({ command: 'prepare', unit, scenario, credentials, namespace, templates });
+    tell({ command: 'prepare', unit, credentials, namespace });
     await untilAnswered(child);
     return {
       pid: child.pid,
-      begin: async () => {
-        tell({ command: 'begin' });
+      async take(scenario) {
+        tell({ command: 'take', scenario, templates: [...trialPods(scenario)] });
+        await untilAnswered(child);
+        return {
+          begin: async () => {
+            tell({ command: 'begin' });
+          },
+          cancel: async () => {
+            tell({ command: 'cancel' });
+          },
+          finish: async () => undefined,
+          ownFigures: async () => ({}),
+        };
       },
-      cancel: async () => {
-        tell({ command: 'cancel' });
-      },
-      finish: async () => undefined,
-      ownFigures: async () => ({}),
       account: async () => (child.exitCode === null ? 'the loop runs' : 'the loop has ended'),
       end: () => endOf(child),
     };

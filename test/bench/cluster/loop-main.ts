@@ -9,16 +9,17 @@ import type { LoopMessage } from './loop-contender.ts';
 const CREATIONS_AT_ONCE = 16;
 
 interface Loop {
+  take(work: Work): void;
   begin(): void;
   cancel(): Promise<void>;
 }
 
+type Work = Extract<LoopMessage, { command: 'take' }>;
+
 async function prepareLoop({
   unit,
-  scenario,
   credentials,
   namespace,
-  templates,
 }: Extract<LoopMessage, { command: 'prepare' }>): Promise<Loop> {
   const client = createClusterClient(credentials);
   const collection =
@@ -27,7 +28,10 @@ async function prepareLoop({
     unit === 'Job'
       ? { metadata: { name }, spec: { backoffLimit: 0, template } }
       : { metadata: { ...template.metadata, name }, spec: template.spec };
-  const batches = templates.map((template) => ({ template, started: 0, open: 0 }));
+  /** By name. */
+  let batches: ReadonlyMap<string, { readonly template: AttemptPod; started: number; open: number }> =
+    new Map();
+  let limits = { trials: 0, parallelism: 0 };
   let creating = 0;
   let isCancelled = false;
   const over = new Set<string>();
@@ -38,17 +42,17 @@ async function prepareLoop({
     fill();
   };
   const fill = () => {
-    for (const [index, batch] of batches.entries())
+    for (const [name, batch] of batches)
       while (
         !isCancelled &&
         creating < CREATIONS_AT_ONCE &&
-        batch.open < scenario.parallelism &&
-        batch.started < scenario.trials
+        batch.open < limits.parallelism &&
+        batch.started < limits.trials
       ) {
         creating += 1;
         batch.open += 1;
         batch.started += 1;
-        void create(`trial-${index}-${batch.started}`, batch.template);
+        void create(`${name}-${batch.started}`, batch.template);
       }
   };
   const onChange = (change: Change) => {
@@ -56,7 +60,7 @@ async function prepareLoop({
     const { metadata, status } = change.object;
     if (!['Succeeded', 'Failed'].includes(status?.phase ?? '') || over.has(metadata.uid)) return;
     over.add(metadata.uid);
-    const batch = batches[Number(metadata.labels?.[BATCH_LABEL])];
+    const batch = batches.get(metadata.labels?.[BATCH_LABEL] ?? '');
     if (batch !== undefined) batch.open -= 1;
     fill();
     const name = unit === 'Job' ? metadata.ownerReferences?.[0]?.name : metadata.name;
@@ -64,6 +68,10 @@ async function prepareLoop({
   };
   await recordNamespace(credentials, namespace, onChange, () => false);
   return {
+    take({ scenario, templates }) {
+      limits = scenario;
+      batches = new Map(templates.map(([name, template]) => [name, { template, started: 0, open: 0 }]));
+    },
     begin: fill,
     async cancel() {
       isCancelled = true;
@@ -79,6 +87,10 @@ process.on('message', async (message: LoopMessage) => {
     case 'prepare':
       loop = await prepareLoop(message);
       process.send?.('ready');
+      return;
+    case 'take':
+      loop?.take(message);
+      process.send?.('taken');
       return;
     case 'begin':
       loop?.begin();

@@ -5,12 +5,19 @@ import type { AuditEvent } from '../../tools/audit-log.ts';
 import type { ControlPlane } from '../../tools/control-plane.ts';
 import { seriesOf, seriesValue } from '../../tools/exposition.ts';
 import { batchTestWrites, writesByActor } from './api-writes.ts';
-import { BATCH_LABEL, type Contender, deadlineMs, describe, type PreparedContender } from './contender.ts';
-import type { Observation } from './figures.ts';
+import {
+  BATCH_LABEL,
+  type Contender,
+  deadlineMs,
+  describe,
+  type PreparedContender,
+  type TakenWork,
+} from './contender.ts';
+import { firstPodMsOf, type Observation } from './figures.ts';
 import type { Limits } from './limits.ts';
 import { PodTimeline } from './pod-timeline.ts';
 import { ProcessUsage } from './process-usage.ts';
-import { allTrials, batchesOf, type Scenario } from './scenario.ts';
+import { allTrials, batchNames, type Scenario } from './scenario.ts';
 
 /** What all measurements at one control plane share. */
 export interface Ground {
@@ -18,35 +25,48 @@ export interface Ground {
   readonly limits: Limits;
   readonly postgres: PostgresServer;
   readonly directory: string;
+  /** What each contender does first. */
+  readonly warmUp: Scenario;
 }
 
-/** Lets a contender do the work of a scenario, in a namespace of its own, and tells what was seen. Nothing of it runs afterwards. */
+/**
+ * Lets a contender warm up and then do the work of a scenario, in a namespace of its own, and tells what was seen of the latter. Nothing of it runs afterwards.
+ */
 export async function observe(
   contender: Contender,
   scenario: Scenario,
   ground: Ground,
 ): Promise<Observation> {
-  const namespace = await ground.cluster.createNamespace('bench');
+  const { cluster, warmUp } = ground;
+  const namespace = await cluster.createNamespace('bench');
+  const warmUpPods = new WitnessedPods(warmUp);
   const pods = new WitnessedPods(scenario);
   const witness = await recordNamespace(
-    ground.cluster,
+    cluster,
     namespace,
-    (change) => pods.note(change),
+    (change) => {
+      warmUpPods.note(change);
+      pods.note(change);
+    },
     ({ kind }) => kind === 'BatchTest',
   );
   let prepared: PreparedContender | undefined;
   try {
-    prepared = await contender.prepare({ ...ground, scenario, namespace, witness });
-    const putBefore = await bytesPut(ground.cluster);
-    const observed = await observeWork(prepared, scenario, witness, pods);
+    prepared = await contender.prepare({ ...ground, namespace, witness });
+    const warmedUp = await observeWork(prepared, await prepared.take(warmUp), warmUp, witness, warmUpPods);
+    const { length: writesBefore } = await settledAuditLog(cluster);
+    const putBefore = await bytesPut(cluster);
+    const work = await prepared.take(scenario);
+    const observed = await observeWork(prepared, work, scenario, witness, pods);
     await prepared.end();
-    const log = await settledAuditLog(ground.cluster);
+    const log = (await settledAuditLog(cluster)).slice(writesBefore);
     return {
       ...observed,
+      ...(prepared.pid === undefined ? {} : { newFirstPodMs: firstPodMsOf(warmedUp) }),
       writes: writesByActor(log, namespace),
       batchTestWrites: batchTestWrites(log, namespace),
-      etcdBytes: (await bytesPut(ground.cluster)) - putBefore,
-      ...(await prepared.ownFigures()),
+      etcdBytes: (await bytesPut(cluster)) - putBefore,
+      ...(await work.ownFigures()),
     };
   } catch (cause) {
     throw new Error(`${describe(contender, scenario)}; ${await prepared?.account()}`, { cause });
@@ -56,24 +76,27 @@ export async function observe(
   }
 }
 
-/** The pods of a namespace, all together and by the batch that they are of. */
+/** The pods of a scenario, all together and by the batch that they are of. */
 class WitnessedPods {
   readonly timeline = new PodTimeline();
-  readonly batches: readonly PodTimeline[];
+  readonly #batches: ReadonlyMap<string, PodTimeline>;
   podBytes: number | undefined;
 
   constructor(scenario: Scenario) {
-    this.batches = Array.from({ length: batchesOf(scenario) }, () => new PodTimeline());
+    this.#batches = new Map(batchNames(scenario).map((name) => [name, new PodTimeline()]));
+  }
+
+  get batches(): readonly PodTimeline[] {
+    return [...this.#batches.values()];
   }
 
   note(change: Change): void {
     if (change.kind !== 'Pod') return;
-    this.timeline.note(change);
+    const batch = this.#batches.get(change.object.metadata.labels?.[BATCH_LABEL] ?? '');
+    if (batch === undefined) return;
     this.podBytes ??= bytesOfPod(change.object);
-    const batch = change.object.metadata.labels?.[BATCH_LABEL];
-    const timeline = this.batches[Number(batch)];
-    if (timeline === undefined) throw new Error(`a pod is of batch ${batch}, which there is not`);
-    timeline.note(change);
+    this.timeline.note(change);
+    batch.note(change);
   }
 }
 
@@ -87,34 +110,41 @@ export const bytesOfPod = ({
 }): number => Buffer.byteLength(JSON.stringify({ labels, annotations, spec }));
 
 async function observeWork(
-  contender: PreparedContender,
+  { pid, databasePid }: PreparedContender,
+  work: TakenWork,
   scenario: Scenario,
   witness: WatchRecorder,
   witnessed: WitnessedPods,
 ): Promise<
   Omit<
     Observation,
-    'writes' | 'batchTestWrites' | 'etcdBytes' | 'statusBytes' | 'objectBytes' | 'transactions'
+    | 'writes'
+    | 'batchTestWrites'
+    | 'etcdBytes'
+    | 'statusBytes'
+    | 'objectBytes'
+    | 'transactions'
+    | 'newFirstPodMs'
   >
 > {
-  const { pid } = contender;
   const { timeline, batches } = witnessed;
   const until = (what: string, look: () => boolean) =>
     witness.until(what, () => (look() ? true : undefined), deadlineMs(scenario));
   const trials = scenario.isSuspended === true ? 0 : allTrials(scenario);
-  const usage = pid === undefined ? undefined : new ProcessUsage(pid, () => timeline.ended.length);
+  const usage =
+    pid === undefined ? undefined : new ProcessUsage(pid, databasePid, () => timeline.ended.length);
   try {
     const beganAt = performance.now();
-    await contender.begin();
+    await work.begin();
     let cancelledAt: number | undefined;
     if (scenario.isCancelled === true) {
       await until(`${scenario.parallelism} pods run`, () => timeline.running.length >= scenario.parallelism);
       cancelledAt = performance.now();
-      await contender.cancel();
+      await work.cancel();
     } else {
       await until(`${trials} pods have ended`, () => timeline.ended.length >= trials);
     }
-    const toldAt = await contender.finish();
+    const toldAt = await work.finish();
     await until('no pod is left', () => timeline.present === 0);
     if (scenario.isCancelled !== true && timeline.succeeded.length !== trials)
       throw new Error(`${timeline.succeeded.length} pods succeeded, ${trials} were to`);

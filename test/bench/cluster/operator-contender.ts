@@ -1,16 +1,16 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { API_VERSION, PLURAL } from '../../../src/api/v1alpha1/constants.ts';
 import type { BatchTestSpec } from '../../../src/api/v1alpha1/schema.ts';
 import { grant } from '../../integration/operator-rights.ts';
-import { databaseUrlOf, query } from '../../integration/postgres-server.ts';
+import { type Connection, databaseUrlOf, query } from '../../integration/postgres-server.ts';
 import { startOperator } from '../../integration/running-operator.ts';
 import { type Change, conditionOf } from '../../integration/watch-recorder.ts';
 import { batchManifest } from './batch-manifest.ts';
-import { type Contender, deadlineMs, type Site } from './contender.ts';
+import { type Contender, deadlineMs, type Site, type TakenWork } from './contender.ts';
 import type { Observation } from './figures.ts';
-import { allTrials, batchesOf, type Scenario } from './scenario.ts';
+import { allTrials, batchNames, type Scenario } from './scenario.ts';
 
 const ACCOUNT = 'contender';
 const SERVICE_ACCOUNT_IMPORT = fileURLToPath(new URL('service-account.mjs', import.meta.url));
@@ -20,16 +20,18 @@ const SERVICE_ACCOUNT_IMPORT = fileURLToPath(new URL('service-account.mjs', impo
  * @param program what Node is given to run
  * @param execution what carries its attempts
  * @param environment of its process, beside what every operator gets
+ * @param build ends its name, where there is more than one
  */
 export const operatorContender = (
   program: readonly string[],
   execution: BatchTestSpec['execution'],
   environment: Readonly<Record<string, string>> = {},
+  build = '',
 ): Contender => ({
-  name: `operator, ${execution}s`,
+  name: `operator, ${execution}s${build}`,
   isOperator: true,
   async prepare(site) {
-    const { scenario, cluster, namespace, witness, directory } = site;
+    const { cluster, namespace, witness, directory } = site;
     const connection = await site.postgres.createDatabase();
     const operator = await startOperator({
       namespace,
@@ -46,44 +48,65 @@ export const operatorContender = (
       await operator.kill();
       throw error;
     }
-    const batches = Array.from({ length: batchesOf(scenario) }, (_, batch) => batch);
+    const transactions = async () => {
+      const [row] = await query<{ readonly count: string }>(
+        connection,
+        'select xact_commit as count from pg_stat_database where datname = current_database()',
+      );
+      return Number(row?.count);
+    };
+    const take = async (scenario: Scenario): Promise<TakenWork> => {
+      const batches = batchNames(scenario);
+      const transactionsBefore = await transactions();
+      return {
+        async begin() {
+          for (const batch of batches)
+            await cluster.request('POST', collection, batchManifest(scenario, batch, execution));
+        },
+        async cancel() {
+          for (const batch of batches)
+            await cluster.request('PATCH', `${collection}/${batch}`, { spec: { cancel: true } });
+        },
+        async finish() {
+          const toldAt = await witness.until(
+            'the BatchTests have reached their condition',
+            (changes) => reachedAt(changes, scenario),
+            deadlineMs(scenario),
+          );
+          if (scenario.isCancelled === true || scenario.isSuspended === true) return toldAt;
+          const [row] = await query<{ readonly succeeded: number }>(
+            connection,
+            'select sum(succeeded)::int as succeeded from batchtest.run_summary where name = any($1)',
+            [batches],
+          );
+          if (row?.succeeded !== allTrials(scenario))
+            throw new Error(`${row?.succeeded ?? 0} of ${allTrials(scenario)} results are stored`);
+          return toldAt;
+        },
+        ownFigures: async () => ({
+          ...largest(witness.changes(), batches),
+          transactions: (await transactions()) - transactionsBefore,
+        }),
+      };
+    };
     return {
       pid: operator.pid,
-      async begin() {
-        for (const batch of batches)
-          await cluster.request('POST', collection, batchManifest(scenario, batch, execution));
-      },
-      async cancel() {
-        for (const batch of batches)
-          await cluster.request('PATCH', `${collection}/bench-${batch}`, { spec: { cancel: true } });
-      },
-      async finish() {
-        const toldAt = await witness.until(
-          'the BatchTests have reached their condition',
-          (changes) => reachedAt(changes, scenario),
-          deadlineMs(scenario),
-        );
-        if (scenario.isCancelled === true || scenario.isSuspended === true) return toldAt;
-        const [row] = await query<{ readonly succeeded: number }>(
-          connection,
-          'select sum(succeeded)::int as succeeded from batchtest.run_summary',
-        );
-        if (row?.succeeded !== allTrials(scenario))
-          throw new Error(`${row?.succeeded ?? 0} of ${allTrials(scenario)} results are stored`);
-        return toldAt;
-      },
-      async ownFigures() {
-        const [row] = await query<{ readonly count: string }>(
-          connection,
-          'select xact_commit as count from pg_stat_database where datname = current_database()',
-        );
-        return { ...largest(witness.changes()), transactions: Number(row?.count) };
-      },
+      databasePid: await postmasterOf(connection),
+      take,
       account: () => operator.logTail(),
       end: () => operator.kill(),
     };
   },
 });
+
+/** The server that all sessions of a database are processes of. */
+async function postmasterOf(connection: Connection): Promise<number> {
+  const [row] = await query<{ readonly directory: string }>(
+    connection,
+    `select current_setting('data_directory') as directory`,
+  );
+  return Number((await readFile(join(row?.directory ?? '', 'postmaster.pid'), 'utf8')).split('\n')[0]);
+}
 
 /** Gives an account the rights of an operator; what a process of it has in its environment. */
 async function serviceAccount({ cluster, namespace, directory }: Site): Promise<Record<string, string>> {
@@ -105,23 +128,34 @@ async function serviceAccount({ cluster, namespace, directory }: Site): Promise<
 /** When the last of the batches was seen to be over, or to be planned and suspended; undefined before that. */
 function reachedAt(changes: readonly Change[], scenario: Scenario): number | undefined {
   const { isCancelled, isSuspended, trials } = scenario;
+  const batches = batchNames(scenario);
   const wanted = isCancelled === true ? 'Cancelled' : isSuspended === true ? 'Suspended' : 'Complete';
   const reached = new Map<string, number>();
   for (const change of changes) {
-    if (change.kind !== 'BatchTest' || reached.has(change.object.metadata.name)) continue;
+    if (!isOfBatch(change, batches) || reached.has(change.object.metadata.name)) continue;
     const isSo = conditionOf(change.object, wanted)?.status === 'True';
     if (isSo && change.object.status?.trials?.total === trials)
       reached.set(change.object.metadata.name, change.at);
   }
-  return reached.size === batchesOf(scenario) ? Math.max(...reached.values()) : undefined;
+  return reached.size === batches.length ? Math.max(...reached.values()) : undefined;
 }
 
+const isOfBatch = (
+  change: Change,
+  batches: readonly string[],
+): change is Extract<Change, { kind: 'BatchTest' }> =>
+  change.kind === 'BatchTest' && batches.includes(change.object.metadata.name);
+
 /** Bytes of the largest status, and of the largest object with all that it had at the time. */
-function largest(changes: readonly Change[]): Pick<Observation, 'statusBytes' | 'objectBytes'> {
+function largest(
+  changes: readonly Change[],
+  batches: readonly string[],
+): Pick<Observation, 'statusBytes' | 'objectBytes'> {
   let statusBytes = 0;
   let objectBytes = 0;
-  for (const { kind, object } of changes) {
-    if (kind !== 'BatchTest') continue;
+  for (const change of changes) {
+    if (!isOfBatch(change, batches)) continue;
+    const { object } = change;
     objectBytes = Math.max(objectBytes, Buffer.byteLength(JSON.stringify(object)));
     statusBytes = Math.max(statusBytes, Buffer.byteLength(JSON.stringify(object.status ?? {})));
   }

@@ -27,9 +27,9 @@ import { targetsMarkdown } from './targets.ts';
 
 const LIMITS_TEXTS: Readonly<Record<Limits, string>> = {
   stock:
-    'Stock limits: the controller manager (20 requests a second, bursts of 30) and Argo Workflows as they are shipped',
+    'Stock limits: the controller manager (20 requests a second, bursts of 30), the scheduler (50, 100) and Argo Workflows as they are shipped',
   raised:
-    'Raised limits: the controller manager (500 requests a second, bursts of 1,000) and Argo Workflows (500, and a requeue of 500 ms)',
+    'Raised limits: the controller manager and the scheduler (500 requests a second, bursts of 1,000) and Argo Workflows (500, and a requeue of 500 ms)',
 };
 
 export const calibrationText = ({ created, bound, ended, endedOfJobs }: Ladder): string =>
@@ -47,7 +47,7 @@ export function clusterMarkdown(result: BenchmarkResult, plots: readonly Plot[])
     `${calibrationText(calibration)} Read every contender against that, and against the loop of bare pods, where nothing stands between a free slot and the next pod. Each figure is the median of the rounds, with the least and the most; the best one of a row is **bold**.`,
     ...plots.map(plotMarkdown),
     '### Targets',
-    'What the operator is to come to, as ratios and differences within one round, scenario by scenario; what is missed is **bold**. The limits are raised where nothing else is said.',
+    'What the operator is to come to, as ratios and differences within one round, scenario by scenario: the median of the rounds where nothing else is said, rounded up; what is missed is **bold**. The limits are raised where nothing else is said.',
     targetsMarkdown(result),
     ...LIMITS.flatMap((limits) => {
       const tables = comparisons.filter((comparison) => comparison.limits === limits);

@@ -31,9 +31,16 @@ export const isOwn = ({ isOperator }: MeasuredContender): boolean => isOperator 
 export const figuresIn = ({ contenders }: Comparison): readonly FigureName[] =>
   (Object.keys(FIGURES) as FigureName[]).filter((name) => haveFigure(contenders, name).length > 0);
 
-/** The contenders whose median is the best as it is told, rounded; nobody where only one has the figure, or where no value is better than another. */
-export const bestAt = ({ contenders }: Comparison, name: FigureName): readonly MeasuredContender[] =>
-  haveFigure(contenders, name).length < 2 ? [] : bestOf(contenders, name, figureKind(name));
+/** The contenders whose median is the best as it is told, rounded; nobody where only one has the figure, where no value is better than another, or
+ * for the makespan of programs that ran for other times for each contender. */
+export const bestAt = (
+  { contenders, scenario }: Pick<Comparison, 'contenders' | 'scenario'>,
+  name: FigureName,
+): readonly MeasuredContender[] =>
+  haveFigure(contenders, name).length < 2 ||
+  (name === 'makespanSeconds' && scenario.longestRunMs !== undefined)
+    ? []
+    : bestOf(contenders, name, figureKind(name));
 
 const haveFigure = (
   contenders: readonly MeasuredContender[],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { VERSION } from '../../../src/version.ts';
 import { type PostgresServer, query } from '../../integration/postgres-server.ts';
 import type { ClusterClient } from '../../tools/cluster-client.ts';
+import { measuredVersion } from '../measured-version.ts';
 
 /** What was measured, and with what. */
 export async function versionsOf(
@@ -14,7 +14,7 @@ export async function versionsOf(
     `select current_setting('server_version') as version`,
   );
   return {
-    BatchTest: VERSION,
+    BatchTest: measuredVersion(),
     'Node.js': process.version,
     Kubernetes: gitVersion,
     etcd: pinned('kubernetes', 'go.etcd.io/etcd/server/v3'),

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { statFields, tickSeconds } from '../process-stat.ts';
+import { readFileSync } from 'node:fs';
+import { familyOf, secondsWithWaited, waitedSeconds } from '../process-stat.ts';
 
 const SAMPLE_MS = 200;
 
@@ -34,7 +34,7 @@ export class ProcessTree {
   }
 
   #look(): void {
-    this.#members = familyOf([this.#root, this.#furtherProcess()]);
+    this.#members = familyOf([this.#root, this.#furtherProcess()].filter((pid) => pid !== undefined));
     this.#peakMiB = Math.max(this.#peakMiB, sum(this.#members.map(proportionalMiB)));
     // Whoever ends takes its time to the parent that waits for it, so of one look to the next this only grows.
     this.#cpuSeconds = Math.max(this.#cpuSeconds, sum(this.#members.map(secondsWithWaited)));
@@ -42,35 +42,6 @@ export class ProcessTree {
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-
-function familyOf(roots: readonly (number | undefined)[]): readonly number[] {
-  const children = new Map<number, number[]>();
-  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const parent = Number(statOf(Number(entry))?.[1]);
-    children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
-  }
-  const family = new Set(roots.filter((pid) => pid !== undefined));
-  for (const member of family) for (const child of children.get(member) ?? []) family.add(child);
-  return [...family];
-}
-
-/** Undefined when it has ended. */
-function statOf(pid: number): readonly string[] | undefined {
-  try {
-    return statFields(pid);
-  } catch {
-    return undefined;
-  }
-}
-
-function ticks(stat: readonly string[] | undefined, ...fields: readonly number[]): number {
-  return stat === undefined ? 0 : tickSeconds(stat, ...fields);
-}
-
-/** Of those children, and theirs, that have ended and were waited for. */
-const waitedSeconds = (pid: number): number => ticks(statOf(pid), 13, 14);
-
-const secondsWithWaited = (pid: number): number => ticks(statOf(pid), 11, 12, 13, 14);
 
 /** Proportional set size: memory that several share is counted once among them. */
 function proportionalMiB(pid: number): number {

@@ -44,6 +44,20 @@ describe('the figures of an observation', () => {
     });
   });
 
+  it('tells no refill where a slot was free all the time', () => {
+    const timeline = { ...TIMELINE, mostLive: 1 };
+    const figures = figuresOf({ ...COMPLETED, timeline, batches: [timeline] });
+    expect(figures.refillCreatedP50Ms).toBeUndefined();
+    expect(figuresOf(COMPLETED).refillCreatedP50Ms).toBeGreaterThan(0);
+  });
+
+  it('counts the processor time of the database as that of the contender', () => {
+    const usage = { cpuSeconds: 0.1, databaseCpuSeconds: 0.02, peakResidentMiB: 90, resident: [] };
+    const { cpuSeconds, databaseCpuSeconds } = figuresOf({ ...COMPLETED, usage });
+    expect(cpuSeconds).toBeCloseTo(30);
+    expect(databaseCpuSeconds).toBeCloseTo(5);
+  });
+
   it('takes the run times that were seen when they differ', () => {
     const scenario = { ...COMPLETED.scenario, longestRunMs: 1_500 };
     // Of these four, two at a time: 1,000 + 1,270 and 1,000 + 1,290.
