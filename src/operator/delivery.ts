@@ -62,4 +62,5 @@ async function countMessages(
     }
     await sleep(GAUGE_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
   }
+  metrics.outbox.outboxHolds(undefined);
 }

@@ -115,6 +115,16 @@ describe('the metrics of a run', () => {
     expect(own(few).length).toBeGreaterThan(100);
   }, 120_000);
 
+  it('tell of the outbox only while somebody looks', async () => {
+    const metrics = createMetrics();
+    metrics.outbox.outboxHolds({ pending: 3, dead: 1 });
+    const dead = async () =>
+      seriesValue(seriesOf(await metrics.text()), 'batchtest_outbox_messages', { state: 'Dead' });
+    expect(await dead()).toBe(1);
+    metrics.outbox.outboxHolds(undefined);
+    expect(await dead()).toBeUndefined();
+  });
+
   it('name no variant and no run, and have no word that its list lacks', async () => {
     const metrics = await metricsAfter(3, 1);
     const lists = new Map(metrics.descriptions.map(({ name, labels }) => [name, labels]));
@@ -171,10 +181,13 @@ describe('gauges', () => {
     expect(seriesValue(series, 'batchtest_slots_in_use')).toBe(2);
     expect(seriesValue(series, 'batchtest_results_unstored')).toBe(1);
     expect(seriesValue(series, 'batchtest_oldest_unstored_seconds')).toBe(20);
-    expect(seriesValue(series, 'batchtest_oldest_waiting_seconds')).toBe(30);
+    expect(seriesValue(series, 'batchtest_oldest_waiting_seconds', { reason: 'Unschedulable' })).toBe(30);
     expect(seriesValue(series, 'batchtest_attempts_waiting', { reason: 'Unschedulable' })).toBe(1);
     expect(seriesValue(series, 'batchtest_longest_without_progress_seconds')).toBe(60);
     stop();
+    const stopAtEnd = metrics.runs.follow(() => [{ ...snapshot, parallelism: 100, pending: 0 }]);
+    expect(seriesValue(seriesOf(await metrics.text()), 'batchtest_slots')).toBe(2);
+    stopAtEnd();
     const after = seriesOf(await metrics.text());
     expect(seriesValue(after, 'batchtest_slots')).toBeUndefined();
     expect(seriesValue(after, 'batchtest_results_unstored')).toBe(0);

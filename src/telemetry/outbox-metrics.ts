@@ -14,8 +14,8 @@ export interface OutboxMetrics {
   messageHandled(kind: MessageKind, outcome: DeliveryOutcome): void;
   /** Counts something that was read back. */
   verified(subject: VerifiedSubject, state: VerifiedState): void;
-  /** Sets how many messages of the outbox are not delivered. */
-  outboxHolds(counts: { readonly pending: number; readonly dead: number }): void;
+  /** Sets how many messages of the outbox are not delivered; undefined: this process does not look any more, so it tells none. */
+  outboxHolds(counts: { readonly pending: number; readonly dead: number } | undefined): void;
 }
 
 export function createOutboxMetrics(families: MetricFamilies): OutboxMetrics {
@@ -33,15 +33,17 @@ export function createOutboxMetrics(families: MetricFamilies): OutboxMetrics {
   for (const subject of SUBJECTS) for (const state of STATES) verified.inc({ subject, state }, 0);
   const messages = families.gauge(
     'batchtest_outbox_messages',
-    'Messages of the outbox that are not delivered: Pending, or Dead.',
+    'Messages of the outbox that are not delivered: Pending, or Dead. Only a process that leads tells.',
     { state: ['Pending', 'Dead'] },
   );
   return {
     messageHandled: (kind, outcome) => handled.inc({ kind, outcome }),
     verified: (subject, state) => verified.inc({ subject, state }),
-    outboxHolds: ({ pending, dead }) => {
-      messages.set({ state: 'Pending' }, pending);
-      messages.set({ state: 'Dead' }, dead);
+    outboxHolds: (counts) => {
+      messages.reset();
+      if (counts === undefined) return;
+      messages.set({ state: 'Pending' }, counts.pending);
+      messages.set({ state: 'Dead' }, counts.dead);
     },
   };
 }

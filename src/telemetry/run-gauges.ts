@@ -33,19 +33,18 @@ export function describeSnapshots(
     (gauge) => {
       for (const [namespace, runs] of byNamespace(snapshots()))
         for (const { state } of runs.flatMap(({ attempts }) => attempts))
-          if (state.kind === 'Waiting')
-            gauge.inc({ namespace, reason: boundedWord(state.reason ?? 'Other', WAITING_REASONS) });
+          if (state.kind === 'Waiting') gauge.inc({ namespace, reason: waitingReason(state) });
     },
   );
   families.gauge(
     'batchtest_slots',
-    'Attempts that may be live at once: spec.parallelism of the runs under way that are not suspended.',
+    'Attempts that may be live at once: of each run under way that is not suspended spec.parallelism, or what trials it still has where these are fewer.',
     { namespace: NAMESPACE },
     (gauge) => {
       for (const [namespace, runs] of byNamespace(snapshots()))
         gauge.set(
           { namespace },
-          sum(runs, ({ isHeld, parallelism }) => (isHeld ? 0 : parallelism)),
+          sum(runs, (run) => (run.isHeld ? 0 : Math.min(run.parallelism, run.pending + slotsInUse(run)))),
         );
     },
   );
@@ -55,10 +54,7 @@ export function describeSnapshots(
     { namespace: NAMESPACE },
     (gauge) => {
       for (const [namespace, runs] of byNamespace(snapshots()))
-        gauge.set(
-          { namespace },
-          sum(runs, ({ attempts }) => attempts.filter(({ state }) => state.kind !== 'Ended').length),
-        );
+        gauge.set({ namespace }, sum(runs, slotsInUse));
     },
   );
   families.gauge(
@@ -70,24 +66,33 @@ export function describeSnapshots(
         sum(snapshots(), ({ attempts }) => attempts.filter(({ state }) => state.kind === 'Ended').length),
       ),
   );
-  const oldest = (name: string, help: string, kind: 'Ended' | 'Waiting') =>
-    families.gauge(name, help, {}, (gauge) => {
-      const times = snapshots().flatMap(({ attempts }) =>
-        attempts.flatMap(({ state }) =>
-          state.kind !== kind ? [] : [state.kind === 'Ended' ? state.at : state.since],
-        ),
-      );
-      gauge.set(secondsSinceFirst(times, now()));
-    });
-  oldest(
+  families.gauge(
     'batchtest_oldest_unstored_seconds',
     'Age of the oldest result that is not committed; 0 when there is none.',
-    'Ended',
+    {},
+    (gauge) => {
+      const times = snapshots().flatMap(({ attempts }) =>
+        attempts.flatMap(({ state }) => (state.kind === 'Ended' ? [state.at] : [])),
+      );
+      gauge.set(secondsSinceFirst(times, now()));
+    },
   );
-  oldest(
+  families.gauge(
     'batchtest_oldest_waiting_seconds',
-    'For how long the attempt that has waited longest for its program to run has waited; 0 when none waits.',
-    'Waiting',
+    'Of the attempts whose program does not run yet: for how long the one that was started first has waited, by what it waits for now.',
+    { namespace: NAMESPACE, reason: WAITING_REASONS },
+    (gauge) => {
+      for (const [namespace, runs] of byNamespace(snapshots())) {
+        const firstOf = new Map<string, number>();
+        for (const { state } of runs.flatMap(({ attempts }) => attempts)) {
+          if (state.kind !== 'Waiting') continue;
+          const reason = waitingReason(state);
+          firstOf.set(reason, Math.min(firstOf.get(reason) ?? state.since, state.since));
+        }
+        for (const [reason, first] of firstOf)
+          gauge.set({ namespace, reason }, secondsSinceFirst([first], now()));
+      }
+    },
   );
   families.gauge(
     'batchtest_longest_without_progress_seconds',
@@ -109,6 +114,13 @@ export function describeSnapshots(
     },
   );
 }
+
+const waitingReason = ({ reason = 'Other' }: { readonly reason?: string | undefined }): string =>
+  boundedWord(reason, WAITING_REASONS);
+
+/** Attempts whose program has not ended. */
+const slotsInUse = ({ attempts }: RunSnapshot): number =>
+  attempts.filter(({ state }) => state.kind !== 'Ended').length;
 
 function countsOf(runs: readonly RunSnapshot[]): Readonly<Record<TrialState, number>> {
   const counts = { pending: 0, held: 0, starting: 0, running: 0, stopping: 0, storing: 0 };
