@@ -1,3 +1,4 @@
+import type { PreviousRun, PreviousSample } from '../comparison/previous-run.ts';
 import type { StoredAttempt, StoredRun, StoredTrialDetails } from './result-store.ts';
 
 /** A trial as JSON: its metrics as pairs in their order, since names are the program's, and times as ISO 8601 in UTC. */
@@ -12,10 +13,21 @@ export interface StoredAttemptJson extends Omit<StoredAttempt, 'startedAt' | 'fi
   readonly finishedAt: string;
 }
 
+/** The earlier run as JSON: its values by the name of the variant, then by metric, as pairs. */
+export interface PreviousRunJson extends Omit<PreviousRun, 'startedAt' | 'samples'> {
+  readonly startedAt: string;
+  readonly samples: readonly (readonly [
+    variant: string,
+    metrics: readonly (readonly [metric: string, sample: PreviousSample])[],
+  ])[];
+}
+
 /** Everything stored of a run as plain JSON: what `JSON.stringify` may be called with. Fields that are undefined are left out by it. */
-export interface StoredRunJson extends Omit<StoredRun, 'startedAt' | 'finishedAt' | 'trialDetails'> {
+export interface StoredRunJson
+  extends Omit<StoredRun, 'startedAt' | 'finishedAt' | 'previousRun' | 'trialDetails'> {
   readonly startedAt: string;
   readonly finishedAt: string | undefined;
+  readonly previousRun: PreviousRunJson | undefined;
   readonly trialDetails: readonly StoredTrialJson[];
 }
 
@@ -24,6 +36,7 @@ export const storedRunToJson = (run: StoredRun): StoredRunJson => ({
   ...run,
   startedAt: run.startedAt.toISOString(),
   finishedAt: run.finishedAt?.toISOString(),
+  previousRun: run.previousRun && previousRunToJson(run.previousRun),
   trialDetails: run.trialDetails.map((trial) => ({
     ...trial,
     metrics: [...trial.metrics],
@@ -40,6 +53,7 @@ export const storedRunFromJson = (json: StoredRunJson): StoredRun => ({
   ...json,
   startedAt: new Date(json.startedAt),
   finishedAt: dateOf(json.finishedAt),
+  previousRun: json.previousRun && previousRunFromJson(json.previousRun),
   trialDetails: json.trialDetails.map((trial) => ({
     ...trial,
     metrics: new Map(trial.metrics),
@@ -49,6 +63,18 @@ export const storedRunFromJson = (json: StoredRunJson): StoredRun => ({
       finishedAt: new Date(attempt.finishedAt),
     })),
   })),
+});
+
+const previousRunToJson = ({ startedAt, samples, ...run }: PreviousRun): PreviousRunJson => ({
+  ...run,
+  startedAt: startedAt.toISOString(),
+  samples: [...samples].map(([variant, metrics]) => [variant, [...metrics]]),
+});
+
+const previousRunFromJson = ({ startedAt, samples, ...run }: PreviousRunJson): PreviousRun => ({
+  ...run,
+  startedAt: new Date(startedAt),
+  samples: new Map(samples.map(([variant, metrics]) => [variant, new Map(metrics)])),
 });
 
 const dateOf = (time: string | undefined): Date | undefined =>

@@ -88,12 +88,18 @@ export const hostileRun: fc.Arbitrary<StoredRun> = fc
     return hasBaseline && baseline !== undefined ? withBaseline(run, baseline) : run;
   });
 
-/** The run with a baseline and limits, whose verdicts are sentences with names in them. */
+/** The run with a baseline, an earlier run and limits, whose verdicts are sentences with names in them. */
 function withBaseline(run: StoredRun, baseline: string): StoredRun {
   const gates = [
     { metric: 'p95_ms', against: 'Baseline' as const, maxRegressionPercent: '5' },
     { metric: 'p95_ms', against: 'Baseline' as const, max: '3' },
+    { metric: 'p95_ms', against: 'PreviousRun' as const, maxRegressionPercent: '5' },
   ];
   const spec = { ...run.manifest.spec, comparison: { confidence: '0.95', baseline, gates } };
-  return { ...run, manifest: { ...run.manifest, spec } };
+  const previousRun = {
+    uid: '0b9c7f9e-6f0a-4c3a-9f6c-0d6f1f8f2a11',
+    startedAt: new Date('2026-11-20T08:00:00.123Z'),
+    samples: new Map([[baseline, new Map([['p95_ms', { values: [1, 2.5], repetitions: [1, 2] }]])]]),
+  };
+  return { ...run, previousRun, manifest: { ...run.manifest, spec } };
 }
