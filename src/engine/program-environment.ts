@@ -71,7 +71,7 @@ export function programEnvironment(
  *
  * The rules are those of a container's command, args and env: `Expand` in Kubernetes' third_party/forked/golang/expansion.
  */
-export function expandReferences(text: string, variables: ReadonlyMap<string, string>): string {
+export function expandReferences(text: string, variables: Pick<ReadonlyMap<string, string>, 'get'>): string {
   let expanded = '';
   let position = 0;
   for (;;) {

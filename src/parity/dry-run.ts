@@ -8,6 +8,7 @@ import { carrierOf } from '../engine/kubernetes/attempt-carrier.ts';
 import { attemptPod } from '../engine/kubernetes/attempt-pod.ts';
 import { COMMAND_MISSING_MESSAGE, localRunProgram } from '../engine/local/local-program.ts';
 import { unsupportedLocally } from '../engine/local/unsupported-locally.ts';
+import { programOf } from '../engine/program-environment.ts';
 import { type FieldParity, isAlike } from './field-parity.ts';
 import { type CommonDifference, commonDifferences, programDifferences } from './program-differences.ts';
 import { firstAttempt, programView } from './program-view.ts';
@@ -168,19 +169,23 @@ function programParity(manifest: BatchTest, variants: readonly Variant[]): reado
   });
   return commonDifferences(all).map((difference) => ({
     ...difference,
-    text: textOf(difference),
+    text: textOf(difference, manifest),
     matters: difference.how !== 'Unknown',
   }));
 }
 
-function textOf({ kind, name, how }: CommonDifference): string {
+function textOf({ kind, name, how }: CommonDifference, manifest: BatchTest): string {
+  const refer = 'refer to a variable whose value in the cluster cannot be told from here';
   switch (kind) {
     case 'Command':
-      return how === 'Unknown'
+      if (how !== 'Unknown') return 'the command is another one locally than in the cluster';
+      return programOf(manifest).command === undefined
         ? 'the command in the cluster is that of the image, so whether spec.local.command does the same cannot be told'
-        : 'the command is another one locally than in the cluster';
+        : `the words of the command ${refer}`;
     case 'Arguments':
-      return 'the arguments are others locally than in the cluster';
+      return how === 'Unknown'
+        ? `the arguments ${refer}`
+        : 'the arguments are others locally than in the cluster';
     case 'Variable':
       return `the variable ${name} ${variableText(how)}`;
   }

@@ -1,5 +1,5 @@
 import { canonicalJson } from '../core/canonical-json.ts';
-import { type ProgramView, UNKNOWN } from './program-view.ts';
+import { type KnownValue, type ProgramView, UNKNOWN, variableOf } from './program-view.ts';
 
 /** One way in which two programs are not told the same. Values are not part of it: they may be secrets. */
 export interface ProgramDifference {
@@ -10,7 +10,7 @@ export interface ProgramDifference {
   /**
    * - `OnlyFirst`, `OnlySecond`: the variable is set for one of them only.
    * - `Differs`: both have another value.
-   * - `Unknown`: one of them gets it from its image, a Secret, a ConfigMap or its pod, so that nobody can tell from here.
+   * - `Unknown`: one of them gets it, or a part of it, from its image, a Secret, a ConfigMap or its pod, so that nobody can tell from here.
    */
   readonly how: 'OnlyFirst' | 'OnlySecond' | 'Differs' | 'Unknown';
 }
@@ -21,43 +21,55 @@ export function programDifferences(first: ProgramView, second: ProgramView): rea
 }
 
 function callDifferences(first: ProgramView, second: ProgramView): readonly ProgramDifference[] {
-  const difference = (kind: 'Command' | 'Arguments', how: 'Differs' | 'Unknown'): ProgramDifference => ({
-    kind,
-    name: null,
-    how,
-  });
-  const haveSameArgs = areEqual(first.args, second.args);
-  if (first.command === undefined && second.command === undefined)
-    return haveSameArgs ? [] : [difference('Arguments', 'Differs')];
-  if (first.command === undefined || second.command === undefined)
-    return [difference('Command', 'Unknown'), ...(haveSameArgs ? [] : [difference('Arguments', 'Differs')])];
+  const { command: one, args } = first;
+  const { command: other } = second;
+  if (one === undefined || other === undefined)
+    return [
+      ...(one === other ? [] : callDifference('Command', 'Unknown')),
+      ...callDifference('Arguments', howWordsDiffer(args, second.args)),
+    ];
   // Where the command ends and the args begin is of no interest to the program.
-  return areEqual([...first.command, ...first.args], [...second.command, ...second.args])
-    ? []
-    : [difference(areEqual(first.command, second.command) ? 'Arguments' : 'Command', 'Differs')];
+  const how = howWordsDiffer([...one, ...args], [...other, ...second.args]);
+  const isOfCommand = how !== undefined && howWordsDiffer(one, other) === how;
+  return callDifference(isOfCommand ? 'Command' : 'Arguments', how);
+}
+
+const callDifference = (
+  kind: 'Command' | 'Arguments',
+  how: ProgramDifference['how'] | undefined,
+): readonly ProgramDifference[] => (how === undefined ? [] : [{ kind, name: null, how }]);
+
+function howWordsDiffer(
+  one: readonly KnownValue[],
+  other: readonly KnownValue[],
+): ReturnType<typeof howValuesDiffer> {
+  if (one.length !== other.length) return 'Differs';
+  const ways = one.map((word, index) => howValuesDiffer(word, other[index] ?? ''));
+  return ways.find((how) => how === 'Differs') ?? ways.find((how) => how === 'Unknown');
+}
+
+/** Undefined when they are the same. One that cannot be told may be any. */
+function howValuesDiffer(one: KnownValue, other: KnownValue): 'Differs' | 'Unknown' | undefined {
+  if (one === UNKNOWN || other === UNKNOWN) return 'Unknown';
+  return one === other ? undefined : 'Differs';
 }
 
 function variableDifferences(first: ProgramView, second: ProgramView): readonly ProgramDifference[] {
   const names = [...new Set([...first.environment.keys(), ...second.environment.keys()])].sort();
   return names.flatMap((name): readonly ProgramDifference[] => {
-    const one = first.environment.get(name);
-    const other = second.environment.get(name);
-    if (one === other && one !== UNKNOWN) return [];
-    return [{ kind: 'Variable', name, how: howTheyDiffer(one, other) }];
+    const how = howVariablesDiffer(variableOf(first, name), variableOf(second, name));
+    return how === undefined ? [] : [{ kind: 'Variable', name, how }];
   });
 }
 
-function howTheyDiffer(
-  one: string | symbol | undefined,
-  other: string | symbol | undefined,
-): ProgramDifference['how'] {
+function howVariablesDiffer(
+  one: KnownValue | undefined,
+  other: KnownValue | undefined,
+): ProgramDifference['how'] | undefined {
   if (other === undefined) return 'OnlyFirst';
   if (one === undefined) return 'OnlySecond';
-  return one === UNKNOWN || other === UNKNOWN ? 'Unknown' : 'Differs';
+  return howValuesDiffer(one, other);
 }
-
-const areEqual = (one: readonly string[], other: readonly string[]): boolean =>
-  canonicalJson(one) === canonicalJson(other);
 
 /** A difference that several variants have. */
 export interface CommonDifference extends ProgramDifference {

@@ -66,6 +66,8 @@ describe('a program that both engines start', () => {
   });
 });
 
+const TOKEN = { name: 'TOKEN', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } };
+
 describe('what spec.local changes', () => {
   const cases: readonly (readonly [
     string,
@@ -120,9 +122,60 @@ describe('what spec.local changes', () => {
     ],
     [
       'a variable whose value is a Secret',
-      { command: ['a'], env: [{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }] },
+      { command: ['a'], env: [TOKEN] },
       { env: { TOKEN: 'mine' } },
       [{ kind: 'Variable', name: 'TOKEN', how: 'Unknown' }],
+    ],
+    [
+      'a word of the arguments that refers to a Secret',
+      { command: ['a'], args: ['--token=$(TOKEN)', '--fast'], env: [TOKEN] },
+      { env: { TOKEN: 'mine' } },
+      [
+        { kind: 'Arguments', name: null, how: 'Unknown' },
+        { kind: 'Variable', name: 'TOKEN', how: 'Unknown' },
+      ],
+    ],
+    [
+      'a word of the command that refers to a Secret',
+      { command: ['a', '$(TOKEN)'], env: [TOKEN] },
+      { env: { TOKEN: 'mine' } },
+      [
+        { kind: 'Command', name: null, how: 'Unknown' },
+        { kind: 'Variable', name: 'TOKEN', how: 'Unknown' },
+      ],
+    ],
+    [
+      'another word beside one that refers to a Secret',
+      { command: ['a'], args: ['--token=$(TOKEN)', '--fast'], env: [TOKEN] },
+      { args: ['--token=$(TOKEN)', '--slow'], env: { TOKEN: 'mine' } },
+      [
+        { kind: 'Arguments', name: null, how: 'Differs' },
+        { kind: 'Variable', name: 'TOKEN', how: 'Unknown' },
+      ],
+    ],
+    [
+      'nothing in a word that only looks as if it referred to a Secret',
+      { command: ['a'], args: ['$$(TOKEN)'], env: [TOKEN] },
+      { args: ['$$(OTHER)'], env: { TOKEN: 'mine' } },
+      [
+        { kind: 'Arguments', name: null, how: 'Differs' },
+        { kind: 'Variable', name: 'TOKEN', how: 'Unknown' },
+      ],
+    ],
+    [
+      'a variable that may come from a whole Secret, and what refers to it',
+      {
+        command: ['a'],
+        args: ['$(TOKEN)'],
+        env: [{ name: 'HEADER', value: 'Bearer $(TOKEN)' }],
+        envFrom: [{ secretRef: { name: 's' } }],
+      },
+      { env: { TOKEN: 'mine' } },
+      [
+        { kind: 'Arguments', name: null, how: 'Unknown' },
+        { kind: 'Variable', name: 'HEADER', how: 'Unknown' },
+        { kind: 'Variable', name: 'TOKEN', how: 'Unknown' },
+      ],
     ],
   ];
   it.each(cases)('%s', (_, container, local, expected) => {
@@ -132,10 +185,7 @@ describe('what spec.local changes', () => {
   it('tells of no value that only the cluster knows, nor of what is made of it', () => {
     const [, pod] = viewsOf(
       manifestOf({
-        env: [
-          { name: 'TOKEN', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } },
-          { name: 'HEADER', value: 'Bearer $(TOKEN)' },
-        ],
+        env: [TOKEN, { name: 'HEADER', value: 'Bearer $(TOKEN)' }],
       }),
     );
     expect(pod.environment.get('TOKEN')).toBe(UNKNOWN);

@@ -20,10 +20,20 @@ export type KnownValue = string | typeof UNKNOWN;
 
 export interface ProgramView {
   /** Undefined when nothing but the image says what it is; then the local engine has nothing to run. */
-  readonly command: readonly string[] | undefined;
-  readonly args: readonly string[];
+  readonly command: readonly KnownValue[] | undefined;
+  readonly args: readonly KnownValue[];
   readonly environment: ReadonlyMap<string, KnownValue>;
+  /** Whether a Secret or a ConfigMap may set variables of any further name (`envFrom`). */
+  readonly hasUnknownVariables: boolean;
 }
+
+type Variables = Pick<ProgramView, 'environment' | 'hasUnknownVariables'>;
+
+/** The value of a variable; undefined when it is not set. */
+export const variableOf = (
+  { environment, hasUnknownVariables }: Variables,
+  name: string,
+): KnownValue | undefined => environment.get(name) ?? (hasUnknownVariables ? UNKNOWN : undefined);
 
 /** Where the result file is said to be for both, because nothing else should differ by it. */
 const RESULT_FILE = '/result';
@@ -53,6 +63,7 @@ function localView(manifest: BatchTest, trial: Trial): ProgramView {
     command: commandWords === 0 ? undefined : words.slice(0, commandWords),
     args: words.slice(Math.max(1, commandWords)),
     environment: new Map(Object.entries(environment)),
+    hasUnknownVariables: false,
   };
 }
 
@@ -61,26 +72,31 @@ function podView(manifest: BatchTest, trial: Trial): ProgramView {
   const { name } = programOf(manifest);
   const { spec } = attemptPod(firstAttempt(withResultFile(manifest), trial, 'default'), undefined);
   const container = spec.containers.find((one) => one.name === name);
-  const known = new Map<string, string>();
   const environment = new Map<string, KnownValue>();
-  for (const { name: variable, value = '', valueFrom } of container?.env ?? []) {
-    const isUnknown = valueFrom !== undefined || refersToUnknown(value, environment);
-    const expanded = expandReferences(value, known);
-    environment.set(variable, isUnknown ? UNKNOWN : expanded);
-    if (isUnknown) known.delete(variable);
-    else known.set(variable, expanded);
-  }
-  const words = (list: readonly string[]) => list.map((word) => expandReferences(word, known));
+  const hasUnknownVariables = (container?.envFrom ?? []).length > 0;
+  const expanded = (text: string): KnownValue => expandedIn({ environment, hasUnknownVariables }, text);
+  for (const { name: variable, value = '', valueFrom } of container?.env ?? [])
+    environment.set(variable, valueFrom === undefined ? expanded(value) : UNKNOWN);
   return {
-    command: container?.command === undefined ? undefined : words(container.command),
-    args: words(container?.args ?? []),
+    command: container?.command?.map(expanded),
+    args: (container?.args ?? []).map(expanded),
     environment,
+    hasUnknownVariables,
   };
 }
 
-function refersToUnknown(value: string, environment: ReadonlyMap<string, KnownValue>): boolean {
-  for (const [name, known] of environment) if (known === UNKNOWN && value.includes(`$(${name})`)) return true;
-  return false;
+/** The text with its references replaced; what refers to a value that cannot be told cannot be told either. */
+function expandedIn(variables: Variables, text: string): KnownValue {
+  let isKnown = true;
+  const expanded = expandReferences(text, {
+    get: (name) => {
+      const value = variableOf(variables, name);
+      if (value !== UNKNOWN) return value;
+      isKnown = false;
+      return undefined;
+    },
+  });
+  return isKnown ? expanded : UNKNOWN;
 }
 
 /** The same BatchTest with its result file at {@link RESULT_FILE}. */

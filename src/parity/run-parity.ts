@@ -160,7 +160,7 @@ function programFindings(
   pairs: readonly VariantPair[],
 ): { readonly findings: readonly Finding[]; readonly notes: readonly string[] } {
   const findings: Finding[] = [];
-  const unknown = new Set<string>();
+  const notes = new Set<string>();
   for (const pair of pairs) {
     // The same variant for both: another name or other parameters are findings of their own.
     const trial = { variant: pair.first, repetition: 0 };
@@ -170,8 +170,7 @@ function programFindings(
     );
     for (const difference of differences) {
       const subject = difference.kind === 'Variable' ? (difference.name ?? '') : null;
-      if (difference.how === 'Unknown')
-        unknown.add(subject === null ? 'the command' : `the variable ${subject}`);
+      if (difference.how === 'Unknown') notes.add(notComparedText(difference));
       else
         findings.push({
           kind: difference.kind === 'Variable' ? 'EnvironmentDiffers' : 'CommandDiffers',
@@ -180,10 +179,18 @@ function programFindings(
         });
     }
   }
-  const notes = [...unknown].map(
-    (what) => `${what} was not compared: an image, a Secret, a ConfigMap or the pod has it`,
-  );
-  return { findings, notes };
+  return { findings, notes: [...notes] };
+}
+
+function notComparedText({ kind, name }: ProgramDifference): string {
+  switch (kind) {
+    case 'Command':
+      return 'the command was not compared: an image, a Secret, a ConfigMap or the pod has it';
+    case 'Arguments':
+      return 'the arguments were not compared: a Secret, a ConfigMap or the pod has a part of them';
+    case 'Variable':
+      return `the variable ${name} was not compared: an image, a Secret, a ConfigMap or the pod has it`;
+  }
 }
 
 function howText({ kind, how }: ProgramDifference, first: StoredRun, second: StoredRun): string {

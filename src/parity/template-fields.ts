@@ -76,9 +76,15 @@ function programFields(
     const field = `${path}.${name}`;
     const replaced = REPLACED[name];
     if (replaced !== undefined) return [{ field, ...replaced }];
-    const matters = name === 'resources' ? program.resources?.limits !== undefined : undefined;
-    return fieldParity(field, name, unsupported, matters);
+    return fieldParity(field, name, unsupported, doesMatter(program, name));
   });
+}
+
+/** Undefined: as for any field of that name. */
+function doesMatter(program: V1Container, name: string): boolean | undefined {
+  if (name === 'resources') return program.resources?.limits !== undefined;
+  // Whether spec.local.env sets all variables of a Secret or a ConfigMap cannot be told.
+  return name === 'envFrom' ? false : undefined;
 }
 
 /** By what the local engine says of the field, or of parts of it. */

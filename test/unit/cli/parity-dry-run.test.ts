@@ -70,6 +70,29 @@ describe('batchtest parity FILE', () => {
     );
   });
 
+  it('names what only the cluster can tell, which is no difference', async () => {
+    const { exitCode, stdout } = await parity(
+      manifest(
+        {
+          command: ['bench', '--user=$(USER_NAME)'],
+          args: ['--token=$(TOKEN)'],
+          env: [{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }],
+          envFrom: [{ configMapRef: { name: 'users' } }],
+        },
+        { local: { env: { TOKEN: 'dev', USER_NAME: 'me' } } },
+      ),
+    );
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('✔ Same: both engines would run the same\n');
+    expect(stdout).toContain('spec.template.spec.containers[0].envFrom[0]  Ignored   Honoured\n');
+    for (const what of [
+      'the words of the command refer to',
+      'the variable TOKEN has',
+      'the variable USER_NAME has',
+    ])
+      expect(stdout).toContain(`\n   ${what} a `);
+  });
+
   it('says that there is nothing to run locally, and what only a cluster refuses', async () => {
     const { stdout } = await parity(
       manifest({ image: 'bench:latest' }, { reusePolicy: 'Succeeded' }),

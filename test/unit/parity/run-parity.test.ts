@@ -108,6 +108,26 @@ describe('runs that do the same', () => {
     );
   });
 
+  it('are the same as one of a cluster that is told something only its pod knows', async () => {
+    const here = await aRun(
+      '',
+      manifest(
+        { local: { env: { NODE: 'laptop' } } },
+        {
+          command: CONTAINER.command.slice(0, 1),
+          args: [...CONTAINER.command.slice(1), 'bench', '--node=$(NODE)'],
+          env: [...CONTAINER.env, { name: 'NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
+        },
+      ),
+    );
+    const parity = runParity(here, { ...here, engine: 'kubernetes' });
+    expect(parity).toMatchObject({ verdict: 'Same', differences: [] });
+    expect(parity.notes).toEqual([
+      'the arguments were not compared: a Secret, a ConfigMap or the pod has a part of them',
+      'the variable NODE was not compared: an image, a Secret, a ConfigMap or the pod has it',
+    ]);
+  });
+
   it('are not called the same by an exact metric that nobody reports', () => {
     expect(runParity(base, base, { exact: ['nothing'] })).toMatchObject({
       verdict: 'Undecided',
