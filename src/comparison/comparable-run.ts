@@ -21,6 +21,8 @@ export interface ComparableRun {
   }[];
   /** The earlier run that gates compare with; undefined when none does, and when there was none. */
   readonly previousRun?: PreviousRun | undefined;
+  /** Why it is over; undefined while it is not. */
+  readonly reason?: string | undefined;
   readonly trialDetails: readonly {
     readonly variantId: string;
     readonly repetition: number;
@@ -28,6 +30,12 @@ export interface ComparableRun {
     readonly metrics: ReadonlyMap<string, number>;
   }[];
 }
+
+/**
+ * False for a run whose shared data changed meanwhile: which of its trials read what cannot be told, so nothing that it measured is called a result.
+ * @param reason why the run is over; undefined while it is not
+ */
+export const canBeCompared = (reason: string | undefined): boolean => reason !== 'SharedDataChanged';
 
 /** How a run is to be compared. */
 export const comparisonOf = ({ manifest }: ComparableRun): Comparison =>
@@ -100,11 +108,13 @@ const repeated = ({ variant, successes }: Pick<VariantRecord, 'variant' | 'succe
   isStopped: variant.stoppedAtLook !== undefined,
 });
 
-/** The variant as one of those that are compared; undefined when it has a failed trial, or no successful one. */
+/** The variant as one of those that are compared; undefined when it has a failed trial, or no successful one, and in a run that cannot be compared. */
 export function candidateOf(
   { variant, trials, successes, samples }: VariantRecord,
-  { metrics }: Objective,
+  { manifest, reason }: Pick<ComparableRun, 'manifest' | 'reason'>,
 ): Candidate | undefined {
+  const { metrics } = manifest.spec.objective;
+  if (!canBeCompared(reason)) return undefined;
   if (trials.failed > 0 || trials.succeeded === 0) return undefined;
   const values = metrics.flatMap(({ name }) => {
     const list = samples.get(name);

@@ -32,7 +32,7 @@ export interface ComparisonRow {
   readonly trials: VariantRecord['trials'];
   /** Every metric that was reported: those of the objective in its order, then the others by name. */
   readonly metrics: Readonly<Record<string, MetricSummary>>;
-  /** In [0, 1] as `scores` defines it; null for a variant that has a failed trial, or no successful one. */
+  /** In [0, 1] as `scores` defines it; null for a variant that has a failed trial, or no successful one, and in a run whose shared data changed meanwhile. */
   readonly score: number | null;
   /** 1 is best; equal scores share a rank and leave out the following ones (1, 2, 2, 4). Null for a variant that cannot be best. */
   readonly rank: number | null;
@@ -44,14 +44,14 @@ export interface ComparisonRow {
 
 /**
  * One row per variant, the best first, then those that were stopped early; variants without a score come last, in their own order. A
- * variant has a score when it has a successful trial and no failed one, as in `MetricSamples`.
+ * variant has a score when it has a successful trial and no failed one, as in `MetricSamples`. A run that cannot be compared has no scores.
  */
 export function comparisonMatrix(run: ComparableRun): readonly ComparisonRow[] {
   const { objective } = run.manifest.spec;
   const { baseline, confidence, tieBreak = [] } = comparisonOf(run);
   const records = variantRecords(run);
   const ranked = records.flatMap((record) => {
-    const candidate = candidateOf(record, objective);
+    const candidate = candidateOf(record, run);
     return candidate === undefined ? [] : [{ record, candidate }];
   });
   const candidates = ranked.map(({ candidate }) => candidate);

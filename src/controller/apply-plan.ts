@@ -252,7 +252,9 @@ async function finish(
   const changed = isOpen ? await changedDataOf?.(run.uid) : undefined;
   const end = changed === undefined ? planned : endOfChangedData(planned, changed);
   run.ledger.noteEnding(end);
-  const outcome = await store.finishRun(run.uid, run.fence, end, gate);
+  // By an end that nobody planned, gates come out otherwise.
+  const judged = changed === undefined ? gate : run.ledger.gate;
+  const outcome = await store.finishRun(run.uid, run.fence, end, judged);
   if (outcome === 'Fenced') throw new FencedError(run.uid);
   // Already over, by an end that this ledger did not know.
   if (outcome !== 'Finished') throw new LedgerOutdatedError(`finish run ${run.uid}: ${outcome}`);

@@ -323,6 +323,7 @@ export class RunLedger {
       manifest.spec.comparison,
       this.samples.candidates(variants.map(({ name }) => name)),
       this.#previousRun,
+      (this.end ?? this.ending)?.reason,
     );
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { aRun, controlsOf } from '../../test/builders/run.ts';
 import { ConditionType } from '../api/v1alpha1/constants.ts';
 import { type BatchTestStatus, batchTestStatusSchema } from '../api/v1alpha1/status.ts';
+import { endOfChangedData } from './completion-policy.ts';
 import type { RunEnd } from './plan.ts';
 import { RunLedger } from './run-ledger.ts';
 import { finishedCondition, isFinished, type StatusContext, statusOf, statusWithoutRun } from './status.ts';
@@ -246,6 +247,22 @@ describe('the status of a run', () => {
       expect(status.variants).toEqual({ total: 10_000, succeeded: 3_334, failed: 6_666 });
     }
   });
+});
+
+it('names no best variant once the data that all trials read has changed, and passes no gate', () => {
+  const gated = aRun({
+    variants: 2,
+    spec: { comparison: { gates: [{ metric: 'p95_ms', max: 1_000 }] } },
+  });
+  const ledger = new RunLedger(gated);
+  for (const index of gated.trials.keys()) succeed(ledger, index, index + 1);
+  expect(statusOf(ledger, context(), NOW).best).toBeDefined();
+  ledger.noteFinished(
+    endOfChangedData({ state: 'Complete', reason: 'AllTrialsSucceeded', message: 'all' }, 'corpus'),
+  );
+  const status = statusOf(ledger, context(), NOW);
+  expect(status.best).toBeUndefined();
+  expect(status.gate).toBe('Failed');
 });
 
 describe('the status of a run that is suspended', () => {

@@ -1,5 +1,6 @@
 import { ConditionType, FINAL_CONDITIONS } from '../api/v1alpha1/constants.ts';
 import { type BatchTestStatus, type Condition, STATUS_TIES_LIMIT } from '../api/v1alpha1/status.ts';
+import type { Conclusion } from '../comparison/conclusion.ts';
 import { type Halt, haltOf } from './halt.ts';
 import type { RunEnd } from './plan.ts';
 import type { RunControls } from './run.ts';
@@ -129,20 +130,24 @@ export function finishedCondition(
 
 /** While the run is under way, whose lead would be significant is not looked into: it changes with every result. */
 function bestOf(ledger: ReadonlyRunLedger): BatchTestStatus['best'] | undefined {
-  const final = ledger.conclusion?.best;
-  if (final !== undefined)
-    return {
-      name: final.name,
-      score: final.score.toFixed(4),
-      ...(final.ties.length === 0 ? {} : { ties: final.ties.slice(0, STATUS_TIES_LIMIT) }),
-      tieCount: final.ties.length,
-    };
+  const { conclusion } = ledger;
+  if (conclusion !== undefined) return finalBest(conclusion);
   const best = ledger.samples.best();
   const variant = best === undefined ? undefined : ledger.definition.variants[best.variant];
   return best === undefined || variant === undefined
     ? undefined
     : { name: variant.name, score: best.score.toFixed(4) };
 }
+
+const finalBest = ({ best }: Conclusion): BatchTestStatus['best'] | undefined =>
+  best === undefined
+    ? undefined
+    : {
+        name: best.name,
+        score: best.score.toFixed(4),
+        ...(best.ties.length === 0 ? {} : { ties: best.ties.slice(0, STATUS_TIES_LIMIT) }),
+        tieCount: best.ties.length,
+      };
 
 function completionTime(
   ledger: ReadonlyRunLedger,

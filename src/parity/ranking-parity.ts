@@ -86,7 +86,7 @@ export function rankingFindings(
 function scoreMoments(run: ComparableRun): ReadonlyMap<string, Moments> {
   const { objective } = run.manifest.spec;
   const candidates = variantRecords(run).flatMap((record) => {
-    const candidate = candidateOf(record, objective);
+    const candidate = candidateOf(record, run);
     return candidate === undefined ? [] : [{ id: record.variant.id, candidate }];
   });
   const scale = scoreScale(

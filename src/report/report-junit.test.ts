@@ -95,6 +95,28 @@ describe('a report as JUnit XML', () => {
     expect(values).toContainEqual(['batchtest.run', stored.uid]);
   });
 
+  it('has a test case that fails for a run that failed though none of its trials did', () => {
+    const [changed, overDeadline, complete] = parsedXml(
+      [
+        { state: 'Failed', reason: 'SharedDataChanged', message: 'corpus has changed' } as const,
+        { state: 'Failed', reason: 'DeadlineExceeded', message: 'over its deadline' } as const,
+        {},
+      ].map((end) =>
+        reportJunit(
+          trialReport(aStoredRun({ variants: [{ name: 'a', trials: [{ p95_ms: 1 }, 'skipped'] }], ...end })),
+        ),
+      ),
+    ).map(suiteOf);
+    expect(changed?.attributes).toMatchObject({ tests: '3', failures: '1', skipped: '1' });
+    expect(overDeadline && casesOf(overDeadline).at(-1)).toMatchObject({
+      attributes: { classname: 'checkout-cache', name: 'run' },
+      children: [{ tag: 'failure', attributes: { message: 'over its deadline', type: 'DeadlineExceeded' } }],
+    });
+    expect(complete?.attributes).toMatchObject({ tests: '2', failures: '0' });
+    const names = changed?.children[0]?.children.map(({ attributes }) => attributes.name);
+    expect(names).not.toContain('batchtest.best');
+  });
+
   it('takes the time of the attempt that decided', () => {
     const [trial] = aStoredRun({ variants: [{ name: 'a', trials: [{ p95_ms: 1 }] }] }).trialDetails;
     if (trial === undefined) throw new Error('there is no trial');
@@ -117,7 +139,7 @@ describe('a report as JUnit XML', () => {
     const parsed = parsedXml(documents);
     for (const [index, run] of runs.entries()) {
       expect(documents[index]).not.toMatch(/<!DOCTYPE|<!ENTITY|<script/i);
-      const cases = casesOf(suiteOf(parsed[index]));
+      const cases = casesOf(suiteOf(parsed[index])).filter(({ attributes }) => attributes.name !== 'run');
       expect(cases).toHaveLength(run.trialDetails.length + trialReport(run).report.gates.length);
       const tags = new Set(cases.flatMap(({ children }) => children.map(({ tag }) => tag)));
       expect(['failure', 'error', 'skipped']).toEqual(expect.arrayContaining([...tags]));

@@ -6,8 +6,8 @@ import type { ReportedAttempt, ReportedTrial, TrialReport } from './trial-report
 import { xmlAttributes, xmlText } from './xml-text.ts';
 
 /**
- * The run as JUnit XML, as build servers read it: one test suite, in it a test case per trial and one per limit of the gates. Times are in
- * seconds. A trial that the infrastructure failed is an `error`, every other failed one and a gate that is not passed a `failure`, a trial
+ * The run as JUnit XML, as build servers read it: one test suite, in it a test case per trial and one per limit of the gates, and one of the
+ * run itself where that failed and none of these did. Times are in seconds. A trial that the infrastructure failed is an `error`, every other failed one and a gate that is not passed a `failure`, a trial
  * that was not run to its end is `skipped`.
  *
  * Elements and attributes are those of the schema of Jenkins' xUnit plugin, which other readers accept too.
@@ -17,10 +17,12 @@ export function reportJunit({ report, trials }: TrialReport): string {
   const stopped = new Set(
     report.matrix.flatMap(({ variantId, stoppedAtLook }) => (stoppedAtLook === null ? [] : [variantId])),
   );
-  const cases = [
+  const parts = [
     ...trials.map((trial) => testCase(run.name, trial, stopped.has(trial.variantId))),
     ...report.gates.map((gate) => gateCase(run.name, gate)),
   ];
+  const isToldToFail = parts.some(({ verdict }) => verdict === 'failure' || verdict === 'error');
+  const cases = run.state === 'Failed' && !isToldToFail ? [...parts, runCase(run)] : parts;
   const counts = {
     tests: cases.length,
     failures: cases.filter(({ verdict }) => verdict === 'failure').length,
@@ -127,6 +129,14 @@ function gateCase(classname: string, gate: TrialReport['report']['gates'][number
   if (result === 'Passed') return { verdict: 'passed', xml: `<testcase${attributes}/>` };
   const details = [`${gateResultText(result)}: ${reason}`, ...failing].join('\n');
   const failed = `<failure${xmlAttributes({ message: reason, type: result })}>${xmlText(details)}</failure>`;
+  return { verdict: 'failure', xml: `<testcase${attributes}>${failed}</testcase>` };
+}
+
+/** A run that failed by something else than its trials and gates: build servers go by test cases alone. */
+function runCase({ name, state, reason, message }: TrialReport['report']['run']): TestCase {
+  const type = reason ?? state;
+  const attributes = xmlAttributes({ classname: name, name: 'run', time: seconds(0) });
+  const failed = `<failure${xmlAttributes({ message: message ?? type, type })}>${xmlText(`${type}: ${message ?? ''}`)}</failure>`;
   return { verdict: 'failure', xml: `<testcase${attributes}>${failed}</testcase>` };
 }
 

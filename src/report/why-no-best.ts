@@ -1,7 +1,10 @@
+import { canBeCompared } from '../comparison/comparable-run.ts';
 import type { RunReport } from './run-report.ts';
 
 /** Why a report names no best variant; the end of a sentence. */
 export function whyNoBest({ run, matrix }: RunReport): string {
+  if (!canBeCompared(run.reason ?? undefined))
+    return 'its shared data changed, so what was measured cannot be compared';
   if (run.trials.succeeded === 0)
     return run.state === 'Running' ? 'no trial has succeeded yet' : 'no trial succeeded';
   if (matrix.length === 0) return 'none was named, and the results cannot be read';

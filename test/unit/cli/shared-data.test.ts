@@ -15,8 +15,14 @@ const [, EXAMPLE = ''] = /```yaml\n(apiVersion: [\s\S]*?)```/.exec(docs) ?? [];
 const report = z.object({
   run: z.object({ uid: z.string(), state: z.string(), reason: z.string(), message: z.string() }),
   best: z.object({ name: z.string() }).nullable(),
+  gates: z.array(z.object({ result: z.string(), reason: z.string() })),
+  gate: z.string().nullable(),
   matrix: z.array(
-    z.object({ variant: z.string(), metrics: z.record(z.string(), z.object({ mean: z.number() })) }),
+    z.object({
+      variant: z.string(),
+      rank: z.number().nullable(),
+      metrics: z.record(z.string(), z.object({ mean: z.number() })),
+    }),
   ),
 });
 
@@ -69,7 +75,8 @@ it('is told as one JSON object too, and also a file can be shared', async () => 
 
 it('F40: fails the run, whatever its trials measured, when a program has changed what all of them read', async () => {
   const bench = aBench();
-  const file = anExample(bench, `${MEASURE}; cd "$BATCHTEST_SHARED_DATA_CORPUS" && echo more >> more/link`);
+  const script = `${MEASURE}; cd "$BATCHTEST_SHARED_DATA_CORPUS" && echo more >> more/link`;
+  const file = anExample(bench, script, { comparison: { gates: [{ metric: 'count', max: 2 }] } });
   writeFileSync(join(bench.folder, 'outside'), 'outside\n');
   symlinkSync('../../outside', join(bench.folder, 'corpus', 'more', 'link'));
   const { exitCode, report } = await run(bench, file);
@@ -80,9 +87,23 @@ it('F40: fails the run, whatever its trials measured, when a program has changed
   );
   // What it measured can be looked at.
   expect(report().matrix).toMatchObject([
-    { metrics: { count: { mean: 1 } } },
-    { metrics: { count: { mean: 1 } } },
+    { rank: null, metrics: { count: { mean: 1 } } },
+    { rank: null, metrics: { count: { mean: 1 } } },
   ]);
+  // But nothing is called a result.
+  expect(report()).toMatchObject({
+    best: null,
+    gate: 'Failed',
+    gates: [
+      {
+        result: 'NotEvaluable',
+        reason: 'shared data changed meanwhile, so what was measured cannot be compared',
+      },
+    ],
+  });
+  const told = await bench.run(['report']);
+  expect(told.stdout).toContain('No best variant: its shared data changed, so what was measured cannot be');
+  expect(told.stdout).not.toContain('★');
 });
 
 it('is refused when it is not there, cannot be data, or is not said to be anywhere', async () => {
