@@ -778,6 +778,29 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         expect((await store.findRun(name))?.uid).toBe(newer.uid);
       });
 
+      it('finds a run by its UID whatever newer ones are named', async () => {
+        const run = aRun({ uid: randomUUID() });
+        await store.openRun(run);
+        const prefix = run.uid.slice(0, 8);
+        for (const name of [run.uid, prefix]) await store.openRun(aRun({ uid: randomUUID(), name }));
+        expect((await store.findRun(run.uid))?.uid).toBe(run.uid);
+        expect((await store.findRun(prefix))?.uid).toBe(run.uid);
+      });
+
+      it('finds only runs of a namespace, when it is asked for one', async () => {
+        const name = `named-${randomUUID()}`;
+        const [ours, theirs] = ['team-a', 'team-b'].map((namespace) =>
+          aRun({ uid: randomUUID(), name, namespace }),
+        );
+        if (ours === undefined || theirs === undefined) throw new Error('two runs');
+        await store.openRun(ours);
+        await store.openRun(theirs);
+        expect((await store.findRun(name))?.uid).toBe(theirs.uid);
+        expect((await store.findRun(name, 'team-a'))?.uid).toBe(ours.uid);
+        expect(await store.findRun(theirs.uid, 'team-a')).toBeUndefined();
+        expect(await store.findRun(name, 'nowhere')).toBeUndefined();
+      });
+
       it('finds nothing by a short prefix, a pattern, an empty text or one that cannot be stored', async () => {
         const uid = `zz${randomUUID()}`;
         await store.openRun(aRun({ uid }));

@@ -241,8 +241,12 @@ export interface ResultStore {
     end: RunEnd,
     gate?: 'Passed' | 'Failed',
   ): Promise<'Finished' | 'AlreadyFinished' | 'Fenced'>;
-  /** The newest run whose UID (or a prefix of it of at least 6 characters) or name is `reference`; undefined when there is none. */
-  findRun(reference: string): Promise<RunSummary | undefined>;
+  /**
+   * The newest run whose UID (or a prefix of it of at least 6 characters) or name is `reference`; undefined when there is none. UIDs come before
+   * names: who names a BatchTest like another one's UID is not taken for that.
+   * @param namespace only a run of this namespace of a cluster
+   */
+  findRun(reference: string, namespace?: string): Promise<RunSummary | undefined>;
   /** The newest runs first. */
   listRuns(options: { readonly limit: number; readonly workflowId?: string }): Promise<readonly RunSummary[]>;
   loadRun(uid: string): Promise<StoredRun | undefined>;

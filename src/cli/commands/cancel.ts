@@ -39,7 +39,7 @@ result store.`,
         return say(await cancelClusterRun(reference, { ...flags, environment }));
       }
       await withResultStore(flags, environment, async (store) => {
-        const run = await storedRun(store, reference);
+        const run = await storedRun(store, reference, flags.namespace);
         if (run.state !== 'Running')
           throw new UsageError(`run ${run.uid} (${run.name}) is over: ${run.state}`);
         if (run.engine === 'local') return say(await cancelLocalRun(store, run));

@@ -152,8 +152,8 @@ export class PostgresResultStore implements ResultStore {
     });
   }
 
-  findRun(reference: string): Promise<RunSummary | undefined> {
-    return this.#whileContended(`find run ${reference}`, () => findRun(this.#db, reference));
+  findRun(reference: string, namespace?: string): Promise<RunSummary | undefined> {
+    return this.#whileContended(`find run ${reference}`, () => findRun(this.#db, reference, namespace));
   }
 
   listRuns(options: {

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { expressionBuilder, type Kysely } from 'kysely';
 import type { RunSummary } from '../result-store.ts';
 import { storableText } from './storable-text.ts';
 import type { RunSummaryRow, Tables } from './tables.ts';
@@ -7,8 +7,18 @@ import type { RunSummaryRow, Tables } from './tables.ts';
 const SHORTEST_UID_PREFIX = 6;
 
 /** The newest run that `reference` names; see {@link ResultStore.findRun}. */
-export async function findRun(db: Kysely<Tables>, reference: string): Promise<RunSummary | undefined> {
+export async function findRun(
+  db: Kysely<Tables>,
+  reference: string,
+  namespace?: string,
+): Promise<RunSummary | undefined> {
   const wanted = storableText(reference);
+  const { eb, val, fn } = expressionBuilder<Tables, 'runs'>();
+  const isUid = eb('uid', '=', wanted);
+  const beginsUid =
+    wanted.length >= SHORTEST_UID_PREFIX
+      ? eb(fn<string>('left', ['uid', val(wanted.length)]), '=', wanted)
+      : isUid;
   const row = await db
     .selectFrom('run_summary')
     .selectAll()
@@ -17,15 +27,11 @@ export async function findRun(db: Kysely<Tables>, reference: string): Promise<Ru
       from
         .selectFrom('runs')
         .select('uid')
-        .where((condition) =>
-          condition.or([
-            condition('uid', '=', wanted),
-            condition('name', '=', wanted),
-            ...(wanted.length >= SHORTEST_UID_PREFIX
-              ? [condition(condition.fn<string>('left', ['uid', condition.val(wanted.length)]), '=', wanted)]
-              : []),
-          ]),
-        )
+        .where(eb.or([isUid, beginsUid, eb('name', '=', wanted)]))
+        .$if(namespace !== undefined, (query) => query.where('namespace', '=', storableText(namespace ?? '')))
+        // A UID is given by nobody, a name by whoever creates a BatchTest.
+        .orderBy(isUid, 'desc')
+        .orderBy(beginsUid, 'desc')
         .orderBy('started_at', 'desc')
         .orderBy('uid')
         .limit(1),

@@ -69,6 +69,9 @@ describe('batchtest cancel', () => {
     const unknown = await bench.run(['cancel', 'nobody']);
     expect(unknown).toMatchObject({ exitCode: 2, stdout: '' });
     expect(unknown.stderr).toContain('no stored run has the UID or name "nobody"');
+    const elsewhere = await bench.run(['cancel', 'done', '-n', 'team-a']);
+    expect(elsewhere).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(elsewhere.stderr).toContain('no stored run has the UID or name "done" in the namespace team-a');
     const nothing = await bench.run(['cancel']);
     expect(nothing).toMatchObject({ exitCode: 2, stdout: '' });
     expect(nothing.stderr).toContain("missing required argument 'run'");
