@@ -65,6 +65,7 @@ describe('a report as CSV', () => {
     ['@SUM(A1)', "'@SUM(A1)"],
     ['\t=1', "'\t=1"],
     ['\r=1', "'\\r=1"],
+    ['one\r\ntwo\rthree', 'one\r\ntwo\\rthree'],
     ['\0=1', "'\\x00=1"],
     ['a=1', 'a=1'],
     ['two\nlines, "quoted"', 'two\nlines, "quoted"'],

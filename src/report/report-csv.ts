@@ -82,7 +82,10 @@ function csvField(value: Value): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'number') return String(value);
   const guarded = FORMULA_START.test(value) && !NUMBER.test(value) ? `'${value}` : value;
-  // Line breaks and tabs are part of a value; what else is unprintable would move the cursor of a terminal that shows the file.
-  const text = escapeUnprintables(guarded, printable);
+  // Line breaks and tabs are part of a value; what else is unprintable, a CR without an LF too, would move the cursor of a terminal that shows the file.
+  const text = guarded
+    .split('\r\n')
+    .map((line) => escapeUnprintables(line, printable))
+    .join('\r\n');
   return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
