@@ -400,7 +400,11 @@ describe('the table of a report', () => {
           : story,
       ),
     }));
-    for (const variants of [VARIANTS, wide, many]) {
+    const tied: readonly VariantStory[] = ['キャッシュ🚀', '日本語'].map((name, index) => ({
+      name: name.repeat(9),
+      trials: [trial(1, 100), trial(2 + index, 100)],
+    }));
+    for (const variants of [VARIANTS, wide, many, tied, tied.slice(1)]) {
       const text = tableOf(variants, columns, {
         name: 'a-name-as-long-as-names-of-objects-in-a-cluster-may-be',
       });

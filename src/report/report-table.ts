@@ -13,6 +13,7 @@ import { cutEnd, cutMiddle, textWidth } from './text-width.ts';
 import { verdictLegend } from './verdict-column.ts';
 import { verificationLines } from './verification-lines.ts';
 import { whyNoBest } from './why-no-best.ts';
+import { wrappedText } from './wrapped-text.ts';
 
 export interface TableOptions {
   /** Columns of the terminal; no row is wider. */
@@ -27,6 +28,7 @@ const VARIANTS_LIMIT = 40;
 const FIRST_VARIANTS = 20;
 const LAST_VARIANTS = 5;
 const TITLE_NAME_SHARE = 0.5;
+const ANSWER_LINES = 4;
 
 /** The report as text for a terminal, with a final line break: what ran, the comparison, what failed, and which variant is best. */
 export function reportTable(report: RunReport, { columns, colour, all = false }: TableOptions): string {
@@ -38,7 +40,7 @@ export function reportTable(report: RunReport, { columns, colour, all = false }:
     failureLines(report, columns, style, all),
     verificationLines(report.verification, columns, style, all),
     gateLines(report, columns, style),
-    [...evidenceLines(report, columns, style), closingLine(rows, report, columns, style)],
+    [...evidenceLines(report, columns, style), ...closingLines(rows, report, columns, style)],
   ];
   const lines = sections.filter((section) => section.length > 0).flatMap((section) => [...section, '']);
   return lines.join('\n');
@@ -145,14 +147,14 @@ function evidenceLines({ best }: RunReport, width: number, style: TextStyle): re
 }
 
 /** The answer, last, where the eye is when the command returns. */
-function closingLine(
+function closingLines(
   rows: readonly ComparisonRow[],
   report: RunReport,
   width: number,
   style: TextStyle,
-): string {
+): readonly string[] {
   const { best, matrix, run } = report;
-  if (best === null) return style.yellow(cutEnd(`No best variant: ${whyNoBest(report)}`, width));
+  if (best === null) return [style.yellow(cutEnd(`No best variant: ${whyNoBest(report)}`, width))];
   const soFar = run.state === 'Running' ? ' so far' : '';
   if (best.ties.length > 0) {
     const names = [best.name, ...best.ties].map(printable);
@@ -160,7 +162,7 @@ function closingLine(
     const head = areEqual ? ` are equally good${soFar}` : ` cannot be told apart${soFar}`;
     const tail = `, ${areEqual ? '' : 'best '}score ${scoreText(best.score)}`;
     const who = tiedNames(names, width - 2 - head.length - tail.length);
-    return `${style.green('★')} ${style.bold(who)}${head}${tail}`;
+    return answerLines(who, head + tail, width, style);
   }
   const score = `score ${scoreText(best.score)}`;
   const onlyOne = matrix.length > 1 && matrix.filter(({ score }) => score !== null).length === 1;
@@ -171,7 +173,14 @@ function closingLine(
     ({ metric }) => `${printable(metric)} ${bestValueText(rows, metric)}`,
   );
   const room = width - 2 - textWidth(name) - verdict.length;
-  return `${style.green('★')} ${style.bold(name)}${verdict}${joinedWhileFitting([score, ...evidence], room)}`;
+  return answerLines(name, verdict + joinedWhileFitting([score, ...evidence], room), width, style);
+}
+
+/** In one line where it fits. Where a line ends cannot be told from styled text, so several have little style. */
+function answerLines(who: string, what: string, width: number, style: TextStyle): readonly string[] {
+  if (textWidth(`★ ${who}${what}`) <= width) return [`${style.green('★')} ${style.bold(who)}${what}`];
+  const [first = '', ...others] = wrappedText(`★ ${who}${what}`, width, ANSWER_LINES);
+  return [first.replace('★', style.green('★')), ...others];
 }
 
 /** The texts, separated by commas, up to the first for which there is no room. The first one is always there. */
