@@ -18,9 +18,15 @@ export function momentsOf(values: readonly number[]): Moments {
   return { n: list.length, mean, stddev: list.length < 2 ? null : deviationOf(list, mean) };
 }
 
-function deviationOf(values: number[], mean: number): number | null {
-  const deviation = sampleStandardDeviation(values);
-  // The squares of very large values overflow; such a deviation is not known rather than infinite.
+function deviationOf(values: readonly number[], mean: number): number | null {
+  const deviations = values.map((value) => value - mean);
+  const largest = deviations.reduce((most, deviation) => Math.max(most, Math.abs(deviation)), 0);
+  if (largest === 0) return 0;
+  // What is between the largest numbers may be beyond them; such a deviation is not known rather than infinite.
+  if (!Number.isFinite(largest)) return null;
+  // The squares of very small numbers vanish and those of very large ones overflow. A power of two changes no digit.
+  const unit = 2 ** Math.floor(Math.log2(largest));
+  const deviation = unit * sampleStandardDeviation(deviations.map((value) => value / unit));
   if (!Number.isFinite(deviation)) return null;
   return deviation <= ROUNDING_SHARE * Math.abs(mean) ? 0 : deviation;
 }

@@ -89,6 +89,23 @@ describe("Welch's t-test", () => {
     );
   });
 
+  it.each([1e-170, 1e-250, 1e-305, 1e170, 1e290])(
+    'has the same result for values of the size of %d',
+    (unit) => {
+      const [one, other] = [
+        [1, 5, 3, 9],
+        [2, 4, 6, 7],
+      ];
+      const sized = (list: readonly number[]) => list.map((value) => value * unit);
+      const { pValue, interval } = compare(one, other);
+      const own = compare(sized(one), sized(other));
+      expect(own.pValue).toBeCloseTo(pValue, 9);
+      expect(own.interval.low / unit).toBeCloseTo(interval.low, 9);
+      const g = hedgesG(momentsOf(one), momentsOf(other));
+      expect(hedgesG(momentsOf(sized(one)), momentsOf(sized(other)))).toBeCloseTo(g ?? Number.NaN, 9);
+    },
+  );
+
   it('calls a difference significant exactly when its interval does not hold 0', () => {
     fc.assert(
       fc.property(values, values, fc.constantFrom(0.8, 0.95, 0.99), (one, other, confidence) => {
