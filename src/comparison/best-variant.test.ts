@@ -47,6 +47,41 @@ describe('the best variant', () => {
     expect(best(byName, { confidence: '0.9' })?.ties).toEqual([]);
   });
 
+  it.each([32, 3.2e3, 3.2e12, 3.2e120, 1e300])(
+    'is the same however far away another one is: %d',
+    (diverged) => {
+      expect(
+        best({ a: [[0.91, 0.91]], b: [[0.52, 0.52]], c: [[0.17, 0.17]], d: [[diverged, diverged]] }),
+      ).toEqual({ name: 'c', score: 1, ties: [], evidence: 'Significant' });
+      const noisy = { a: [[9, 10, 11]], b: [[4, 5, 6]], c: [[3, 5, 6]], d: [[diverged, diverged, diverged]] };
+      expect(best(noisy)).toMatchObject({ name: 'c', ties: ['b'] });
+    },
+  );
+
+  it('is not dominated where another one is far ahead on a metric and behind on the other', () => {
+    const byName = {
+      a: [
+        [17, 17],
+        [90, 90],
+      ],
+      b: [
+        [17, 17],
+        [100, 100],
+      ],
+      c: [
+        [30, 30],
+        [1e12, 1e12],
+      ],
+    };
+    const weighted: Objective = {
+      metrics: [
+        { name: 'p95_ms', goal: 'minimize', weight: '1' },
+        { name: 'throughput', goal: 'maximize', weight: '0.5' },
+      ],
+    };
+    expect(best(byName, { objective: weighted })).toMatchObject({ name: 'b', ties: [] });
+  });
+
   it('is certain where trials do not vary', () => {
     expect(best({ a: [[0.9, 0.9]], b: [[0.8, 0.8]] })).toMatchObject({ name: 'b', evidence: 'Significant' });
     expect(best({ a: [[0.8, 0.8]], b: [[0.8, 0.8]] })).toMatchObject({

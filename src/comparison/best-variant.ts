@@ -1,8 +1,9 @@
 import type { Comparison, Objective } from '../api/v1alpha1/schema.ts';
 import { type Candidate, meansOfSamples, trialCount } from './candidate.ts';
 import { momentsOf } from './moments.ts';
-import { type ScoreScale, scoreOn, scoreScale } from './score.ts';
+import { leadOn, scoreScale } from './score.ts';
 import { standings } from './standing.ts';
+import { trialLeads } from './trial-leads.ts';
 import { welchDifference, welchPValue } from './welch.ts';
 
 /** What the name of the best variant rests on. */
@@ -32,9 +33,10 @@ export const stagesOf = ({ earlyStopping }: Pick<Comparison, 'earlyStopping'>): 
 /**
  * The candidate with the highest score, and those that cannot be told apart from it: the scores of their trials, all on the run's one
  * scale, are compared with those of the best one's by Welch's t-test, at the comparison's confidence shared among the candidates
- * (Bonferroni), and among the looks when variants may be stopped early. Those that were are neither best nor ties. The truly best variant is then the best or among the ties with at least that confidence, although the best one is
- * picked by the same data: it would have to be beaten significantly by one of the others to be left out. A candidate of one
- * trial is a tie only when its score is equal. Undefined without candidates.
+ * (Bonferroni), and among the looks when variants may be stopped early. Those that were are neither best nor ties. The truly best variant is
+ * then the best or among the ties with at least that confidence, although the best one is picked by the same data: it would have to be beaten
+ * significantly by one of the others to be left out. A candidate of one trial is a tie only when its score is equal but for rounding. Undefined
+ * without candidates.
  */
 export function bestVariant(
   objective: Objective,
@@ -51,15 +53,16 @@ export function bestVariant(
   const best = first === undefined || first.rank === null ? undefined : candidates[first.candidate];
   if (first === undefined || best === undefined) return undefined;
   const scale = scoreScale(objective, means);
-  const bestMoments = momentsOf(trialScores(scale, best));
+  const bestMeans = means[first.candidate] ?? [];
+  const bestMoments = momentsOf(trialLeads(scale, best, bestMeans));
   const alpha = (1 - Number(confidence)) / (stagesOf(comparison) * Math.max(1, others.length));
   const areTooFew = candidates.some((candidate) => trialCount(candidate) < 2);
-  const ties = others.flatMap(({ candidate: index, score, rank }) => {
+  const ties = others.flatMap(({ candidate: index, rank }) => {
     const candidate = candidates[index];
     if (candidate === undefined || rank === null) return [];
-    if (score === first.score) return [candidate.name];
-    const difference = welchDifference(bestMoments, momentsOf(trialScores(scale, candidate)));
-    return difference !== undefined && welchPValue(difference) > alpha ? [candidate.name] : [];
+    if (leadOn(scale, bestMeans, means[index] ?? []) === 0) return [candidate.name];
+    const lead = welchDifference(bestMoments, momentsOf(trialLeads(scale, candidate, bestMeans)));
+    return lead !== undefined && (lead.difference <= 0 || welchPValue(lead) > alpha) ? [candidate.name] : [];
   });
   return {
     name: best.name,
@@ -74,12 +77,3 @@ function evidenceOf(others: number, areTooFew: boolean, ties: number): Evidence 
   if (areTooFew) return 'TooFewSamples';
   return ties > 0 ? 'Tied' : 'Significant';
 }
-
-/** The score of each trial of a candidate; their mean is the candidate's. */
-const trialScores = (scale: ScoreScale, candidate: Candidate): readonly number[] =>
-  Array.from({ length: trialCount(candidate) }, (_, trial) =>
-    scoreOn(
-      scale,
-      candidate.samples.map((values) => values[trial] ?? Number.NaN),
-    ),
-  );

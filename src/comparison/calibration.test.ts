@@ -151,6 +151,22 @@ describe('with a confidence of 0.95', () => {
       },
     );
 
+    it.each([{ far: 1e6 }, { far: 1e13 }, { far: 1e100 }])(
+      'at most 5 % of runs of four equal variants do so beside one that is $far away',
+      ({ far }) => {
+        const draw = normal(9);
+        const diverged: Candidate = {
+          name: 'diverged',
+          samples: [times(REPETITIONS, () => far), times(REPETITIONS, () => -far)],
+        };
+        const rate = rateOf(800, () => {
+          const { named } = played([...equals(draw, 4, REPETITIONS), diverged]);
+          return !named.includes('v0') || named.includes('diverged');
+        });
+        expect(rate).toBeLessThan(0.055);
+      },
+    );
+
     it.each([
       { what: 'that warms up', warmUpMs: 12, others: 3, betterMs: 25 },
       { what: 'without a drift', warmUpMs: 0, others: 9, betterMs: 35 },

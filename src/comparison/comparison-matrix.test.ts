@@ -250,14 +250,13 @@ describe('the comparison matrix', () => {
       tieBreak: ['throughput'],
       gates: [{ metric: 'p95_ms', against: 'Baseline', maxRegressionPercent: '20', max: '4' }],
     };
+    const value = fc.oneof(
+      { weight: 8, arbitrary: fc.integer({ min: 1, max: 5 }) },
+      // Beside which the others differ by nothing.
+      { weight: 1, arbitrary: fc.constantFrom(-1e100, -3e12, 1e-9, 3e12, 1e100) },
+    );
     const trial = fc.oneof(
-      {
-        weight: 8,
-        arbitrary: fc.record({
-          p95_ms: fc.integer({ min: 1, max: 5 }),
-          throughput: fc.integer({ min: 1, max: 5 }),
-        }),
-      },
+      { weight: 8, arbitrary: fc.record({ p95_ms: value, throughput: value }) },
       { weight: 1, arbitrary: fc.constantFrom<Trial>('Failed', 'Pending', 'Cancelled') },
     );
     fc.assert(
@@ -279,6 +278,7 @@ describe('the comparison matrix', () => {
           expect(first?.rank === 1 ? [first.variant, first.score] : undefined).toEqual(
             best === undefined ? undefined : [`v${best.variant}`, best.score],
           );
+          expect(first?.pareto ?? false).toBe(best !== undefined);
           const names = run.variants.map(({ name }) => name);
           const conclusion = runConclusion(run);
           expect(conclusion).toEqual(conclusionOf(OBJECTIVE, comparison, samples.candidates(names)));

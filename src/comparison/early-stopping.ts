@@ -2,7 +2,7 @@ import type { Comparison, EarlyStopping, Objective } from '../api/v1alpha1/schem
 import { stagesOf } from './best-variant.ts';
 import { finiteMean } from './finite-mean.ts';
 import { momentsOf } from './moments.ts';
-import { type ObjectiveMeans, scoreOn, scoreScale } from './score.ts';
+import { leadOn, type ObjectiveMeans, scoreScale } from './score.ts';
 import { criticalValue } from './student-t.ts';
 import { type WelchDifference, welchDifference, welchPValue } from './welch.ts';
 
@@ -43,25 +43,29 @@ export function behindAtLook(
   variants: number,
   contestants: readonly Contestant[],
 ): readonly number[] {
+  const measured = contestants.map((contestant) => ({
+    ...contestant,
+    means: meansOfTrials(objective, contestant.trials),
+  }));
+  const [first, ...others] = measured;
+  if (first === undefined) return [];
   const scale = scoreScale(
     objective,
-    contestants.map(({ trials }) => meansOfTrials(objective, trials)),
+    measured.map(({ means }) => means),
   );
-  const scored = contestants.map(({ variant, trials }) => ({
-    variant,
-    moments: momentsOf(trials.map((values) => scoreOn(scale, values))),
-  }));
-  const [first, ...others] = scored;
-  if (first === undefined) return [];
   const leader = others.reduce(
-    (best, other) => (other.moments.mean > best.moments.mean ? other : best),
+    (best, other) => (leadOn(scale, other.means, best.means) > 0 ? other : best),
     first,
   );
+  // Relative to the leader, as in trialLeads.
+  const momentsFor = ({ trials }: Contestant) =>
+    momentsOf(trials.map((values) => leadOn(scale, values, leader.means)));
+  const leaderMoments = momentsFor(leader);
   const alpha = (1 - Number(comparison.confidence)) / (stagesOf(comparison) * Math.max(1, variants - 1));
   const isSignificant = significanceAt(alpha);
-  return scored.flatMap(({ variant, moments }) => {
-    const lead = welchDifference(leader.moments, moments);
-    return lead !== undefined && lead.difference > 0 && isSignificant(lead) ? [variant] : [];
+  return measured.flatMap((contestant) => {
+    const lead = welchDifference(leaderMoments, momentsFor(contestant));
+    return lead !== undefined && lead.difference > 0 && isSignificant(lead) ? [contestant.variant] : [];
   });
 }
 

@@ -36,6 +36,11 @@ describe('the best variant so far', () => {
       best: { variant: 1, score: 1 },
     },
     {
+      what: 'the best one, however far away another is',
+      samples: samplesOf([0.91], [0.17], [3.2e12]),
+      best: { variant: 1, score: 1 },
+    },
+    {
       what: 'the one with the best of unequally many samples',
       samples: samplesOf([2], [1, 1, 1]),
       best: { variant: 1, score: 1 },

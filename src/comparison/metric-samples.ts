@@ -1,7 +1,7 @@
 import type { Objective } from '../api/v1alpha1/schema.ts';
 import { type Candidate, meansOfSamples, type ObjectiveSamples } from './candidate.ts';
-import { type ObjectiveMeans, scores } from './score.ts';
-import { leadByTieBreak } from './standing.ts';
+import { type ObjectiveMeans, scoreOf, shortfalls } from './score.ts';
+import { leadAmongEquals } from './standing.ts';
 
 /**
  * The samples of the objective's metrics that a run has so far, per variant, and who is best by them. They are kept by repetition, as
@@ -29,7 +29,7 @@ export class MetricSamples {
   constructor(objective: Objective, variants: number, repetitions: number, tieBreak: readonly string[] = []) {
     this.#objective = objective;
     this.#repetitions = repetitions;
-    this.#lead = leadByTieBreak(objective, tieBreak);
+    this.#lead = leadAmongEquals(objective, tieBreak);
     this.#values = new Float64Array(variants * repetitions * objective.metrics.length);
     this.#isKnown = new Uint8Array(variants * repetitions);
     this.#means = Array.from({ length: variants }, () => undefined);
@@ -69,7 +69,7 @@ export class MetricSamples {
   }
 
   /**
-   * Index and score of the best variant so far; where scores are equal the one that the tie-break prefers, then the earlier one. Undefined
+   * Index and score of the best variant so far; where scores are equal the one that {@link leadAmongEquals} prefers, then the earlier one. Undefined
    * before the first result.
    */
   best(): { readonly variant: number; readonly score: number } | undefined {
@@ -81,18 +81,18 @@ export class MetricSamples {
       variants.push(variant);
       candidates.push(means);
     }
-    let best: { variant: number; score: number; means: ObjectiveMeans } | undefined;
-    scores(this.#objective, candidates).forEach((score, position) => {
+    let best: { variant: number; shortfall: number; means: ObjectiveMeans } | undefined;
+    shortfalls(this.#objective, candidates).forEach((shortfall, position) => {
       const variant = variants[position];
       const means = candidates[position];
       if (variant === undefined || means === undefined || this.#stopped.has(variant)) return;
       const isBetter =
         best === undefined ||
-        score > best.score ||
-        (score === best.score && this.#lead(means, best.means) > 0);
-      if (isBetter) best = { variant, score, means };
+        shortfall < best.shortfall ||
+        (shortfall === best.shortfall && this.#lead(means, best.means) > 0);
+      if (isBetter) best = { variant, shortfall, means };
     });
-    return best === undefined ? undefined : { variant: best.variant, score: best.score };
+    return best === undefined ? undefined : { variant: best.variant, score: scoreOf(best.shortfall) };
   }
 
   /** The variants that are compared, in their order. */

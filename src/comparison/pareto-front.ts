@@ -1,6 +1,6 @@
 import type { Objective } from '../api/v1alpha1/schema.ts';
 import { betterBy } from './goal.ts';
-import { type ObjectiveMeans, scores } from './score.ts';
+import { type ObjectiveMeans, shortfalls } from './score.ts';
 
 /**
  * The indices of the candidates that no other one dominates: no other one is at least as good on every metric and better on one. Weights
@@ -11,24 +11,26 @@ export function paretoFront(
   objective: Objective,
   candidates: readonly ObjectiveMeans[],
 ): ReadonlySet<number> {
-  const order = scores(objective, candidates).map((score, index) => ({ score, index }));
-  order.sort((one, other) => other.score - one.score);
+  const order = shortfalls(objective, candidates).map((shortfall, index) => ({ shortfall, index }));
+  order.sort((one, other) => one.shortfall - other.shortfall);
   const goals = objective.metrics.map(({ goal }) => goal);
   let front: Member[] = [];
-  for (const { index, score } of order) {
+  for (const { index, shortfall } of order) {
     const means = candidates[index] ?? [];
     if (front.some((member) => dominates(goals, member.means, means))) continue;
-    // Scores are rounded: an earlier one that is as good may be worse by less than can be told.
-    if (front.at(-1)?.score === score)
-      front = front.filter((member) => member.score !== score || !dominates(goals, means, member.means));
-    front.push({ index, score, means });
+    // They are rounded: an earlier one that is as good may be worse by less than can be told.
+    if (front.at(-1)?.shortfall === shortfall)
+      front = front.filter(
+        (member) => member.shortfall !== shortfall || !dominates(goals, means, member.means),
+      );
+    front.push({ index, shortfall, means });
   }
   return new Set(front.map(({ index }) => index));
 }
 
 interface Member {
   readonly index: number;
-  readonly score: number;
+  readonly shortfall: number;
   readonly means: ObjectiveMeans;
 }
 

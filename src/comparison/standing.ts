@@ -1,7 +1,7 @@
 import type { Objective } from '../api/v1alpha1/schema.ts';
 import { positionOfMetric } from './candidate.ts';
 import { betterBy } from './goal.ts';
-import { type ObjectiveMeans, scores } from './score.ts';
+import { type ObjectiveMeans, scoreOf, shortfalls } from './score.ts';
 
 /** A candidate's place among the others. */
 export interface Standing {
@@ -19,45 +19,53 @@ export interface Contender {
 }
 
 /**
- * The candidates, the best first, and behind all others those that were stopped early. Among equal scores the metrics of `tieBreak` decide, the first that differs, then the order in which the
- * candidates are given, which is the manifest's.
+ * The candidates, the best first, and behind all others those that were stopped early. Among equal scores {@link leadAmongEquals} decides, then the
+ * order in which the candidates are given, which is the manifest's.
  */
 export function standings(
   objective: Objective,
   tieBreak: readonly string[],
   candidates: readonly Contender[],
 ): readonly Standing[] {
-  const lead = leadByTieBreak(objective, tieBreak);
-  const scored = scores(
+  const lead = leadAmongEquals(objective, tieBreak);
+  const short = shortfalls(
     objective,
     candidates.map(({ means }) => means),
   );
   const order = candidates.map((contender, candidate) => ({
     ...contender,
     candidate,
-    score: scored[candidate] ?? 0,
+    shortfall: short[candidate] ?? 1,
   }));
   order.sort(
     (one, other) =>
       Number(one.isStopped) - Number(other.isStopped) ||
-      other.score - one.score ||
+      one.shortfall - other.shortfall ||
       lead(other.means, one.means) ||
       one.candidate - other.candidate,
   );
   let rank = 0;
-  return order.map(({ score, candidate, isStopped }, position) => {
+  return order.map(({ shortfall, candidate, isStopped }, position) => {
+    const score = scoreOf(shortfall);
     if (isStopped) return { candidate, score, rank: null };
-    if (score !== order[position - 1]?.score) rank = position + 1;
+    if (shortfall !== order[position - 1]?.shortfall) rank = position + 1;
     return { candidate, score, rank };
   });
 }
 
-/** Positive when the first of two candidates is preferred by the first metric of `tieBreak` that differs; 0 when none does. */
-export function leadByTieBreak(
+/**
+ * Positive when the first of two candidates with equal scores is preferred: by the first metric of `tieBreak` that differs, then by the first other
+ * one in the objective's order; 0 when none does. With all metrics in it, it never prefers one that is worse on a metric and better on none: a
+ * difference that is too small for the score, beside a range made by another variant, still counts.
+ */
+export function leadAmongEquals(
   objective: Objective,
   tieBreak: readonly string[],
 ): (one: ObjectiveMeans, other: ObjectiveMeans) => number {
-  const deciding = tieBreak.map((metric) => positionOfMetric(objective, metric));
+  const deciding = new Set([
+    ...tieBreak.map((metric) => positionOfMetric(objective, metric)),
+    ...objective.metrics.keys(),
+  ]);
   return (one, other) => {
     for (const position of deciding) {
       const goal = objective.metrics[position]?.goal ?? 'minimize';

@@ -1,9 +1,10 @@
-import { type Candidate, meansOfSamples, trialCount } from '../comparison/candidate.ts';
+import { type Candidate, meansOfSamples } from '../comparison/candidate.ts';
 import { type ComparableRun, candidateOf, variantRecords } from '../comparison/comparable-run.ts';
 import type { Conclusion } from '../comparison/conclusion.ts';
 import { holmAdjusted } from '../comparison/holm.ts';
-import { type Moments, momentsOf } from '../comparison/moments.ts';
-import { scoreOn, scoreScale } from '../comparison/score.ts';
+import { momentsOf } from '../comparison/moments.ts';
+import { leadOn, type ObjectiveMeans, type ScoreScale, scoreScale, shortfalls } from '../comparison/score.ts';
+import { trialLeads } from '../comparison/trial-leads.ts';
 import { welchDifference, welchPValue } from '../comparison/welch.ts';
 import type { Finding } from './difference.ts';
 import type { VariantPair } from './paired-variants.ts';
@@ -51,20 +52,24 @@ export function rankingFindings(
   pairs: readonly VariantPair[],
   confidence: number,
 ): readonly Finding[] {
-  const ofFirst = scoreMoments(first);
-  const ofSecond = scoreMoments(second);
+  const [inFirst, inSecond] = [scoredRun(first), scoredRun(second)];
   const ranked = pairs
     .flatMap(({ first: { id, name }, second: { id: otherId } }) => {
-      const [one, other] = [ofFirst.get(id), ofSecond.get(otherId)];
+      const [one, other] = [inFirst.candidates.get(id), inSecond.candidates.get(otherId)];
       return one === undefined || other === undefined ? [] : [{ name, one, other }];
     })
-    .sort((a, b) => b.one.mean - a.one.mean)
+    .sort((a, b) => a.one.shortfall - b.one.shortfall)
     .slice(0, MOST_RANKED);
   const reversed = ranked.flatMap((better, index) =>
     ranked.slice(index + 1).flatMap((worse) => {
-      if (better.one.mean <= worse.one.mean || better.other.mean >= worse.other.mean) return [];
-      const tests = [welchDifference(better.one, worse.one), welchDifference(better.other, worse.other)];
-      const pValue = Math.max(...tests.map((test) => (test === undefined ? 1 : welchPValue(test))));
+      const isReversed =
+        leadOn(inFirst.scale, better.one.means, worse.one.means) > 0 &&
+        leadOn(inSecond.scale, worse.other.means, better.other.means) > 0;
+      if (!isReversed) return [];
+      const pValue = Math.max(
+        leadPValue(inFirst.scale, better.one, worse.one),
+        leadPValue(inSecond.scale, worse.other, better.other),
+      );
       return [{ better: better.name, worse: worse.name, pValue }];
     }),
   );
@@ -82,23 +87,38 @@ export function rankingFindings(
   );
 }
 
-/** The moments of the scores of the trials of each candidate, by the identity of the variant. */
-function scoreMoments(run: ComparableRun): ReadonlyMap<string, Moments> {
+/** A candidate of a run, as far as scores go. */
+interface ScoredCandidate {
+  readonly candidate: Candidate;
+  readonly means: ObjectiveMeans;
+  readonly shortfall: number;
+}
+
+/** The scale of a run, and its candidates by the identity of the variant. */
+function scoredRun(run: ComparableRun): {
+  readonly scale: ScoreScale;
+  readonly candidates: ReadonlyMap<string, ScoredCandidate>;
+} {
   const { objective } = run.manifest.spec;
   const candidates = variantRecords(run).flatMap((record) => {
     const candidate = candidateOf(record, run);
-    return candidate === undefined ? [] : [{ id: record.variant.id, candidate }];
+    return candidate === undefined
+      ? []
+      : [{ id: record.variant.id, candidate, means: meansOfSamples(candidate.samples) }];
   });
-  const scale = scoreScale(
-    objective,
-    candidates.map(({ candidate }) => meansOfSamples(candidate.samples)),
-  );
-  const scores = (candidate: Candidate): readonly number[] =>
-    Array.from({ length: trialCount(candidate) }, (_, trial) =>
-      scoreOn(
-        scale,
-        candidate.samples.map((values) => values[trial] ?? Number.NaN),
-      ),
-    );
-  return new Map(candidates.map(({ id, candidate }) => [id, momentsOf(scores(candidate))]));
+  const means = candidates.map((candidate) => candidate.means);
+  const short = shortfalls(objective, means);
+  return {
+    scale: scoreScale(objective, means),
+    candidates: new Map(
+      candidates.map(({ id, ...scored }, index) => [id, { ...scored, shortfall: short[index] ?? 1 }]),
+    ),
+  };
+}
+
+/** The p-value of a difference between the scores of two candidates; 1 when there are too few trials to tell. */
+function leadPValue(scale: ScoreScale, one: ScoredCandidate, other: ScoredCandidate): number {
+  const momentsFor = ({ candidate }: ScoredCandidate) => momentsOf(trialLeads(scale, candidate, one.means));
+  const lead = welchDifference(momentsFor(one), momentsFor(other));
+  return lead === undefined ? 1 : welchPValue(lead);
 }

@@ -60,7 +60,7 @@ describe('the views', () => {
         if (best !== undefined && first?.variant !== run.variants[best.variant]?.name) seen.tieBroken += 1;
         if (opened.stoppedVariants.size > 0) seen.stopped += 1;
       }),
-      { numRuns: 100, examples: [[BROKEN_TIE], [NOTHING_TO_SCORE]] },
+      { numRuns: 100, examples: [[BROKEN_TIE], [FAR_AWAY], [NOTHING_TO_SCORE]] },
     );
     // What the generator, or an example where it seldom does, must not stop to produce.
     for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(0);
@@ -144,6 +144,21 @@ const BROKEN_TIE: ResultSet = {
   ],
   variants: [[{ kind: 'Succeeded', values: [1, 1] }], [{ kind: 'Succeeded', values: [2, 2] }]],
   tieBreak: ['y'],
+};
+
+/** One is so far behind that all others score 1 but for less than a billionth; another is as far ahead, on the metric of less weight. */
+const FAR_AWAY: ResultSet = {
+  metrics: [
+    { name: 'x', goal: 'minimize', weight: '1' },
+    { name: 'y', goal: 'maximize', weight: '0.5' },
+  ],
+  variants: [
+    [{ kind: 'Succeeded', values: [0.91, 90] }],
+    [{ kind: 'Succeeded', values: [0.17, 90] }],
+    [{ kind: 'Succeeded', values: [0.17, 100] }],
+    [{ kind: 'Succeeded', values: [3.2e12, 95] }],
+    [{ kind: 'Succeeded', values: [3e12, 1e15] }],
+  ],
 };
 
 /** No variant has a result to be scored by. */

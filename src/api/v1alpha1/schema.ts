@@ -331,7 +331,7 @@ const comparisonSchema = z
       .meta({ 'x-kubernetes-list-type': 'set' })
       .optional()
       .describe(
-        'Metrics of the objective that decide between variants of equal scores, the first that differs. Without it, and after it, the order of the manifest does.',
+        'Metrics of the objective that decide between variants of equal scores, the first that differs. Without it, and after it, the other metrics do in their order, then the order of the manifest.',
       ),
     gates: z
       .array(gateSchema)

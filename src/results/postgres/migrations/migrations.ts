@@ -7,6 +7,7 @@ import { comparison } from './0005-comparison.ts';
 import { delivery } from './0006-delivery.ts';
 import { pushedResults } from './0007-pushed-results.ts';
 import { pruningAndCopies } from './0008-pruning-and-copies.ts';
+import { preciseRanks } from './0009-precise-ranks.ts';
 
 /** Every migration by its name, in the order of the names. One that was released is never changed: the next one follows it. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -18,4 +19,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0006-delivery': delivery,
   '0007-pushed-results': pushedResults,
   '0008-pruning-and-copies': pruningAndCopies,
+  '0009-precise-ranks': preciseRanks,
 };
