@@ -20,7 +20,19 @@ describe('the numbers of a column', () => {
     ['have no negative zero', [-0.000_4, 121.5], [25], ['0.0', '121.5']],
     ['are zeros when all are', [0, 0], [0], ['0', '0']],
     ['of an empty column need none', [], [], []],
+    ['are scientific where one is nothing beside another', [0.55, 2e8], [0.07, 3e6], ['5.500e-1', '2.000e8']],
+    ['show a small one where there is room', [0.004, 121.5], [], ['0.004', '121.500']],
+    ['are zeros where their sum left a remainder', [0, 5e-17], [0.3, 0.4], ['0.0', '0.0']],
   ])('%s', (_, values, deviations, expected) => {
     expect(values.map(columnNumberText(values, deviations))).toEqual(expected);
+  });
+
+  it.each([
+    { deviation: 0.424_264_068_711_928_5, expected: ['0.00', '0.42'] },
+    { deviation: 7.071_067_811_865_476, expected: ['0.0', '7.1'] },
+    { deviation: 25, expected: ['0', '25'] },
+    { deviation: 4e-5, expected: ['0', '4.000e-5'] },
+  ])('show a deviation of $deviation also where all means are 0', ({ deviation, expected }) => {
+    expect([0, deviation].map(columnNumberText([0, 0], [deviation]))).toEqual(expected);
   });
 });
