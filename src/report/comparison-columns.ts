@@ -1,6 +1,7 @@
 import type { ComparisonRow, MetricSummary } from '../comparison/comparison-matrix.ts';
 import { columnNumberText } from './number-text.ts';
 import { printable } from './printable.ts';
+import { parameterValue } from './report-names.ts';
 import type { RunReport } from './run-report.ts';
 import type { TextStyle } from './text-style.ts';
 import { type Cell, type Column, plainCell } from './text-table.ts';
@@ -221,14 +222,11 @@ function trialColumns(rows: readonly ComparisonRow[], { style }: ColumnOptions):
 function parametersToShow(matrix: readonly ComparisonRow[]): readonly string[] {
   const names = [...new Set(matrix.flatMap(({ parameters }) => Object.keys(parameters)))];
   return names.filter((name) => {
-    const values = matrix.map((row) => parameterOf(row, name));
+    const values = matrix.map((row) => parameterValue(row, name));
     const differs = values.some((value) => value !== values[0]);
     return differs && !matrix.every(({ variant }, position) => isWordOf(values[position] ?? '', variant));
   });
 }
-
-const parameterOf = ({ parameters }: ComparisonRow, name: string): string | undefined =>
-  Object.hasOwn(parameters, name) ? parameters[name] : undefined;
 
 /** True when the text is part of the name and nothing that belongs to the same word is next to it. */
 function isWordOf(text: string, name: string): boolean {
@@ -246,7 +244,7 @@ function parameterColumn(
   name: string,
   { style }: ColumnOptions,
 ): ComparisonColumn {
-  const values = rows.map((row) => printable(parameterOf(row, name) ?? ''));
+  const values = rows.map((row) => printable(parameterValue(row, name) ?? ''));
   const numeric = values.every((value) => value === '' || Number.isFinite(Number(value)));
   return {
     kind: 'parameter',

@@ -1,4 +1,5 @@
 import type { ComparisonRow } from '../comparison/comparison-matrix.ts';
+import { areTiesEqual } from './best-text.ts';
 import { type ComparisonColumn, meanAndDeviationTexts, scoreText, summaryOf } from './comparison-columns.ts';
 import { counted } from './counted.ts';
 import { failureLines } from './failure-lines.ts';
@@ -158,7 +159,7 @@ function closingLines(
   const soFar = run.state === 'Running' ? ' so far' : '';
   if (best.ties.length > 0) {
     const names = [best.name, ...best.ties].map(printable);
-    const areEqual = matrix.filter(({ rank }) => rank === 1).length > best.ties.length;
+    const areEqual = areTiesEqual(report);
     const head = areEqual ? ` are equally good${soFar}` : ` cannot be told apart${soFar}`;
     const tail = `, ${areEqual ? '' : 'best '}score ${scoreText(best.score)}`;
     const who = tiedNames(names, width - 2 - head.length - tail.length);

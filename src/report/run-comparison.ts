@@ -1,8 +1,6 @@
-import type { Verdict } from '../comparison/baseline-comparison.ts';
+import { judged, type Verdict } from '../comparison/baseline-comparison.ts';
 import type { ComparisonRow, MetricSummary } from '../comparison/comparison-matrix.ts';
-import { holmAdjusted } from '../comparison/holm.ts';
 import { areEqualButForRounding } from '../comparison/rounding.ts';
-import { welchDifference, welchPValue } from '../comparison/welch.ts';
 import { summaryOf } from './comparison-columns.ts';
 import type { ReportedRun, RunReport } from './run-report.ts';
 
@@ -67,13 +65,13 @@ export function runComparison(report: RunReport, other: RunReport): RunCompariso
     const otherRow = others.get(row.variant);
     return otherRow === undefined ? [] : [{ row, other: otherRow }];
   });
-  const judged = judgements(pairs.filter(isJudged), report);
+  const judgements = judgementsOf(pairs.filter(isJudged), report);
   return {
     run: report.run,
     against: other.run,
     objective: report.objective,
     confidence: report.comparison.confidence,
-    variants: pairs.map((pair) => comparedVariant(pair, report.objective, judged)),
+    variants: pairs.map((pair) => comparedVariant(pair, report.objective, judgements)),
     onlyInRun: report.matrix.flatMap(({ variant }) => (others.has(variant) ? [] : [variant])),
     onlyInAgainst: other.matrix.flatMap(({ variant }) => (names.has(variant) ? [] : [variant])),
   };
@@ -94,39 +92,35 @@ type Judgement = Pick<ComparedMetric, 'adjustedPValue' | 'verdict'>;
 /** By pair, then by metric of the objective. */
 type Judgements = ReadonlyMap<VariantPair, ReadonlyMap<string, Judgement>>;
 
-function judgements(pairs: readonly VariantPair[], { objective, comparison }: RunReport): Judgements {
-  const tests = pairs.flatMap((pair) =>
+function judgementsOf(pairs: readonly VariantPair[], { objective, comparison }: RunReport): Judgements {
+  const comparisons = pairs.flatMap((pair) =>
     objective.flatMap(({ metric, goal }) => {
-      const run = summaryOf(pair.row, metric);
-      const against = summaryOf(pair.other, metric);
-      const test = run && against && welchDifference(run, against);
-      return test === undefined ? [] : [{ pair, metric, goal, test }];
+      const sample = summaryOf(pair.row, metric);
+      const reference = summaryOf(pair.other, metric);
+      return sample === undefined || reference === undefined
+        ? []
+        : [{ pair, metric, goal, sample, reference }];
     }),
   );
-  const adjusted = holmAdjusted(tests.map(({ test }) => welchPValue(test)));
-  const judged = new Map<VariantPair, Map<string, Judgement>>(pairs.map((pair) => [pair, new Map()]));
-  for (const [position, { pair, metric, goal, test }] of tests.entries()) {
-    const adjustedPValue = adjusted[position] ?? 1;
-    const isSignificant = test.difference !== 0 && adjustedPValue <= 1 - comparison.confidence;
-    const better = test.difference > 0 === (goal === 'maximize') ? 'Better' : 'Worse';
-    judged.get(pair)?.set(metric, { adjustedPValue, verdict: isSignificant ? better : 'NoDifference' });
+  const verdicts = judged(comparisons, comparison.confidence);
+  const byPair = new Map<VariantPair, Map<string, Judgement>>(pairs.map((pair) => [pair, new Map()]));
+  for (const [position, { pair, metric }] of comparisons.entries()) {
+    const verdict = verdicts[position];
+    if (verdict !== undefined) byPair.get(pair)?.set(metric, verdict);
   }
-  return judged;
+  return byPair;
 }
 
 function comparedVariant(
   pair: VariantPair,
   objective: RunReport['objective'],
-  judged: Judgements,
+  judgements: Judgements,
 ): ComparedVariant {
   const { row, other } = pair;
   const goals = new Map(objective.map(({ metric, goal }) => [metric, goal]));
   const names = new Set([...goals.keys(), ...Object.keys(row.metrics), ...Object.keys(other.metrics)]);
   const judgementOf = (name: string): Judgement =>
-    judged.get(pair)?.get(name) ?? {
-      adjustedPValue: null,
-      verdict: goals.has(name) && isJudged(pair) ? 'TooFewSamples' : null,
-    };
+    judgements.get(pair)?.get(name) ?? { adjustedPValue: null, verdict: null };
   return {
     variant: row.variant,
     changed: row.variantId !== other.variantId,
