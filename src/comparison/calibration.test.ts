@@ -9,6 +9,7 @@ import type { Candidate } from './candidate.ts';
 import { behindAtLook, type Contestant, lookRepetitions } from './early-stopping.ts';
 import { meanInterval } from './mean-interval.ts';
 import { momentsOf } from './moments.ts';
+import { criticalValues } from './student-t.ts';
 import { welchDifference, welchPValue } from './welch.ts';
 
 const OBJECTIVE: Objective = {
@@ -57,7 +58,7 @@ describe('with a confidence of 0.95', () => {
   it('about 95 % of intervals hold the mean', () => {
     const draw = normal(2);
     const rate = rateOf(8_000, () => {
-      const interval = meanInterval(momentsOf(times(4, () => draw(10, 3))), 0.95);
+      const interval = meanInterval(momentsOf(times(4, () => draw(10, 3))), criticalValues(0.95));
       return interval !== undefined && interval.low <= 10 && interval.high >= 10;
     });
     expect(rate).toBeGreaterThan(0.94);

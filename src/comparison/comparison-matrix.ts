@@ -14,6 +14,7 @@ import { paretoFront } from './pareto-front.ts';
 import { previousVerdicts } from './previous-run.ts';
 import { type SampleSummary, sampleSummary } from './sample-summary.ts';
 import { type Contender, standings } from './standing.ts';
+import { criticalValues } from './student-t.ts';
 
 /** One metric over the successful trials of one variant. */
 export interface MetricSummary extends SampleSummary {
@@ -60,6 +61,7 @@ export function comparisonMatrix(run: ComparableRun): readonly ComparisonRow[] {
     isStopped,
   }));
   const front = rankedFront(objective, contenders);
+  const critical = criticalValues(Number(confidence));
   const compare = comparisonWith(baseline, objective, Number(confidence), records, candidates);
   const comparePrevious = comparisonWithPrevious(run, candidates);
   const row = (
@@ -75,7 +77,7 @@ export function comparisonMatrix(run: ComparableRun): readonly ComparisonRow[] {
       stoppedAtLook: record.variant.stoppedAtLook ?? null,
       metrics: Object.fromEntries(
         orderedMetrics(record, objective).map(([name, values]) => {
-          const summary = sampleSummary(values, Number(confidence));
+          const summary = sampleSummary(values, critical);
           const vsBaseline = isCompared ? compareMetric(name, summary) : null;
           const vsPreviousRun = isCompared ? comparePrevious(record.variant.name, name, summary) : null;
           return [name, { ...summary, vsBaseline, vsPreviousRun }];

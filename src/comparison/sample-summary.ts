@@ -15,8 +15,11 @@ export interface SampleSummary extends Moments {
   readonly meanInterval: Interval | null;
 }
 
-/** The summary of at least one value. */
-export function sampleSummary(values: readonly number[], confidence: number): SampleSummary {
+/**
+ * The summary of at least one value.
+ * @param critical of the comparison's confidence: `criticalValues`
+ */
+export function sampleSummary(values: readonly number[], critical: (df: number) => number): SampleSummary {
   const sorted = [...values].sort((one, other) => one - other);
   const moments = momentsOf(values);
   return {
@@ -28,7 +31,7 @@ export function sampleSummary(values: readonly number[], confidence: number): Sa
     p25: quantile(sorted, 0.25),
     p75: quantile(sorted, 0.75),
     p95: quantile(sorted, 0.95),
-    meanInterval: meanInterval(moments, confidence) ?? null,
+    meanInterval: meanInterval(moments, critical) ?? null,
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import scipy from '../../test/data/scipy/student-t.json' with { type: 'json' };
-import { criticalValue, twoSidedPValue } from './student-t.ts';
+import { criticalValue, criticalValues, twoSidedPValue } from './student-t.ts';
 
 describe("Student's t distribution", () => {
   it.each([
@@ -27,6 +27,11 @@ describe("Student's t distribution", () => {
       expect(Math.abs(criticalValue(confidence, df) / t - 1)).toBeLessThan(1e-9);
     },
   );
+
+  it('has the same critical values also when they are asked for again', () => {
+    const critical = criticalValues(0.9);
+    for (const df of [2, 9, 2, 9]) expect(critical(df)).toBe(criticalValue(0.9, df));
+  });
 
   it('says of an infinite t that it never happens, and of 0 that it always does', () => {
     expect(twoSidedPValue(Number.POSITIVE_INFINITY, 3)).toBe(0);

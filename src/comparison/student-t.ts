@@ -38,6 +38,18 @@ export function criticalValue(confidence: number, df: number): number {
   return t;
 }
 
+/** {@link criticalValue} of one confidence. It remembers what it found: the variants of a run have few numbers of trials. */
+export function criticalValues(confidence: number): (df: number) => number {
+  const found = new Map<number, number>();
+  return (df) => {
+    const known = found.get(df);
+    if (known !== undefined) return known;
+    const value = criticalValue(confidence, df);
+    found.set(df, value);
+    return value;
+  };
+}
+
 /** A & S 26.7.1. */
 const density = (t: number, df: number): number =>
   Math.exp(
