@@ -18,15 +18,24 @@ export function momentsOf(values: readonly number[]): Moments {
   return { n: list.length, mean, stddev: list.length < 2 ? null : deviationOf(list, mean) };
 }
 
-function deviationOf(values: readonly number[], mean: number): number | null {
-  const deviations = values.map((value) => value - mean);
-  const largest = deviations.reduce((most, deviation) => Math.max(most, Math.abs(deviation)), 0);
-  if (largest === 0) return 0;
+/** Of deviations between these, no square vanishes or overflows. */
+const SMALLEST_TO_SQUARE = 1e-140;
+const LARGEST_TO_SQUARE = 1e140;
+
+function deviationOf(values: number[], mean: number): number | null {
+  const plain = sampleStandardDeviation(values);
+  const deviation =
+    plain >= SMALLEST_TO_SQUARE && plain <= LARGEST_TO_SQUARE ? plain : scaledDeviation(values, mean);
   // What is between the largest numbers may be beyond them; such a deviation is not known rather than infinite.
-  if (!Number.isFinite(largest)) return null;
-  // The squares of very small numbers vanish and those of very large ones overflow. A power of two changes no digit.
-  const unit = 2 ** Math.floor(Math.log2(largest));
-  const deviation = unit * sampleStandardDeviation(deviations.map((value) => value / unit));
   if (!Number.isFinite(deviation)) return null;
   return deviation <= ROUNDING_SHARE * Math.abs(mean) ? 0 : deviation;
+}
+
+/** In units of the largest difference from the mean; a power of two changes no digit. */
+function scaledDeviation(values: readonly number[], mean: number): number {
+  const differences = values.map((value) => value - mean);
+  const largest = differences.reduce((most, difference) => Math.max(most, Math.abs(difference)), 0);
+  if (largest === 0) return 0;
+  const unit = 2 ** Math.floor(Math.log2(largest));
+  return unit * sampleStandardDeviation(differences.map((difference) => difference / unit));
 }
