@@ -135,7 +135,15 @@ class HandlerLoop {
     return this.#options.leaseMs ?? LEASE_MS;
   }
 
-  async #handle(messages: readonly Message[]): Promise<void> {
+  async #handle(claimed: readonly Message[]): Promise<void> {
+    const messages = claimed.filter(({ tries }) => tries <= TRIES_LIMIT);
+    // A handler that takes its process down with it says nothing, so these are not given to it once more.
+    const unsettled = claimed.filter(({ tries }) => tries > TRIES_LIMIT);
+    await this.#settle(unsettled.map((message) => ({ message, outcome: NEVER_SETTLED })));
+    if (messages.length > 0) await this.#giveToHandler(messages);
+  }
+
+  async #giveToHandler(messages: readonly Message[]): Promise<void> {
     const { deadlineMs } = this.#handler;
     const { outbox } = this.#options;
     const lease = keepLease(outbox, messages, { leaseMs: this.#leaseMs, deadlineMs, ending: this.#handling });
@@ -143,20 +151,21 @@ class HandlerLoop {
       const handled = await this.#handler
         .handle(messages, lease.signal)
         .catch((error: unknown) => messages.map(() => failedBy(error)));
-      const outcomes = messages.map((message, index) => ({
-        message,
-        outcome: handled[index] ?? NOT_HANDLED,
-      }));
-      await outbox.settle(
-        outcomes.map(({ message, outcome }) => ({
-          message,
-          settlement: this.#settlementOf(message, outcome),
-        })),
+      await this.#settle(
+        messages.map((message, index) => ({ message, outcome: handled[index] ?? NOT_HANDLED })),
       );
-      for (const { message, outcome } of outcomes) this.#tell(message, outcome);
     } finally {
       await lease.end();
     }
+  }
+
+  async #settle(
+    outcomes: readonly { readonly message: Message; readonly outcome: Handled }[],
+  ): Promise<void> {
+    await this.#options.outbox.settle(
+      outcomes.map(({ message, outcome }) => ({ message, settlement: this.#settlementOf(message, outcome) })),
+    );
+    for (const { message, outcome } of outcomes) this.#tell(message, outcome);
   }
 
   #settlementOf({ tries }: Message, handled: Handled): Settlement {
@@ -198,6 +207,10 @@ class HandlerLoop {
 }
 
 const NOT_HANDLED: Handled = { kind: 'Failed', error: 'its handler said nothing of it' };
+const NEVER_SETTLED: Handled = {
+  kind: 'Refused',
+  error: `handled ${TRIES_LIMIT} times, and what the last came to was never noted: its process ended, or lost it`,
+};
 
 /** Delivered messages go after a while. */
 async function keepTidy({ outbox, logger }: OutboxProcessorOptions, signal: AbortSignal): Promise<void> {

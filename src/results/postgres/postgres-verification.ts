@@ -34,15 +34,34 @@ export class PostgresVerification implements Verification {
         text: READ_RESULTS,
         values: [JSON.stringify(references)],
       });
-      return rows.map((row) => {
+      const found = rows.map((row) => {
         const stored = storedResult(row);
         return {
-          ...attemptOf(row),
-          digest: row.digest ?? undefined,
-          storedDigests: [resultDigest(stored), resultDigest(stored, 'Pushed')],
+          reference: attemptOf(row),
+          digest: row.digest,
+          stored,
+          ifPushed: resultDigest(stored, 'Pushed'),
         };
       });
+      const open = found.filter(({ digest, ifPushed }) => digest !== null && digest !== ifPushed);
+      const outputs = await this.#outputsOf(open.map(({ reference }) => reference));
+      return found.map(({ reference, digest, stored, ifPushed }) => ({
+        ...reference,
+        digest: digest ?? undefined,
+        storedDigests: [ifPushed, resultDigest({ ...stored, outputs: outputs.get(attemptKey(reference)) })],
+      }));
     });
+  }
+
+  /** By {@link attemptKey}. Read only where the digest is of them, too: those of a pushed result may be large, and many are looked at together. */
+  async #outputsOf(references: readonly AttemptReference[]): Promise<ReadonlyMap<string, unknown>> {
+    if (references.length === 0) return new Map();
+    const { rows } = await this.#pool.query<AttemptKeyRow & { readonly outputs: unknown }>({
+      name: 'outputs_to_verify',
+      text: READ_OUTPUTS,
+      values: [JSON.stringify(references)],
+    });
+    return new Map(rows.map(({ outputs, ...row }) => [attemptKey(attemptOf(row)), outputs]));
   }
 
   async noteResults(verdicts: readonly ResultVerdict[]): Promise<void> {
@@ -142,7 +161,7 @@ export async function readArtifactProblems(
 }
 
 const READ_RESULTS = `
-  select a.run_uid, a.variant_id, a.repetition, a.attempt, a.digest, a.outcome, a.reason, a.message, a.exit_code, a.outputs,
+  select a.run_uid, a.variant_id, a.repetition, a.attempt, a.digest, a.outcome, a.reason, a.message, a.exit_code,
     m.metric_names, m.metric_values, f.artifacts
   from jsonb_to_recordset($1) as w ("runUid" text, "variantId" text, repetition integer, attempt integer)
   join batchtest.attempts a
@@ -159,6 +178,17 @@ const READ_RESULTS = `
     from batchtest.artifacts f
     where f.run_uid = a.run_uid and f.variant_id = a.variant_id and f.repetition = a.repetition and f.attempt = a.attempt
   ) f on true`;
+
+/**
+ * The 4096 bytes of a result file become at most 212 kB as Postgres writes them down: it writes the zeros of 1e308 out. What is longer was pushed, and its
+ * digest is of something else.
+ */
+const READ_OUTPUTS = `
+  select a.run_uid, a.variant_id, a.repetition, a.attempt, a.outputs
+  from jsonb_to_recordset($1) as w ("runUid" text, "variantId" text, repetition integer, attempt integer)
+  join batchtest.attempts a
+    on a.run_uid = w."runUid" and a.variant_id = w."variantId" and a.repetition = w.repetition and a.attempt = w.attempt
+  where octet_length(a.outputs::text) <= 262144`;
 
 const READ_ARTIFACTS = `
   select f.run_uid, f.variant_id, f.repetition, f.attempt, f.position, f.name, f.uri, f.sha256, f.size_bytes
@@ -180,7 +210,6 @@ interface ResultRow extends AttemptKeyRow {
   readonly reason: string;
   readonly message: string;
   readonly exit_code: number | null;
-  readonly outputs: unknown;
   readonly metric_names: readonly string[] | null;
   readonly metric_values: readonly number[] | null;
   readonly artifacts:
@@ -209,12 +238,16 @@ const attemptOf = (row: AttemptKeyRow): AttemptReference => ({
   attempt: row.attempt,
 });
 
+const attemptKey = ({ runUid, variantId, repetition, attempt }: AttemptReference): string =>
+  `${runUid}/${variantId}/${repetition}/${attempt}`;
+
+/** But for its outputs. */
 const storedResult = (row: ResultRow): DigestedResult => ({
   outcome: row.outcome,
   reason: row.reason,
   message: row.message,
   exitCode: row.exit_code ?? undefined,
-  outputs: row.outputs ?? undefined,
+  outputs: undefined,
   metrics: (row.metric_names ?? []).map((name, index) => [
     name,
     exactNumber(row.metric_values?.[index] ?? Number.NaN),

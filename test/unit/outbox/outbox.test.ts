@@ -214,6 +214,23 @@ describe('a processor', () => {
     expect(await states()).toEqual({ Delivered: 2 });
   });
 
+  it('gives up what has taken its process down as often, before a handler gets it once more', async () => {
+    await aStoredRun(2);
+    const last = 'update batchtest.outbox set tries = $1 where id = (select min(id) from batchtest.outbox)';
+    await query(connection, last, [TRIES_LIMIT]);
+    const handled: number[] = [];
+    const processor = process(async ({ tries }) => {
+      handled.push(tries);
+      return DELIVERED;
+    });
+    expect(await processor.drain(DEADLINE_MS)).toBe(true);
+    expect(handled).toEqual([1]);
+    expect(await states()).toEqual({ Dead: 1, Delivered: 1 });
+    expect(await store.outbox.list({ deadOnly: true, limit: 10 })).toMatchObject([
+      { lastError: expect.stringMatching(/^handled 15 times, and what the last came to was never noted/) },
+    ]);
+  });
+
   it('does not try again what its handler refuses', async () => {
     await aStoredRun(1);
     const processor = process(async () => ({ kind: 'Refused', error: 'makes no sense' }));

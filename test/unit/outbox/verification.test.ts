@@ -12,6 +12,7 @@ import { fileUriOf } from '../../../src/core/file-uri.ts';
 import type { ReportedArtifact } from '../../../src/core/result-protocol.ts';
 import { startDelivery } from '../../../src/outbox/delivery.ts';
 import { openPostgresResultStore } from '../../../src/results/postgres/open-postgres-result-store.ts';
+import { resultDigest } from '../../../src/results/result-digest.ts';
 import { aRecord } from '../../../src/results/result-store.testsuite.ts';
 import type { ResultStore } from '../../../src/results/result-store.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
@@ -23,6 +24,7 @@ import {
   query,
   startPostgresServer,
 } from '../../integration/postgres-server.ts';
+import { deliverInASmallHeap } from './small-heap.ts';
 
 const DEADLINE_MS = 30_000;
 const NOTHING = { pending: 0, verified: 0, mismatched: 0, missing: 0 };
@@ -238,6 +240,47 @@ describe('ResultStored', () => {
     await deliver();
     expect((await store.verification.counts(run.uid)).results).toEqual({ ...NOTHING, ...tally });
   });
+
+  it('finds a result whose numbers Postgres writes out in a hundred times as many characters', async () => {
+    const uid = await aStoredRun([], { x: Array.from({ length: 680 }, () => 1e308) });
+    await deliver();
+    expect((await store.verification.counts(uid)).results).toEqual({ ...NOTHING, verified: 1 });
+  });
+
+  it('reads many large pushed results back in a small heap, also those that are not what was reported', async () => {
+    const results = 32;
+    const run = aRun({
+      uid: randomUUID(),
+      variants: 1,
+      repetitions: results,
+      spec: { results: { push: true } },
+    });
+    await store.openRun(run);
+    const judgement = { outcome: 'Succeeded', reason: 'Completed', message: '', exitCode: 0 } as const;
+    const digest = resultDigest({ ...judgement, metrics: [], artifacts: [], outputs: undefined }, 'Pushed');
+    // As record_pushed_attempt leaves them.
+    await query(
+      connection,
+      `insert into batchtest.attempts (run_uid, variant_id, repetition, attempt, name, outcome, reason, message, exit_code, finished_at, outputs, digest, verification)
+       select run_uid, variant_id, repetition, 1, 'a-' || repetition, 'Succeeded', 'Completed', '', 0, now(), $2::jsonb,
+         case when repetition % 2 = 0 then $3 else repeat('0', 64) end, 'Pending'
+       from batchtest.trials where run_uid = $1`,
+      [run.uid, `{"a":[${Array.from({ length: 300_000 }, () => '{}').join(',')}]}`, digest],
+    );
+    await query(
+      connection,
+      `insert into batchtest.outbox (run_uid, kind, payload)
+       select run_uid, 'ResultStored', jsonb_build_object('variantId', variant_id, 'repetition', repetition, 'attempt', attempt)
+       from batchtest.attempts where run_uid = $1`,
+      [run.uid],
+    );
+    await deliverInASmallHeap(connection);
+    expect((await store.verification.counts(run.uid)).results).toEqual({
+      ...NOTHING,
+      verified: results / 2,
+      mismatched: results / 2,
+    });
+  }, 120_000);
 
   it('finds a result that is not there any more, and keeps its message', async () => {
     const uid = await aStoredRun([]);
