@@ -1,7 +1,7 @@
 import { CloudEvent } from 'cloudevents';
 import { runConclusion } from '../comparison/run-conclusion.ts';
 import type { Message } from '../results/outbox.ts';
-import type { StoredRun } from '../results/result-store.ts';
+import type { RunToConclude } from '../results/result-store.ts';
 
 /** Limits of gates that an event names. */
 const GATES_LIMIT = 20;
@@ -18,7 +18,7 @@ export interface RunEvent {
  */
 export function runEvents(
   { id, createdAt }: Pick<Message, 'id' | 'createdAt'>,
-  stored: StoredRun,
+  stored: RunToConclude,
 ): readonly RunEvent[] {
   const { best, gate, gates } = runConclusion(stored);
   const run = {

@@ -18,7 +18,7 @@ export interface DeliveryListener {
 }
 
 export interface DeliveryOptions {
-  readonly store: Pick<ResultStore, 'outbox' | 'verification' | 'loadRun' | 'findRun'>;
+  readonly store: Pick<ResultStore, 'outbox' | 'verification' | 'loadRunToConclude' | 'findRun'>;
   readonly engine: EngineName;
   /** Undefined: every run of the engine. */
   readonly runUids: readonly string[] | undefined;

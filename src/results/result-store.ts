@@ -144,12 +144,9 @@ export interface StoredTrialDetails {
   readonly attempts: readonly StoredAttempt[];
 }
 
-/** Everything stored of one run; enough for every report, without the cluster or the process that ran it. */
-export interface StoredRun extends RunSummary {
+/** What is stored of one run as far as its conclusion needs it: nothing of its attempts, with all that they said. */
+export interface RunToConclude extends RunSummary {
   readonly manifest: BatchTest;
-  /** Where the manifest of a local run was; undefined in a cluster. */
-  readonly directory: string | undefined;
-  readonly seed: number;
   readonly variants: readonly {
     readonly id: string;
     readonly name: string;
@@ -159,6 +156,17 @@ export interface StoredRun extends RunSummary {
   }[];
   /** The earlier run that gates compare with; undefined when none does, and when there was none. */
   readonly previousRun: PreviousRun | undefined;
+  readonly trialDetails: readonly Pick<
+    StoredTrialDetails,
+    'variantId' | 'repetition' | 'phase' | 'metrics' | 'reusedFrom'
+  >[];
+}
+
+/** Everything stored of one run; enough for every report, without the cluster or the process that ran it. */
+export interface StoredRun extends RunToConclude {
+  /** Where the manifest of a local run was; undefined in a cluster. */
+  readonly directory: string | undefined;
+  readonly seed: number;
   readonly trialDetails: readonly StoredTrialDetails[];
   /** `problems`: at most {@link ARTIFACT_PROBLEMS_LIMIT} of the artifacts that are not what their results tell, or that could not be read back. */
   readonly verification: {
@@ -250,6 +258,8 @@ export interface ResultStore {
   /** The newest runs first. */
   listRuns(options: { readonly limit: number; readonly workflowId?: string }): Promise<readonly RunSummary[]>;
   loadRun(uid: string): Promise<StoredRun | undefined>;
+  /** As {@link loadRun}, for whoever tells its conclusion and nothing of its attempts. */
+  loadRunToConclude(uid: string): Promise<RunToConclude | undefined>;
   /**
    * Claims a run for this process, for as long as it lives or until it is released, so that nobody else runs it as well; undefined when another process
    * has it. Beyond that the fence of {@link openRun} protects what is stored.

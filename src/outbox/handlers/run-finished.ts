@@ -4,7 +4,7 @@ import type { ResultStore } from '../../results/result-store.ts';
 import { DELIVERED, eachByItself, type Handled, type MessageHandler } from '../message-handler.ts';
 
 export interface RunFinishedContext {
-  readonly store: Pick<ResultStore, 'loadRun'>;
+  readonly store: Pick<ResultStore, 'loadRunToConclude'>;
   readonly targets: readonly NotificationTarget[];
   /** Read anew for each run, so that it may be changed meanwhile; undefined when there is none. */
   readonly token: () => Promise<string | undefined>;
@@ -14,7 +14,7 @@ export interface RunFinishedContext {
 export function runFinished({ store, targets, token }: RunFinishedContext): MessageHandler {
   const notify = async (message: Message, signal: AbortSignal): Promise<Handled> => {
     if (targets.length === 0) return DELIVERED;
-    const stored = await store.loadRun(message.runUid);
+    const stored = await store.loadRunToConclude(message.runUid);
     // Deleted before anybody was told.
     if (stored === undefined) return DELIVERED;
     // Loaded where somebody is to be told.
@@ -41,7 +41,8 @@ export function runFinished({ store, targets, token }: RunFinishedContext): Mess
   };
   return {
     kind: 'RunFinished',
-    batch: 4,
+    // A run of ten thousand trials is large enough by itself.
+    batch: 1,
     deadlineMs: 120_000,
     handle: (messages, signal) => eachByItself(messages, (message) => notify(message, signal)),
   };

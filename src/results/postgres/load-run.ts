@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { StoredAttempt, StoredRun, StoredTrialDetails } from '../result-store.ts';
+import type { RunToConclude, StoredAttempt, StoredRun } from '../result-store.ts';
 import { readArtifactProblems, readVerificationCounts } from './postgres-verification.ts';
 import { readPreviousRun } from './previous-run.ts';
 import { summaryOf } from './run-summaries.ts';
@@ -7,20 +7,50 @@ import { readAcceptedMetrics, trialKey } from './stored-trials.ts';
 import type { Tables } from './tables.ts';
 
 /** Everything stored of a run, as it was at one instant; undefined when there is no such run. */
-export function loadRun(db: Kysely<Tables>, uid: string): Promise<StoredRun | undefined> {
-  return db
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .setAccessMode('read only')
-    .execute((snapshot) => readRun(snapshot, uid));
-}
+export const loadRun = (db: Kysely<Tables>, uid: string): Promise<StoredRun | undefined> =>
+  atOneInstant(db, (snapshot) => readRun(snapshot, uid));
+
+/** What the conclusion of a run needs, as it was at one instant; undefined when there is no such run. */
+export const loadRunToConclude = (db: Kysely<Tables>, uid: string): Promise<RunToConclude | undefined> =>
+  atOneInstant(db, (snapshot) => readRunToConclude(snapshot, uid));
+
+const atOneInstant = <T>(db: Kysely<Tables>, read: (snapshot: Kysely<Tables>) => Promise<T>): Promise<T> =>
+  db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read);
 
 async function readRun(db: Kysely<Tables>, uid: string): Promise<StoredRun | undefined> {
+  const run = await readRunToConclude(db, uid);
+  if (run === undefined) return undefined;
+  const { directory, seed } = await db
+    .selectFrom('runs')
+    .select(['directory', 'seed'])
+    .where('uid', '=', uid)
+    .executeTakeFirstOrThrow();
+  const attempts = await readAttempts(db, uid);
+  return {
+    ...run,
+    directory: directory ?? undefined,
+    seed,
+    trialDetails: run.trialDetails.map(({ accepted, ...trial }) => {
+      const ofTrial = attempts.get(trialKey(trial.variantId, trial.repetition)) ?? [];
+      return {
+        ...trial,
+        outputs: ofTrial.find(({ stored }) => stored.attempt === accepted)?.outputs,
+        attempts: ofTrial.map(({ stored }) => stored),
+      };
+    }),
+    verification: {
+      counts: await readVerificationCounts(db, uid),
+      problems: await readArtifactProblems(db, uid),
+    },
+  };
+}
+
+async function readRunToConclude(db: Kysely<Tables>, uid: string) {
   const summary = await db.selectFrom('run_summary').selectAll().where('uid', '=', uid).executeTakeFirst();
   if (summary === undefined) return undefined;
-  const { manifest, directory, seed } = await db
+  const { manifest } = await db
     .selectFrom('runs')
-    .select(['manifest', 'directory', 'seed'])
+    .select('manifest')
     .where('uid', '=', uid)
     .executeTakeFirstOrThrow();
   const variants = await db
@@ -32,44 +62,32 @@ async function readRun(db: Kysely<Tables>, uid: string): Promise<StoredRun | und
   return {
     ...summaryOf(summary),
     manifest,
-    directory: directory ?? undefined,
-    seed,
     variants: variants.map(({ stopped_at_look: stoppedAtLook, ...variant }) => ({
       ...variant,
       stoppedAtLook: stoppedAtLook ?? undefined,
     })),
     previousRun: await readPreviousRun(db, uid),
     trialDetails: await readTrialDetails(db, uid),
-    verification: {
-      counts: await readVerificationCounts(db, uid),
-      problems: await readArtifactProblems(db, uid),
-    },
   };
 }
 
-async function readTrialDetails(db: Kysely<Tables>, runUid: string): Promise<readonly StoredTrialDetails[]> {
+async function readTrialDetails(db: Kysely<Tables>, runUid: string) {
   const trials = await db
     .selectFrom('trials')
     .select(['variant_id', 'repetition', 'phase', 'accepted_attempt', 'reused_from'])
     .where('run_uid', '=', runUid)
     .orderBy('position')
     .execute();
-  const attempts = await readAttempts(db, runUid);
   const metrics = await readAcceptedMetrics(db, runUid);
   return trials.map(
-    ({ variant_id: variantId, repetition, phase, accepted_attempt: accepted, reused_from: reusedFrom }) => {
-      const key = trialKey(variantId, repetition);
-      const ofTrial = attempts.get(key) ?? [];
-      return {
-        variantId,
-        repetition,
-        phase,
-        metrics: metrics.get(key) ?? new Map(),
-        reusedFrom: reusedFrom ?? undefined,
-        outputs: ofTrial.find(({ stored }) => stored.attempt === accepted)?.outputs,
-        attempts: ofTrial.map(({ stored }) => stored),
-      };
-    },
+    ({ variant_id: variantId, repetition, phase, accepted_attempt: accepted, reused_from }) => ({
+      variantId,
+      repetition,
+      phase,
+      metrics: metrics.get(trialKey(variantId, repetition)) ?? new Map<string, number>(),
+      reusedFrom: reused_from ?? undefined,
+      accepted,
+    }),
   );
 }
 

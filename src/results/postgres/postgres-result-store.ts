@@ -18,13 +18,14 @@ import {
   ResultStoreUnavailableError,
   type RunHold,
   type RunSummary,
+  type RunToConclude,
   type SkipOutcome,
   type SkipRecord,
   type StoredRun,
 } from '../result-store.ts';
 import type { Verification } from '../verification.ts';
 import { holdRun } from './hold-run.ts';
-import { loadRun } from './load-run.ts';
+import { loadRun, loadRunToConclude } from './load-run.ts';
 import { openRun, untriedTrials } from './open-run.ts';
 import { PostgresOutbox } from './postgres-outbox.ts';
 import { PostgresVerification } from './postgres-verification.ts';
@@ -165,6 +166,12 @@ export class PostgresResultStore implements ResultStore {
 
   loadRun(uid: string): Promise<StoredRun | undefined> {
     return this.#whileContended(`load run ${uid}`, () => loadRun(this.#db, uid));
+  }
+
+  loadRunToConclude(uid: string): Promise<RunToConclude | undefined> {
+    return this.#whileContended(`load what the conclusion needs of run ${uid}`, () =>
+      loadRunToConclude(this.#db, uid),
+    );
   }
 
   holdRun(runUid: string): Promise<RunHold | undefined> {

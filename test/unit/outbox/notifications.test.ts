@@ -18,6 +18,7 @@ import {
   startPostgresServer,
 } from '../../integration/postgres-server.ts';
 import { startWebhook, type Webhook } from '../../tools/webhook.ts';
+import { deliverInASmallHeap } from './small-heap.ts';
 
 const DEADLINE_MS = 60_000;
 
@@ -123,6 +124,26 @@ describe('the end of a run', () => {
       },
     ]);
   });
+
+  it('is told from a small heap, however much its attempts have logged', async () => {
+    const run = aRun({ uid: randomUUID(), variants: 10, repetitions: 1_000 });
+    await store.openRun(run);
+    await query(
+      connection,
+      `insert into batchtest.attempts (run_uid, variant_id, repetition, attempt, name, outcome, reason, message, exit_code, finished_at, logs)
+       select run_uid, variant_id, repetition, attempt, 'a-' || repetition, 'TestFailed', 'NonZeroExitCode', '', 1, now(), repeat('x', 2048)
+       from batchtest.trials, generate_series(1, 3) as attempt where run_uid = $1`,
+      [run.uid],
+    );
+    await query(
+      connection,
+      `insert into batchtest.outbox (run_uid, kind, payload) select $1, 'RunFinished', '{}' from generate_series(1, 3)`,
+      [run.uid],
+    );
+    await deliverInASmallHeap(connection, [one.origin]);
+    expect(one.received).toHaveLength(3);
+    expect(await lastErrors()).toEqual([]);
+  }, 120_000);
 
   it('is told to nobody who is not configured', async () => {
     await aFinishedRun('50');
