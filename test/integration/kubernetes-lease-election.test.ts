@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
+import { KubeClient } from '../../src/engine/kubernetes/kube-client.ts';
 import { type Leadership, LeaseElection } from '../../src/engine/kubernetes/lease-election.ts';
 import { type FaultyProxy, FORWARD, openFaultyProxy } from './faulty-proxy.ts';
 import { type KubernetesWorld, openWorld } from './kubernetes-world.ts';
@@ -15,7 +16,7 @@ afterAll(() => world?.close());
 
 let leases = 0;
 /** An election of which it is written down who led when. */
-function anElection() {
+function anElection(times = TIMES) {
   leases += 1;
   const name = `lease-${leases}`;
   const leaders = new Set<string>();
@@ -25,14 +26,14 @@ function anElection() {
   const terms = new Map<string, Leadership>();
 
   /** Takes part; `stop` resolves when it has left. */
-  const candidate = (identity: string, proxy?: FaultyProxy) => {
+  const candidate = (identity: string, over?: FaultyProxy | KubeClient) => {
     const controller = new AbortController();
     const election = new LeaseElection({
-      client: world.client(proxy?.access),
+      client: over instanceof KubeClient ? over : world.client(over?.access),
       namespace: world.namespace,
       name,
       identity,
-      ...TIMES,
+      ...times,
       onProblem: (error) => problems.push(error),
     });
     const left = election.run(async (leadership) => {
@@ -85,7 +86,7 @@ it('elects one of two, and keeps it', async () => {
 });
 
 it('hands over at once when the leader leaves', async () => {
-  const { candidate, leaders, mostAtOnce, terms } = anElection();
+  const { candidate, leaders, mostAtOnce, lease } = anElection();
   const first = candidate('a');
   await eventually(leaders, ['a']);
   candidate('b');
@@ -95,7 +96,7 @@ it('hands over at once when the leader leaves', async () => {
   await eventually(leaders, ['b']);
   expect(performance.now() - leftAt).toBeLessThan(TIMES.leaseDurationSeconds * 1_000);
   expect(mostAtOnce()).toBe(1);
-  expect(terms.get('b')?.transitions).toBeGreaterThan(terms.get('a')?.transitions ?? 0);
+  expect((await lease()).spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
 });
 
 it('makes a leader that cannot renew give up before another one begins', async () => {
@@ -115,7 +116,7 @@ it('makes a leader that cannot renew give up before another one begins', async (
 });
 
 it('does the same when the server no longer answers at all', async () => {
-  const { candidate, leaders, mostAtOnce } = anElection();
+  const { candidate, leaders, mostAtOnce, problems } = anElection();
   const proxy = await aProxy();
   candidate('a', proxy);
   await eventually(leaders, ['a']);
@@ -123,6 +124,47 @@ it('does the same when the server no longer answers at all', async () => {
   proxy.onRequest(() => ({ kind: 'Hang' }));
   await eventually(leaders, ['b']);
   expect(mostAtOnce()).toBe(1);
+  expect(problems.map(String)).toContainEqual(
+    expect.stringContaining(
+      `the Lease was not renewed for ${TIMES.renewDeadlineMs} ms: not leading any more`,
+    ),
+  );
+});
+
+it('lets a leader go on of which one renewal is never answered, and says so', async () => {
+  const { candidate, leaders, history, problems } = anElection({
+    leaseDurationSeconds: 6,
+    renewDeadlineMs: 5_000,
+    retryPeriodMs: 500,
+  });
+  const proxy = await aProxy();
+  candidate('a', proxy);
+  await eventually(leaders, ['a']);
+  let hung = 0;
+  proxy.onRequest(({ method }) => {
+    if (method !== 'PUT' || hung > 0) return FORWARD;
+    hung += 1;
+    return { kind: 'Hang' };
+  });
+  await eventually(() => problems.length, 1);
+  await sleep(3_000);
+  expect(history).toEqual(['a']);
+  expect(leaders()).toEqual(['a']);
+  expect(problems.map(String)).toEqual([expect.stringMatching(/PUT .*: no answer within 2500 ms/)]);
+});
+
+it('elects a leader while all other requests and reviews wait for their answers', async () => {
+  const proxy = await aProxy();
+  proxy.onRequest(({ url }) => (url.includes('/leases') ? FORWARD : { kind: 'Hang' }));
+  const client = world.client(proxy.access);
+  const { candidate, leaders } = anElection();
+  const ask = (urgent: boolean) =>
+    client.request('GET', '/version', { urgent, maxTries: 1 }).catch(() => undefined);
+  for (let count = 0; count < 32; count += 1) void ask(false);
+  for (let count = 0; count < 8; count += 1) void ask(true);
+  await expect.poll(() => proxy.requests.length, { timeout: DEADLINE_MS }).toBe(40);
+  candidate('a', client);
+  await eventually(leaders, ['a']);
 });
 
 it('lets a leader go on that could not renew for a moment', async () => {

@@ -72,8 +72,8 @@ export interface KubeClientOptions {
  * before its first pod is asked for.
  */
 const CONCURRENT_REQUESTS = { usual: 8, most: 32, patienceMs: 500 };
-/** For those that do not wait behind others. */
-const CONNECTIONS_FOR_URGENT_REQUESTS = 4;
+/** For those that do not wait behind others. More of them at once wait for each other. */
+export const CONNECTIONS_FOR_URGENT_REQUESTS = 10;
 const REQUEST_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_TRIES = 4;

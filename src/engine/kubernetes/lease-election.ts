@@ -19,7 +19,7 @@ export interface LeaseElectionOptions {
   /** A leader that could not renew for this long gives up; less than the lease's duration, so that it has given up before another begins. */
   readonly renewDeadlineMs?: number;
   readonly retryPeriodMs?: number;
-  /** Told of what a try failed with; it is tried again. */
+  /** Told of what a try failed with, which is tried again, and of a leadership that ran out. */
   readonly onProblem?: (error: unknown) => void;
   /** In [0, 1). */
   readonly random?: () => number;
@@ -31,8 +31,6 @@ export interface LeaseElectionOptions {
 export interface Leadership {
   /** Aborted when the leadership is lost or the election is stopped: everything that only a leader may do must end then. */
   readonly signal: AbortSignal;
-  /** How often the Lease has changed hands: greater than that of every leader before. */
-  readonly transitions: number;
   /** True while no other candidate can have taken the Lease, asked at this moment: also right after a pause of the whole process. */
   isHeld(): boolean;
 }
@@ -94,7 +92,7 @@ export class LeaseElection {
     while (!stop.aborted) {
       const heldSince = await this.#acquire(stop);
       if (heldSince === undefined) return;
-      const term = new Term(heldSince, this.#renewDeadlineMs, this.#transitions(), this.#now);
+      const term = new Term(heldSince, this.#renewDeadlineMs, this.#now);
       const onStop = () => term.end();
       stop.addEventListener('abort', onStop);
       if (stop.aborted) term.end();
@@ -117,21 +115,30 @@ export class LeaseElection {
   async #acquire(stop: AbortSignal): Promise<number | undefined> {
     while (!stop.aborted) {
       const triedAt = this.#now();
-      if (await this.#tryToHold(stop, this.#renewDeadlineMs)) return triedAt;
-      await this.#pause(stop);
+      if (await this.#tryToHold(stop, this.#tryMs)) return triedAt;
+      await this.#pause(stop, triedAt);
     }
     return undefined;
   }
 
   async #renew(term: Term): Promise<void> {
+    let triedAt = this.#now();
     while (!term.signal.aborted) {
-      await this.#pause(term.signal);
-      if (term.signal.aborted) return;
-      const triedAt = this.#now();
-      if (await this.#tryToHold(term.signal, term.remainingMs())) term.renewed(triedAt);
+      await this.#pause(term.signal, triedAt);
+      if (term.signal.aborted) break;
+      triedAt = this.#now();
+      const timeoutMs = Math.min(this.#tryMs, term.remainingMs());
+      if (await this.#tryToHold(term.signal, timeoutMs)) term.renewed(triedAt);
       // Somebody else has it: there is nothing to try again.
       else if (this.#isHeldByOther()) term.end();
     }
+    // The last try was interrupted by that, and says nothing itself.
+    if (term.signal.reason instanceof LeadershipRanOutError) this.#options.onProblem?.(term.signal.reason);
+  }
+
+  /** As client-go does it: one request that is not answered leaves time for another one. */
+  get #tryMs(): number {
+    return this.#renewDeadlineMs / 2;
   }
 
   /** One try to take or to renew the Lease; what goes wrong is reported, and false. */
@@ -251,34 +258,36 @@ export class LeaseElection {
     return {
       urgent: true,
       maxTries: 1,
-      timeoutMs: Math.max(1, Math.min(timeoutMs, this.#renewDeadlineMs)),
+      timeoutMs: Math.max(1, timeoutMs),
       ...(signal === undefined ? {} : { signal }),
     };
   }
 
-  #pause(signal: AbortSignal): Promise<void> {
-    const ms = this.#retryPeriodMs * (1 + JITTER * this.#random());
-    return sleep(ms, undefined, { signal }).catch(() => undefined);
+  /** Until the next try; none after one that took as long by itself. */
+  #pause(signal: AbortSignal, triedAt: number): Promise<void> {
+    const ms = this.#retryPeriodMs * (1 + JITTER * this.#random()) - (this.#now() - triedAt);
+    return sleep(Math.max(0, ms), undefined, { signal }).catch(() => undefined);
   }
 
-  #transitions = (): number => this.#seen?.lease.spec?.leaseTransitions ?? 0;
   #collection = (): string => `/apis/coordination.k8s.io/v1/namespaces/${this.#options.namespace}/leases`;
   #path = (): string => `${this.#collection()}/${this.#options.name}`;
 }
 
+class LeadershipRanOutError extends Error {
+  override readonly name = 'LeadershipRanOutError';
+}
+
 /** A leadership that runs out by itself unless it is renewed. */
 class Term implements Leadership {
-  readonly transitions: number;
   readonly #renewDeadlineMs: number;
   readonly #now: () => number;
   readonly #controller = new AbortController();
   #heldSince: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(heldSince: number, renewDeadlineMs: number, transitions: number, now: () => number) {
+  constructor(heldSince: number, renewDeadlineMs: number, now: () => number) {
     this.#heldSince = heldSince;
     this.#renewDeadlineMs = renewDeadlineMs;
-    this.transitions = transitions;
     this.#now = now;
     this.#armTimer();
   }
@@ -300,21 +309,26 @@ class Term implements Leadership {
   renewed(askedAt: number): void {
     // One that came back too late, after a pause of the process, renews nothing.
     if (!this.isHeld()) {
-      this.end();
+      this.#runOut();
       return;
     }
     this.#heldSince = askedAt;
     this.#armTimer();
   }
 
-  end(): void {
+  end(reason?: unknown): void {
     clearTimeout(this.#timer);
-    this.#controller.abort();
+    this.#controller.abort(reason);
+  }
+
+  #runOut(): void {
+    const message = `the Lease was not renewed for ${this.#renewDeadlineMs} ms: not leading any more`;
+    this.end(new LeadershipRanOutError(message));
   }
 
   #armTimer(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.end(), Math.max(0, this.remainingMs()));
+    this.#timer = setTimeout(() => this.#runOut(), Math.max(0, this.remainingMs()));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { KubeClient } from './kube-client.ts';
+import { CONNECTIONS_FOR_URGENT_REQUESTS, type KubeClient } from './kube-client.ts';
 import { RememberedTokens, tokenKey } from './remembered-tokens.ts';
 import { REVIEW_TIMEOUT_MS, reviewToken } from './token-review.ts';
 
@@ -19,8 +19,8 @@ export interface TokenAccessOptions {
 const ALLOWED_FOR_MS = 60_000;
 const REFUSED_FOR_MS = 10_000;
 const MAX_REMEMBERED = 1_000;
-/** Whoever floods us with wrong tokens must not flood the API server through us. */
-const MAX_REVIEWS_AT_ONCE = 8;
+/** Whoever floods us with wrong tokens must neither flood the API server through us nor hold up the renewal of the Lease. */
+const MAX_REVIEWS_AT_ONCE = CONNECTIONS_FOR_URGENT_REQUESTS - 2;
 
 interface SubjectAccessReview {
   readonly status?: { readonly allowed?: boolean };
