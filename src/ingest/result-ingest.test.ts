@@ -38,24 +38,36 @@ let start: ProgramStart;
 let server: IngestServer;
 /** What is said of the token `ours`. */
 let authentication: PushAuthentication;
+/** The tokens that were asked about. */
+let asked: string[];
 let now: number;
 
 const serve = (target: Pick<ResultStore, 'pushResult'>): Promise<IngestServer> => {
-  const authenticate = async (token: string): Promise<PushAuthentication> =>
-    token === 'ours' ? authentication : { kind: 'Unauthenticated', message: 'nobody knows it' };
+  const authenticate = async (token: string): Promise<PushAuthentication> => {
+    asked.push(token);
+    if (token === 'ours') return authentication;
+    const [, other] = /^other-(.+)$/.exec(token) ?? [];
+    return other === undefined || authentication.kind !== 'Identified'
+      ? { kind: 'Unauthenticated', message: 'nobody knows it' }
+      : {
+          kind: 'Identified',
+          identity: { ...authentication.identity, start: { ...start, startId: other } },
+        };
+  };
   const logger = createLogger('silent');
   const ingest = new ResultIngest({
     authenticate,
     store: target,
     limitBytes: LIMIT_BYTES,
     logger,
-    now: () => now,
+    monotonicNow: () => now,
   });
   return startIngestServer({ host: '127.0.0.1', port: 0, tls: undefined }, ingest);
 };
 
 beforeEach(async () => {
   now = 0;
+  asked = [];
   run = aRun({ uid: randomUUID(), variants: 1, spec: { results: { push: true } } });
   await store.openRun(run);
   const [trial] = run.trials;
@@ -170,9 +182,37 @@ describe('a push', () => {
     expect(statuses).toEqual([...Array.from({ length: 10 }, () => 200), 429]);
     const refused = await send();
     expect(refused).toMatchObject({ status: 429, reason: 'TooManyPushes' });
+    // Nobody is asked whose token it is for that.
+    expect(asked).toHaveLength(10);
     now += Number(refused.headers.get('retry-after')) * 1_000;
     expect(await send()).toMatchObject({ status: 200 });
   });
+});
+
+it('has few results of many in memory at once, and stores them all', async () => {
+  let storing = 0;
+  let most = 0;
+  const counted = await serve({
+    pushResult: async (push) => {
+      storing += 1;
+      most = Math.max(most, storing);
+      return store.pushResult(push).finally(() => {
+        storing -= 1;
+      });
+    },
+  });
+  try {
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, () =>
+        send({ url: urlOf(counted), headers: { authorization: `Bearer other-${randomUUID()}` } }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 12 }, () => 200));
+    expect(most).toBe(2);
+    expect(await pushed()).toHaveLength(12);
+  } finally {
+    await counted.close();
+  }
 });
 
 describe('a result that is too large', () => {

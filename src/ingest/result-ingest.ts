@@ -10,6 +10,7 @@ import { type PushOutcome, type ResultStore, ResultStoreUnavailableError } from 
 import type { Logger } from '../telemetry/logger.ts';
 import type { AuthenticatePush, PushIdentity } from './push-authentication.ts';
 import { PushRate } from './push-rate.ts';
+import { PushTurns } from './push-turns.ts';
 import { discardBody, readBody } from './request-body.ts';
 
 /** Where results are pushed to, below the server's address. */
@@ -21,12 +22,16 @@ export interface ResultIngestOptions {
   /** Bytes that a result may have. */
   readonly limitBytes: number;
   readonly logger: Logger;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  /** A clock that never steps, in milliseconds. Default: that of this process. */
+  readonly monotonicNow?: () => number;
 }
 
-/** Bodies held in memory at once; who comes beyond that is asked to come again. */
-const CONCURRENT_PUSHES = 32;
+/** Bodies held in memory at once, as many and of as many bytes together; who comes beyond that is asked to come again. */
+const CONCURRENT_PUSHES = { most: 32, bytes: 64 * 1_024 * 1_024 };
+/** Those of them that are more than bytes: parsed, a result may take 25 times its length. */
+const STORED_AT_ONCE = 2;
+/** How long a push may wait for its turn, less than its sender waits for an answer. */
+const TURN_PATIENCE_MS = 20_000;
 const BUSY_RETRY_SECONDS = 1;
 const UNAVAILABLE_RETRY_SECONDS = 5;
 
@@ -43,18 +48,23 @@ const answer = (status: number, reason: string, message: string, retryAfterSecon
   ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
 });
 
+const BUSY = answer(503, 'Busy', 'many results are being pushed; send it again', BUSY_RETRY_SECONDS);
 const STORED = answer(200, 'Stored', 'the result is stored');
 
 export class ResultIngest {
   readonly #options: ResultIngestOptions;
   readonly #rate: PushRate;
+  readonly #places: number;
+  readonly #turns = new PushTurns(STORED_AT_ONCE);
   #underWay = 0;
-  /** Programs of which a push is under way. */
+  /** Tokens and programs of which a push is under way. */
   readonly #pushing = new Set<string>();
 
   constructor(options: ResultIngestOptions) {
     this.#options = options;
-    this.#rate = new PushRate(options.now);
+    this.#rate = new PushRate(options.monotonicNow ?? (() => performance.now()));
+    const ofTheLimit = Math.floor(CONCURRENT_PUSHES.bytes / options.limitBytes);
+    this.#places = Math.min(CONCURRENT_PUSHES.most, ofTheLimit);
   }
 
   /**
@@ -95,14 +105,16 @@ export class ResultIngest {
         'TokenMissing',
         'a push needs the header Authorization: Bearer with what $BATCHTEST_TOKEN_FILE holds',
       );
-    if (this.#underWay >= CONCURRENT_PUSHES)
-      return answer(503, 'Busy', 'many results are being pushed; send it again', BUSY_RETRY_SECONDS);
-    this.#underWay += 1;
-    try {
-      return await this.#authenticated(request, token, wantBody);
-    } finally {
-      this.#underWay -= 1;
-    }
+    if (this.#underWay >= this.#places) return BUSY;
+    // Before the token costs a place or a request: a program that floods is refused by its token alone.
+    return this.#oneAtATime(`token ${hashOf(token)}`, async () => {
+      this.#underWay += 1;
+      try {
+        return await this.#authenticated(request, token, wantBody);
+      } finally {
+        this.#underWay -= 1;
+      }
+    });
   }
 
   async #authenticated(request: IncomingMessage, token: string, wantBody: () => void): Promise<Answer> {
@@ -115,15 +127,21 @@ export class ResultIngest {
       case 'Unavailable':
         return answer(503, 'NotNow', authentication.message, UNAVAILABLE_RETRY_SECONDS);
       case 'Identified':
-        return this.#oneAtATime(request, authentication.identity, wantBody);
+        return this.#identified(request, authentication.identity, wantBody);
     }
   }
 
-  /** A program that sends slowly, or much at once, holds one place and no more. */
-  async #oneAtATime(request: IncomingMessage, identity: PushIdentity, wantBody: () => void): Promise<Answer> {
-    const { startId } = identity.start;
+  async #identified(request: IncomingMessage, identity: PushIdentity, wantBody: () => void): Promise<Answer> {
     if (identity.hasEnded) return answer(409, 'AttemptEnded', 'the program has ended: its result is decided');
-    const waitMs = this.#pushing.has(startId) ? 1_000 : this.#rate.take(startId);
+    // It may have more than one token.
+    return this.#oneAtATime(`program ${identity.start.startId}`, () =>
+      this.#push(request, identity, wantBody),
+    );
+  }
+
+  /** Who sends slowly, or much at once, holds one place and no more. */
+  async #oneAtATime(pusher: string, push: () => Promise<Answer>): Promise<Answer> {
+    const waitMs = this.#pushing.has(pusher) ? 1_000 : this.#rate.take(pusher);
     if (waitMs !== undefined)
       return answer(
         429,
@@ -131,20 +149,16 @@ export class ResultIngest {
         'this program pushes too often: a result is one push',
         Math.ceil(waitMs / 1_000),
       );
-    this.#pushing.add(startId);
+    this.#pushing.add(pusher);
     try {
-      return await this.#push(request, identity, wantBody);
+      return await push();
     } finally {
-      this.#pushing.delete(startId);
+      this.#pushing.delete(pusher);
     }
   }
 
-  async #push(
-    request: IncomingMessage,
-    { runUid, namespace, start }: PushIdentity,
-    wantBody: () => void,
-  ): Promise<Answer> {
-    const { limitBytes, store, logger } = this.#options;
+  async #push(request: IncomingMessage, identity: PushIdentity, wantBody: () => void): Promise<Answer> {
+    const { limitBytes } = this.#options;
     const body = await readBody(request, limitBytes, wantBody);
     if (body === 'TooLarge')
       return answer(
@@ -152,6 +166,11 @@ export class ResultIngest {
         'ResultTooLarge',
         `the result is longer than the limit of ${limitBytes} bytes (--result-limit)`,
       );
+    return (await this.#turns.take(TURN_PATIENCE_MS, () => this.#store(body, identity))) ?? BUSY;
+  }
+
+  async #store(body: Buffer, { runUid, namespace, start }: PushIdentity): Promise<Answer> {
+    const { store, logger } = this.#options;
     const text = body.toString();
     if (text.trim() === '') return answer(422, 'ResultUnusable', 'the body is empty; it must be the result');
     const parsed = parseResult(text);
@@ -193,6 +212,9 @@ function answerOf(outcome: PushOutcome): Answer {
       return answer(outcome.reason === 'PushNotEnabled' ? 403 : 409, outcome.reason, outcome.message);
   }
 }
+
+/** A token is kept by its hash only. */
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64');
 
 /** RFC 6750, section 2.1. */
 function bearerToken({ headers }: IncomingMessage): string | undefined {

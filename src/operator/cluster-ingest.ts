@@ -56,8 +56,11 @@ export async function startClusterIngest(
   const { host, port, tls, caFile, limitBytes } = config;
   const certificateAuthority = caFile === undefined ? undefined : await readPem(caFile);
   const client = new KubeClient({ access, version: VERSION, observer });
-  const { authenticate } = new PodAuthentication({ client, namespaces, logger, now: Date.now });
-  const ingest = new ResultIngest({ authenticate, store, limitBytes, logger, now: Date.now });
+  const { authenticate } = new PodAuthentication({
+    ...{ client, namespaces, logger },
+    now: () => performance.now(),
+  });
+  const ingest = new ResultIngest({ authenticate, store, limitBytes, logger });
   const certificate = tls === undefined ? undefined : await readCertificate(tls);
   const server = await startIngestServer({ host, port, tls: certificate }, ingest);
   const stopFollowing =

@@ -30,7 +30,7 @@ export interface PodAuthenticationOptions {
   readonly client: Pick<KubeClient, 'request'>;
   readonly namespaces: readonly string[] | 'All';
   readonly logger: Logger;
-  /** Milliseconds since the epoch. */
+  /** A clock that never steps, in milliseconds. */
   readonly now: () => number;
 }
 

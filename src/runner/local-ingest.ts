@@ -26,7 +26,7 @@ export async function startLocalIngest(
       ? { kind: 'Unauthenticated', message: 'the token is not one of a program that runs' }
       : { kind: 'Identified', identity: { ...holder, namespace: undefined } };
   };
-  const ingest = new ResultIngest({ authenticate, store, limitBytes, logger, now: Date.now });
+  const ingest = new ResultIngest({ authenticate, store, limitBytes, logger });
   const server = await startIngestServer({ host: '127.0.0.1', port: 0, tls: undefined }, ingest);
   return {
     url: `http://127.0.0.1:${server.port}${RESULT_PATH}`,
