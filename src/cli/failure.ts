@@ -1,6 +1,7 @@
 import { ManifestError } from '../api/v1alpha1/valid-manifest.ts';
 import { InvalidBatchTestError } from '../core/errors.ts';
 import { IngestError } from '../ingest/ingest-error.ts';
+import { HealthServerError } from '../operator/health-server-error.ts';
 import { InvalidDeliveryConfigError } from '../outbox/delivery-config.ts';
 import { EmbeddedPostgresError } from '../results/postgres/embedded/embedded-postgres-error.ts';
 import { ResultStoreUnavailableError, SchemaTooNewError } from '../results/result-store.ts';
@@ -48,6 +49,7 @@ export function explainFailure(error: unknown): ExplainedFailure {
     return { exitCode: ExitCode.infrastructure, text: unavailabilityText(error) };
   if (
     error instanceof EmbeddedPostgresError ||
+    error instanceof HealthServerError ||
     error instanceof MetricsServerError ||
     error instanceof RunTakenOverError ||
     error instanceof SchemaTooNewError

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { closed, type ListenAddress, listening } from '../http/listening-server.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { HealthServerError } from './health-server-error.ts';
 
 /** A check that answers undefined when all is well, or a sentence that says what is not. */
 export type HealthCheck = () => string | undefined;
@@ -21,6 +22,7 @@ export interface HealthServer {
 /**
  * Serves `/healthz` (restart me when this fails) and `/readyz` (do not count on me while this fails): 200 and `ok`, or 503 and the
  * reason; and `/metrics` for Prometheus, unless that is served elsewhere. An outage of Postgres fails neither once the store was opened: it is waited out, and a restart would not end it.
+ * @throws HealthServerError when the address cannot be listened on
  */
 export async function startHealthServer(
   address: ListenAddress,
@@ -48,7 +50,11 @@ export async function startHealthServer(
     const fine = exception === undefined ? 'ok' : `ok, but for ${exception}`;
     response.writeHead(problem === undefined ? 200 : 503, PLAIN).end(`${problem ?? fine}\n`);
   });
-  return { port: await listening(server, address), close: () => closed(server) };
+  const port = await listening(server, address).catch((cause: Error) => {
+    const where = `${address.host ?? 'every address'}:${address.port}`;
+    throw new HealthServerError(`the health cannot be served on ${where}: ${cause.message}`, { cause });
+  });
+  return { port, close: () => closed(server) };
 }
 
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8' } as const;
