@@ -30,9 +30,20 @@ export function notificationTarget(text: string, withToken: boolean): Notificati
     throw new InvalidTargetError(`a token goes over https: only, and ${url.origin} is not`);
   if (withToken && url.username !== '')
     throw new InvalidTargetError(`a token and a user in the URL (${url.origin}) exclude each other`);
+  if (!isDecodable(url.username) || !isDecodable(url.password))
+    throw new InvalidTargetError(`in the user and password of its URL (${url.origin}) % is written as %25`);
   return {
     url,
     id: createHash('sha256').update(url.href).digest('hex').slice(0, 16),
     origin: url.origin,
   };
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

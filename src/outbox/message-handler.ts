@@ -42,7 +42,7 @@ export const eachByItself = (
   Promise.all(messages.map((message) => handle(message).catch((error: unknown) => failedBy(error))));
 
 /** What an error that no handler foresaw makes of a message. */
-export function failedBy(error: unknown): Handled {
+export function failedBy(error: unknown): Extract<Handled, { kind: 'Failed' }> {
   if (error instanceof ResultStoreUnavailableError || error instanceof TokenUnreadableError)
     return { kind: 'Failed', error: error.message };
   if (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError'))

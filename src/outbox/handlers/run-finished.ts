@@ -1,7 +1,7 @@
 import type { NotificationTarget } from '../../notifications/notification-target.ts';
 import type { Message } from '../../results/outbox.ts';
 import type { ResultStore } from '../../results/result-store.ts';
-import { DELIVERED, eachByItself, type Handled, type MessageHandler } from '../message-handler.ts';
+import { DELIVERED, eachByItself, failedBy, type Handled, type MessageHandler } from '../message-handler.ts';
 
 export interface RunFinishedContext {
   readonly store: Pick<ResultStore, 'loadRunToConclude'>;
@@ -22,22 +22,24 @@ export function runFinished({ store, targets, token }: RunFinishedContext): Mess
     const { post } = await import('../../notifications/webhook.ts');
     const bearer = await token();
     const done = new Set(message.done);
-    const failures: string[] = [];
+    const failures: Extract<Handled, { kind: 'Failed' }>[] = [];
     const events = runEvents(message, stored);
     await Promise.all(
       targets.map(async (target) => {
         for (const { name, event } of events) {
           const part = `${name}/${target.id}`;
           if (done.has(part)) continue;
-          const failure = await post(event, target, bearer, signal);
+          // What one of them fails with, and be it an interruption, takes nothing back of what another has taken.
+          const failure = await post(event, target, bearer, signal).catch(failedBy);
           if (failure === undefined) done.add(part);
-          else failures.push(failure);
+          else failures.push(typeof failure === 'string' ? { kind: 'Failed', error: failure } : failure);
         }
       }),
     );
-    return failures.length === 0
-      ? DELIVERED
-      : { kind: 'Failed', error: [...new Set(failures)].join('; '), done: [...done] };
+    if (failures.length === 0) return DELIVERED;
+    const errors = new Set(failures.map(({ error }) => error));
+    const cause = failures.find((failure) => failure.cause !== undefined)?.cause;
+    return { kind: 'Failed', error: [...errors].join('; '), done: [...done], cause };
   };
   return {
     kind: 'RunFinished',

@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startDelivery } from '../../../src/outbox/delivery.ts';
 import { checkDeliveryConfig, type DeliveryConfig } from '../../../src/outbox/delivery-config.ts';
+import type { OutboxProcessor } from '../../../src/outbox/outbox-processor.ts';
 import { openPostgresResultStore } from '../../../src/results/postgres/open-postgres-result-store.ts';
 import { aRecord } from '../../../src/results/result-store.testsuite.ts';
 import type { ResultStore } from '../../../src/results/result-store.ts';
@@ -61,8 +63,8 @@ async function aFinishedRun(maxP95: string): Promise<string> {
 
 const logged: string[] = [];
 
-async function deliver(config: Partial<DeliveryConfig>): Promise<void> {
-  const processor = await startDelivery({
+const start = (config: Partial<DeliveryConfig>): Promise<OutboxProcessor> =>
+  startDelivery({
     store,
     engine: 'kubernetes',
     runUids: undefined,
@@ -72,6 +74,9 @@ async function deliver(config: Partial<DeliveryConfig>): Promise<void> {
     logger: createLogger('debug', { write: (line) => logged.push(line) }),
     listener: { handled: () => undefined, verified: () => undefined },
   });
+
+async function deliver(config: Partial<DeliveryConfig>): Promise<void> {
+  const processor = await start(config);
   expect(await processor.drain(DEADLINE_MS)).toBe(true);
   await processor.stop(DEADLINE_MS);
 }
@@ -168,6 +173,22 @@ describe('a receiver', () => {
     expect(await lastErrors()).toEqual([]);
   });
 
+  it('that has the event does not get it again when the process is stopped while another is silent', async () => {
+    await aFinishedRun('50');
+    other.answer('Silence');
+    const config = { notifyUrls: [one.origin, other.origin] };
+    const processor = await start(config);
+    await expect.poll(() => [one, other].map(({ received }) => received.length)).toEqual([1, 1]);
+    // Its answer may take a moment to be read.
+    await sleep(500);
+    await processor.stop(0);
+    expect(await lastErrors()).toEqual([expect.stringMatching(/^it was interrupted/)]);
+    other.answer(204);
+    await again();
+    await deliver(config);
+    expect([one, other].map(({ received }) => received.length)).toEqual([1, 2]);
+  });
+
   it('that redirects is not followed', async () => {
     await aFinishedRun('50');
     one.answer(307, { location: `${other.origin}/` });
@@ -227,6 +248,10 @@ describe('a configuration', () => {
     {
       config: { notifyUrls: ['https://canary@example.com'], ...TOKEN },
       says: 'the URL of --notify-url cannot be used: a token and a user in the URL (https://example.com) exclude each other',
+    },
+    {
+      config: { notifyUrls: ['https://canary:100%@example.com'] },
+      says: 'the URL of --notify-url cannot be used: in the user and password of its URL (https://example.com) % is written as %25',
     },
     {
       config: { artifactStores: ['gs://b/p'] },
