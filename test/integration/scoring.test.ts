@@ -104,6 +104,21 @@ describe('the views', () => {
     expect(comparisonMatrix(stored).map(({ score }) => score)).toEqual([1, 1]);
   });
 
+  it('name no best variant of a run whose shared data has changed, nor does the code', async () => {
+    const good: TrialResult = { kind: 'Succeeded', values: [1] };
+    const { run } = await storeRun({
+      metrics: [{ name: 'x', goal: 'minimize', weight: '1' }],
+      variants: [[good], [{ kind: 'Succeeded', values: [2] }]],
+    });
+    expect((await bestOf(run))?.variant).toBe('a');
+    const { fence } = await store.openRun(run);
+    await store.finishRun(run.uid, fence, { state: 'Failed', reason: 'SharedDataChanged', message: '' });
+    expect(await bestOf(run)).toBeUndefined();
+    expect((await scoresOf(run)).map(({ score }) => score)).toEqual([null, null]);
+    const stored = await store.loadRun(run.uid);
+    expect(stored && comparisonMatrix(stored).map(({ score }) => score)).toEqual([null, null]);
+  });
+
   it('tell the runs of one name apart', async () => {
     const metrics: readonly ObjectiveMetric[] = [{ name: 'x', goal: 'minimize', weight: '1' }];
     const good: TrialResult = { kind: 'Succeeded', values: [1] };

@@ -5,7 +5,7 @@ import { explainFailure } from '../../src/cli/failure.ts';
 import { closed, listening } from '../../src/http/listening-server.ts';
 import { startHealthServer } from '../../src/operator/health-server.ts';
 
-const CHECKS = { live: () => undefined, ready: () => undefined };
+const CHECKS = { live: () => undefined, ready: () => undefined, butFor: () => undefined };
 
 const failureAt = async (host: string, port: number) =>
   explainFailure(await startHealthServer({ host, port }, CHECKS, undefined).catch((error: unknown) => error));

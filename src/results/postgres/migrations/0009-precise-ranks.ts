@@ -54,10 +54,12 @@ left join (
     from batchtest.objective_metrics o
     join batchtest.metric_statistics s on s.run_uid = o.run_uid and s.metric = o.name
     join (
-      select run_uid, variant_id
-      from batchtest.trials
-      group by run_uid, variant_id
-      having bool_or(phase = 'Succeeded') and not bool_or(phase = 'Failed')
+      select t.run_uid, t.variant_id
+      from batchtest.trials t
+      -- What was measured on data that has changed is no result.
+      join batchtest.runs r on r.uid = t.run_uid and r.reason is distinct from 'SharedDataChanged'
+      group by t.run_uid, t.variant_id
+      having bool_or(t.phase = 'Succeeded') and not bool_or(t.phase = 'Failed')
     ) candidate on candidate.run_uid = s.run_uid and candidate.variant_id = s.variant_id
     window candidates as (partition by o.run_uid, o.position)
   ) shares
@@ -66,7 +68,7 @@ left join (
   ) total on total.run_uid = shares.run_uid
   group by shares.run_uid, shares.variant_id, total.weight
 ) scores on scores.run_uid = v.run_uid and scores.variant_id = v.variant_id;
-comment on view batchtest.variant_scores is 'The variants of a run with their score from 0 to 1 among each other. A variant with a failed trial, or without a result, has none. Equal scores share a rank. A variant that was stopped early has no rank.';
+comment on view batchtest.variant_scores is 'The variants of a run with their score from 0 to 1 among each other. A variant with a failed trial, or without a result, has none, and no variant of a run whose shared data has changed has. Equal scores share a rank. A variant that was stopped early has no rank.';
 
 create or replace view batchtest.best_variant as
 select
