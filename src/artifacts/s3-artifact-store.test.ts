@@ -1,7 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type S3Server, startS3Server } from '../../test/tools/s3/s3-server.ts';
 import { describeArtifactStore } from './artifact-store.testsuite.ts';
 import { ArtifactUnreadableError } from './artifact-store.ts';
+import { digestOf } from './file-digest.ts';
 import { S3ArtifactStore } from './s3-artifact-store.ts';
 import { keyIn, s3LocationOf } from './s3-location.ts';
 
@@ -54,6 +58,40 @@ describe('S3ArtifactStore', () => {
     const error = await open(BUCKET, 'http://127.0.0.1:9').catch((problem: unknown) => problem);
     expect(error).toBeInstanceOf(ArtifactUnreadableError);
     expect(error).toMatchObject({ message: 'the artifact store cannot be reached (ECONNREFUSED)' });
+  });
+
+  describe('of a server that falls silent', () => {
+    const IDLE_TIMEOUT_MS = 200;
+    /** Calls nothing off by itself: what ends is ended by the store. */
+    const openSilent = async (answer: Parameters<typeof createServer>[1]) => {
+      const silent = createServer(answer).listen(0, '127.0.0.1');
+      onTestFinished(() => {
+        silent.closeAllConnections();
+        silent.close();
+      });
+      await once(silent, 'listening');
+      const { port } = silent.address() as AddressInfo;
+      const store = new S3ArtifactStore(
+        { bucket: BUCKET, prefix: '' },
+        `http://127.0.0.1:${port}`,
+        IDLE_TIMEOUT_MS,
+      );
+      return store.open(`s3://${BUCKET}/key`, new AbortController().signal);
+    };
+
+    it('gives up before an answer', async () => {
+      const error = await openSilent(() => {}).catch((problem: unknown) => problem);
+      expect(error).toBeInstanceOf(ArtifactUnreadableError);
+    });
+
+    it('gives up in the middle of a file', async () => {
+      const opened = await openSilent((_, response) => {
+        response.writeHead(200, { 'content-length': '1000' });
+        response.write('x');
+      });
+      if (opened === undefined) throw new Error('the file was not found');
+      await expect(digestOf(opened.stream)).rejects.toThrow('timed out');
+    });
   });
 });
 

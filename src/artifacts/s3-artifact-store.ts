@@ -18,15 +18,23 @@ export class S3ArtifactStore implements ArtifactStore {
   /**
    * Credentials and region come from where every AWS client finds them: the environment, files that are mounted, the identity of the machine or the pod.
    * @param endpoint of another S3-compatible service, which is then addressed with the bucket in the path; undefined: AWS
+   * @param idleTimeoutMs how long the service may send nothing, before its answer or in the middle of a file
    */
-  constructor(location: S3Location, endpoint: string | undefined) {
+  constructor(location: S3Location, endpoint: string | undefined, idleTimeoutMs = IDLE_TIMEOUT_MS) {
     this.#location = location;
     this.#client = new S3Client({
       ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
       maxAttempts: TRIES,
       // The digest of the result is compared, whatever the service computes.
       responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: IDLE_TIMEOUT_MS },
+      requestHandler: {
+        connectionTimeout: CONNECTION_TIMEOUT_MS,
+        // Until the answer begins. By default it is only warned of.
+        requestTimeout: idleTimeoutMs,
+        throwOnRequestTimeout: true,
+        // While the file is read as well.
+        socketTimeout: idleTimeoutMs,
+      },
     });
   }
 
