@@ -28,7 +28,7 @@ export interface EmbeddedPostgresOptions {
 
 /** A Postgres server that stays up at least until `close`. */
 export interface EmbeddedPostgres {
-  /** Configuration of a `pg` Pool or Client: a Unix socket, no TCP port. The server takes 37 connections. */
+  /** Configuration of a `pg` Pool or Client: a Unix socket, no TCP port. The server takes 197 connections. */
   readonly connection: {
     readonly host: string;
     readonly port: number;

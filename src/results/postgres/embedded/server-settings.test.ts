@@ -43,7 +43,7 @@ describe('the embedded server', () => {
       temp_buffers: '1MB',
       maintenance_work_mem: '32MB',
       autovacuum_work_mem: '32MB',
-      max_connections: '40',
+      max_connections: '200',
     };
     expect(await settings(...Object.keys(bounds))).toEqual(bounds);
   });
