@@ -1,7 +1,20 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, realpath, rm, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -258,6 +271,45 @@ describe('a data directory that cannot be used', () => {
       await expectFailure('DataDirectoryUnusable', join(directory, 'private'));
     },
   );
+
+  describe.runIf(account)('by root', () => {
+    const OTHER_USER = 33;
+    const ownedPaths = () => [
+      join(dataDir, 'postgres'),
+      join(dataDir, 'postgres-binaries'),
+      join(dataDir, 'postgres', 'run'),
+      clusterDirectory(),
+    ];
+
+    test('because its database is that of another user stays as it is', async () => {
+      for (const path of ownedPaths()) {
+        await mkdir(path, { recursive: true });
+        await chown(path, OTHER_USER, OTHER_USER);
+        const { mode } = await stat(path);
+        await expectFailure(
+          'DataDirectoryUnusable',
+          `${path} belongs to user ${OTHER_USER}: run batchtest as`,
+        );
+        expect(await stat(path)).toMatchObject({ uid: OTHER_USER, mode });
+        await chown(path, 0, 0);
+      }
+      expect(await readdir(join(dataDir, 'postgres'))).toEqual([majorVersion, 'run']);
+    });
+
+    test('because a link is in it leaves alone what that leads to', async () => {
+      const elsewhere = join(directory, 'elsewhere');
+      await mkdir(elsewhere);
+      const { mode } = await stat(elsewhere);
+      for (const path of ownedPaths()) {
+        await mkdir(join(path, '..'), { recursive: true });
+        await symlink(elsewhere, path);
+        await expectFailure('DataDirectoryUnusable', `${path} is not a directory`);
+        await rm(path);
+      }
+      expect(await stat(elsewhere)).toMatchObject({ uid: 0, mode });
+      expect(await readdir(elsewhere)).toEqual([]);
+    });
+  });
 
   test('because something else is where the database belongs is named in the error', async () => {
     await mkdir(clusterDirectory(), { recursive: true });

@@ -1,9 +1,10 @@
-import { access, chmod, chown, constants, mkdir, realpath } from 'node:fs/promises';
+import { access, chmod, constants, lstat, mkdir, open, realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
+import { EmbeddedPostgresError, systemErrorCode } from './embedded-postgres-error.ts';
 import type { Layout } from './layout.ts';
 import { firstInaccessible, type ServerAccount } from './server-account.ts';
 
+const ROOT = 0;
 const ADVICE = 'Choose another data directory, or set DATABASE_URL to use your own Postgres.';
 
 /**
@@ -32,20 +33,53 @@ export async function prepareDataDirectory(
 /**
  * Creates the directories a server needs and checks that they can be written.
  *
- * @throws EmbeddedPostgresError when they cannot.
+ * @throws EmbeddedPostgresError when they cannot, and for root in the data directory of another user.
  */
 export async function prepareServerDirectories(
   layout: Layout,
   account: ServerAccount | undefined,
 ): Promise<void> {
   try {
+    if (account) await refuseForeignDirectories(layout, account);
     await createDirectory(layout.postgresDirectory, account);
     await access(layout.postgresDirectory, constants.W_OK | constants.X_OK);
     await createDirectory(layout.runDirectory, account);
-    if (account) await chown(layout.runDirectory, account.uid, account.gid);
-    await chmod(layout.runDirectory, 0o700);
+    await makePrivate(layout.runDirectory, account);
   } catch (error) {
     throw unusable(layout.dataDirectory, error);
+  }
+}
+
+/**
+ * Root may change whatever it meets. In the data directory of another user that would take their database from them, and a link
+ * that they made would have it change what is elsewhere. So it touches nothing before all is found to be its own.
+ */
+async function refuseForeignDirectories(layout: Layout, account: ServerAccount): Promise<void> {
+  for (const { path, owners } of [
+    { path: layout.postgresDirectory, owners: [ROOT] },
+    { path: layout.binariesDirectory, owners: [ROOT] },
+    { path: layout.runDirectory, owners: [ROOT, account.uid] },
+    { path: layout.clusterDirectory, owners: [ROOT, account.uid] },
+  ]) {
+    const found = await lstat(path).catch((error: unknown) => {
+      if (systemErrorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (found === undefined) continue;
+    if (!owners.includes(found.uid))
+      throw new Error(`${path} belongs to user ${found.uid}: run batchtest as that user`);
+    if (!found.isDirectory()) throw new Error(`${path} is not a directory`);
+  }
+}
+
+async function makePrivate(path: string, account: ServerAccount | undefined): Promise<void> {
+  // What is changed is the directory itself, never what a link leads to.
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    if (account) await directory.chown(account.uid, account.gid);
+    await directory.chmod(0o700);
+  } finally {
+    await directory.close();
   }
 }
 
@@ -55,7 +89,7 @@ async function createDirectory(path: string, account: ServerAccount | undefined)
       await mkdir(missing);
     } catch (error) {
       // Another process was faster.
-      if (!isErrorCode(error, 'EEXIST')) throw error;
+      if (systemErrorCode(error) !== 'EEXIST') throw error;
       continue;
     }
     // Root's umask may be 077; the server's account has to pass through what root has just created.
@@ -71,15 +105,12 @@ async function missingDirectories(path: string): Promise<readonly string[]> {
       await access(candidate);
       break;
     } catch (error) {
-      if (!isErrorCode(error, 'ENOENT')) throw error;
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
       missing.unshift(candidate);
     }
   }
   return missing;
 }
-
-const isErrorCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
 
 function unusable(dataDirectory: string, error: unknown): EmbeddedPostgresError {
   if (error instanceof EmbeddedPostgresError) return error;
