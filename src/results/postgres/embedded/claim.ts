@@ -19,7 +19,7 @@ export interface Claim {
  * @throws EmbeddedPostgresError when the directory cannot be written.
  */
 export async function takeClaim(path: string): Promise<Claim | undefined> {
-  const owner = String(process.pid);
+  const owner = `${process.pid} ${await processNamespace()}`;
   try {
     // A link is made and filled in one step, unlike a file.
     await symlink(owner, path);
@@ -42,10 +42,16 @@ export async function takeClaim(path: string): Promise<Claim | undefined> {
 
 async function isAbandoned(path: string): Promise<boolean> {
   try {
-    const [holder, { mtimeMs }] = await Promise.all([readlink(path), lstat(path)]);
-    return Date.now() - mtimeMs > EXPIRES_MS || (await commandLineOf(Number(holder))) === '';
+    const [owner, { mtimeMs }] = await Promise.all([readlink(path), lstat(path)]);
+    if (Date.now() - mtimeMs > EXPIRES_MS) return true;
+    const [pid, namespace] = owner.split(' ');
+    // In another container it means another process, or none.
+    return namespace === (await processNamespace()) && (await commandLineOf(Number(pid))) === '';
   } catch {
     // It was released meanwhile.
     return false;
   }
 }
+
+/** Where process ids have the meaning that they have here: a container has its own. Elsewhere than on Linux there is one. */
+const processNamespace = (): Promise<string> => readlink('/proc/self/ns/pid').catch(() => 'only');

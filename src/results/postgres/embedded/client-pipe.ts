@@ -58,6 +58,28 @@ export function joinClients(serverDirectory: string): JoinOutcome {
   }
 }
 
+/**
+ * Whether a server still has its supervisor, which it also has while it shuts down. Unlike a process id, a pipe means the same
+ * in every container that has the data directory. Nothing is written, so the supervisor takes nobody for a client.
+ */
+export function isSupervised(serverDirectory: string): boolean {
+  const clients = pipePath(serverDirectory);
+  const closing = join(serverDirectory, 'closing');
+  // It may go back to its name between two looks.
+  return [clients, closing, clients].some(hasReader);
+}
+
+function hasReader(path: string): boolean {
+  try {
+    closeSync(openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW));
+    return true;
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === 'ENXIO' || code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
 /** Both ends of a new server's pipe: ours, and the one its supervisor inherits. */
 export interface NewPipe {
   readonly pipe: ClientPipe;

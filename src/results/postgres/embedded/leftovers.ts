@@ -1,6 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { joinClients } from './client-pipe.ts';
+import { isSupervised } from './client-pipe.ts';
 import { buildDirectoryPrefix } from './cluster.ts';
 import type { Layout } from './layout.ts';
 
@@ -13,7 +13,7 @@ export async function removeLeftovers(layout: Layout): Promise<void> {
   await Promise.all([
     removeAbandoned(layout.postgresDirectory, (path) => basename(path).startsWith(unfinishedCluster)),
     removeAbandoned(layout.binariesDirectory, (path) => basename(path).includes('.copy-')),
-    removeAbandoned(layout.runDirectory, hasNoSupervisor),
+    removeAbandoned(layout.runDirectory, (path) => !isSupervised(path)),
   ]);
 }
 
@@ -28,11 +28,4 @@ async function removeAbandoned(parent: string, isLeftover: (path: string) => boo
     if (Date.now() - modified < ABANDONED_AFTER_MS || !isLeftover(path)) continue;
     await rm(path, { recursive: true, force: true });
   }
-}
-
-function hasNoSupervisor(serverDirectory: string): boolean {
-  const outcome = joinClients(serverDirectory);
-  if (outcome.kind !== 'Joined') return true;
-  outcome.pipe.release();
-  return false;
 }

@@ -25,6 +25,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as z from 'zod';
 import { findPostgresPackage } from './binaries.ts';
+import { isSupervised } from './client-pipe.ts';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { type EmbeddedPostgres, openEmbeddedPostgres } from './open-embedded-postgres.ts';
 import { isServerOf, readPostmasterFile } from './postmaster-file.ts';
@@ -154,6 +155,32 @@ describe('several processes', () => {
 
     const rows = await query(await open(), 'select count(*)::int as visits from visits');
     expect(rows).toEqual([{ visits: 3 * VISITS }]);
+  });
+});
+
+/** As a container has: process ids and shared memory of its own. Making them takes root. */
+const CONTAINER = ['unshare', '--pid', '--ipc', '--mount', '--fork', '--kill-child', '--mount-proc'];
+
+describe.runIf(process.platform === 'linux' && account)('several containers', () => {
+  test('share one server, and when that of the first has ended with it the next one finds the committed rows', async () => {
+    const first = await runInChild(STAY, CONTAINER);
+    const here = await open();
+    expect(here.connection.host).toBe(first.host);
+    await query(here, 'create table committed as select 7 as seven');
+    const second = await runInChild(STAY, CONTAINER);
+    expect(second.host).toBe(first.host);
+
+    await kill(second.child);
+    await kill(first.child);
+    await vi.waitFor(() => expect(isSupervised(first.host)).toBe(false), { timeout: 15_000 });
+    const next = await open();
+    expect(next.connection.host).not.toBe(first.host);
+    expect(await query(next, 'select seven from committed')).toEqual([{ seven: 7 }]);
+  });
+
+  test('that open a new data directory at once start one server', async () => {
+    const clients = await Promise.all([1, 2, 3].map(() => runInChild(STAY, CONTAINER)));
+    expect(new Set(clients.map(({ host }) => host)).size).toBe(1);
   });
 });
 
@@ -445,17 +472,23 @@ function openInChild(): Promise<ClientProcess> {
   return runInChild(STAY);
 }
 
-async function runInChild(program: string): Promise<ClientProcess> {
-  const child = spawnProgram(program);
+async function runInChild(program: string, wrapper: readonly string[] = []): Promise<ClientProcess> {
+  const child = spawnProgram(program, wrapper);
   for await (const line of createInterface({ input: child.stdout })) {
     return { ...ready.parse(JSON.parse(line)), child };
   }
   throw new Error('the client ended before it opened the server');
 }
 
-function spawnProgram(program: string): ChildProcessByStdio<null, Readable, null> {
+/** @param wrapper a command that runs the one that follows it */
+function spawnProgram(
+  program: string,
+  wrapper: readonly string[] = [],
+): ChildProcessByStdio<null, Readable, null> {
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const child = spawn(process.execPath, ['--import', tsx, '--input-type=module', '-e', program], {
+  const node = [process.execPath, '--import', tsx, '--input-type=module', '-e', program];
+  const [command = process.execPath, ...args] = [...wrapper, ...node];
+  const child = spawn(command, args, {
     cwd: import.meta.dirname,
     env: { PATH: process.env.PATH, DATA_DIR: dataDir },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,22 +1,27 @@
 import { createConnection } from 'node:net';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { joinedSignal } from '../../../joined-signal.ts';
 import { findPostgresPackage, type PostgresBinaries, runnableBinaries } from './binaries.ts';
 import { takeClaim } from './claim.ts';
-import { type ClientPipe, joinClients } from './client-pipe.ts';
+import { type ClientPipe, isSupervised, joinClients } from './client-pipe.ts';
 import { ensureCluster } from './cluster.ts';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { removeLeftovers } from './leftovers.ts';
-import { isServerOf, readPostmasterFile, removeEmptyPostmasterFile } from './postmaster-file.ts';
+import {
+  isServerOf,
+  type PostmasterFile,
+  readPostmasterFile,
+  removeEmptyPostmasterFile,
+} from './postmaster-file.ts';
 import { prepareDataDirectory, prepareServerDirectories } from './prepare-directories.ts';
 import { type ServerAccount, serverAccount } from './server-account.ts';
 import { DATABASE, SERVER_PORT, SOCKET_NAME, SUPERUSER } from './server-settings.ts';
 import { readLogTail, type SupervisedServer, startSupervised } from './supervisor.ts';
 
 export interface EmbeddedPostgresOptions {
-  /** Created when missing. Several processes of one user may use it at the same time. */
+  /** Created when missing. Several processes of one user may use it at the same time, also in several containers of one machine. */
   readonly dataDir: string;
   /** The unpacked `@embedded-postgres/<platform>-<arch>` package; default: the installed one. */
   readonly packageDirectory?: string;
@@ -106,15 +111,17 @@ async function prepareSite(options: EmbeddedPostgresOptions, signal: AbortSignal
 
 /** Looks at the data directory once and takes the step that follows. The caller repeats it until a server is open. */
 async function openOnce(site: Site): Promise<Outcome> {
-  const { clusterDirectory } = site.layout;
+  const { layout } = site;
+  const { clusterDirectory } = layout;
   const file = await readPostmasterFile(clusterDirectory);
-  if (!file || !(await isServerOf(clusterDirectory, file.pid))) return startServer(site);
-  if (!file.socketDirectory) return retry('another process is starting it');
+  if (!file || !(await runs(layout, file))) return startServer(site);
+  const directory = serverDirectoryOf(layout, file);
+  if (!directory) return retry('another process is starting it');
 
-  const outcome = joinClients(file.socketDirectory);
+  const outcome = joinClients(directory);
   switch (outcome.kind) {
     case 'Joined':
-      return waitUntilReady(site, file.socketDirectory, outcome.pipe, undefined);
+      return waitUntilReady(site, directory, outcome.pipe, undefined);
     case 'Closing':
       return retry(`the server that runs (process ${file.pid}) is shutting down`);
     case 'Unsupervised':
@@ -123,13 +130,30 @@ async function openOnce(site: Site): Promise<Outcome> {
   }
 }
 
+/** A server in another container has no process here, and is told by its supervisor. */
+async function runs(layout: Layout, file: PostmasterFile): Promise<boolean> {
+  if (await isServerOf(layout.clusterDirectory, file.pid)) return true;
+  const directory = serverDirectoryOf(layout, file);
+  return directory !== undefined && isSupervised(directory);
+}
+
+/** The directory of the server's socket, which another container may have under another path. */
+function serverDirectoryOf(
+  { runDirectory }: Layout,
+  { socketDirectory }: PostmasterFile,
+): string | undefined {
+  if (socketDirectory === undefined) return undefined;
+  const isBelowData = basename(dirname(socketDirectory)) === basename(runDirectory);
+  return isBelowData ? join(runDirectory, basename(socketDirectory)) : socketDirectory;
+}
+
 async function startServer(site: Site): Promise<Outcome> {
   const { layout, binaries, account, signal } = site;
   const claim = await takeClaim(layout.startClaim);
   if (!claim) return retry('another process is starting it');
   try {
     const file = await readPostmasterFile(layout.clusterDirectory);
-    if (file && (await isServerOf(layout.clusterDirectory, file.pid))) {
+    if (file && (await runs(layout, file))) {
       return retry('another process has just started it');
     }
     await ensureCluster(layout.clusterDirectory, binaries, account, signal);
@@ -158,11 +182,11 @@ async function waitUntilReady(
     for (;;) {
       if (own && ended) return await explainEnd(own, ended.error, layout.logFile);
       const file = await readPostmasterFile(layout.clusterDirectory);
-      const isOurs = file?.socketDirectory === socketDirectory;
+      const isOurs = file !== undefined && serverDirectoryOf(layout, file) === socketDirectory;
       if (isOurs && file.acceptsConnections && (await listens(socketDirectory))) {
         return { kind: 'Open', postgres: openServer(site, socketDirectory, pipe) };
       }
-      if (!own && (!isOurs || !(await isServerOf(layout.clusterDirectory, file.pid)))) {
+      if (!own && (!isOurs || !(await runs(layout, file)))) {
         pipe.release();
         return retry('the server that ran has ended');
       }
