@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -128,10 +129,17 @@ export class LocalRunner implements BatchTestRunner {
     }
   }
 
+  /** Under its real path: the programs of a run are found again by it, however the data directory is named then. */
+  #runsDirectory(): string {
+    const directory = resolve(this.#config.dataDirectory, 'runs');
+    mkdirSync(directory, { recursive: true });
+    return realpathSync(directory);
+  }
+
   /** The programs that the killed process left have been ended by its launcher, which a busy machine makes slow. */
   async #straysEnded(uid: string): Promise<void> {
     await sleep(STRAYS_END_WITHIN_MS);
-    const strays = await straysAfter(resolve(this.#config.dataDirectory, 'runs', uid), STRAYS_PATIENCE_MS);
+    const strays = await straysAfter(join(this.#runsDirectory(), uid), STRAYS_PATIENCE_MS);
     if (strays.length > 0)
       throw new RunNotResumableError(
         `run ${uid} cannot go on while programs run that its killed process left: end them (process ${strays.join(', ')})`,
@@ -147,9 +155,18 @@ export class LocalRunner implements BatchTestRunner {
     { onProgress, onNotice, resume }: RunOptions,
   ): Promise<RunResult> {
     const { manifestDirectory } = this.#config;
-    const runsDirectory = resolve(this.#config.dataDirectory, 'runs');
+    const runsDirectory = this.#runsDirectory();
     const data = await toldOf(
-      () => SharedDataState.read(manifest, manifestDirectory, join(runsDirectory, uid), cancel),
+      () =>
+        SharedDataState.read(
+          {
+            manifest,
+            manifestDirectory,
+            runDirectory: join(runsDirectory, uid),
+            isResumed: resume !== undefined,
+          },
+          cancel,
+        ),
       'before the first trial',
       onNotice,
     );

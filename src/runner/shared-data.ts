@@ -25,6 +25,15 @@ export function refuseMissingData(manifest: BatchTest, manifestDirectory: string
   if (missing.length > 0) throw new SharedDataError(missing.join('\n'));
 }
 
+/** A run whose data is read. */
+interface DataOfRun {
+  readonly manifest: BatchTest;
+  readonly manifestDirectory: string;
+  /** Where the run's output is. */
+  readonly runDirectory: string;
+  readonly isResumed: boolean;
+}
+
 /** What the trials of a local run read, as it was when the run began. */
 export class SharedDataState {
   readonly #paths: ReadonlyMap<string, string>;
@@ -37,14 +46,11 @@ export class SharedDataState {
 
   /**
    * Reads all of it, before any trial does.
-   * @param runDirectory where the run's output is
    * @param cancel stops the reading; what was not read is not looked at again
    * @throws SharedDataError when something cannot be read; RunNotResumableError when it is not what the run began with
    */
   static async read(
-    manifest: BatchTest,
-    manifestDirectory: string,
-    runDirectory: string,
+    { manifest, manifestDirectory, runDirectory, isResumed }: DataOfRun,
     cancel: AbortSignal,
   ): Promise<SharedDataState> {
     const paths = sharedDataPaths(manifest, manifestDirectory);
@@ -58,7 +64,7 @@ export class SharedDataState {
       });
       if (digest !== undefined) digests.set(name, digest);
     }
-    if (!cancel.aborted && digests.size > 0) await sameAsBefore(runDirectory, digests);
+    if (!cancel.aborted && digests.size > 0) await sameAsBefore(runDirectory, digests, isResumed);
     return new SharedDataState(paths, digests);
   }
 
@@ -97,10 +103,18 @@ export async function toldOf<T>(
 const NEVER = new AbortController().signal;
 
 /** A resumed run goes on with the data that it began with, or not at all. */
-async function sameAsBefore(runDirectory: string, digests: ReadonlyMap<string, string>): Promise<void> {
+async function sameAsBefore(
+  runDirectory: string,
+  digests: ReadonlyMap<string, string>,
+  isResumed: boolean,
+): Promise<void> {
   const file = join(runDirectory, FILE);
   const before = readDigests(file);
   if (before === undefined) {
+    if (isResumed)
+      throw new RunNotResumableError(
+        `the run cannot go on: what its shared data was is told in ${file}, which is not there; name the data directory that the run began with`,
+      );
     await mkdir(runDirectory, { recursive: true });
     await writeFile(file, `${JSON.stringify(Object.fromEntries(digests))}\n`);
     return;

@@ -1,5 +1,8 @@
+import { readFileSync, realpathSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
+import { runCommand } from './command-line.ts';
 import { aBench, type Bench, killedRun } from './recorded-program.ts';
 import { runningOf } from './stubborn-program.ts';
 
@@ -121,6 +124,20 @@ describe('a run whose process was killed', () => {
     expect(bench.startCounts()).toEqual({ quick: 1, waits: 2 });
     expect(bench.terminated()).toContain('waits');
   });
+});
+
+it('finds the programs of a run by the real path of its data directory, however that is named', async () => {
+  const bench = aBench();
+  const link = join(bench.folder, 'link');
+  symlinkSync(bench.folder, link);
+  const answer =
+    'echo "$BATCHTEST_RESULT_FILE" >told; echo \'{"metrics":{"m":1}}\' >"$BATCHTEST_RESULT_FILE"';
+  const local = { command: ['sh', '-c', answer] };
+  const file = bench.manifestFile({ only: 'good' }, { local });
+  const { exitCode, stderr } = await runCommand(['run', file, '--quiet', '--data-dir', link]);
+  expect(exitCode, stderr).toBe(0);
+  const told = readFileSync(join(bench.folder, 'told'), 'utf8');
+  expect(told).toMatch(new RegExp(`^${realpathSync(bench.folder)}/runs/`));
 });
 
 describe('batchtest run --resume refuses', () => {

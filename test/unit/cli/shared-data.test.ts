@@ -1,5 +1,5 @@
 /** Data that every trial of a local run reads. */
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -167,6 +167,16 @@ it('must be what it was when the run began, for the run to be resumed', async ()
     stderr: expect.stringContaining('its shared data has changed since it began (corpus)'),
   });
   writeFileSync(a, before);
+
+  // As in another data directory, which one database may have.
+  const output = join(bench.folder, 'runs');
+  renameSync(output, `${output}-elsewhere`);
+  expect(await bench.run(['run', '--resume', '--quiet'])).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('name the data directory that the run began with'),
+  });
+  rmSync(output, { recursive: true });
+  renameSync(`${output}-elsewhere`, output);
   const { exitCode, stderr } = await bench.run(['run', '--resume', '--quiet']);
   expect(exitCode, stderr).toBe(0);
 });
