@@ -22,20 +22,23 @@ export class S3ArtifactStore implements ArtifactStore {
    */
   constructor(location: S3Location, endpoint: string | undefined, idleTimeoutMs = IDLE_TIMEOUT_MS) {
     this.#location = location;
-    this.#client = new S3Client({
-      ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
-      maxAttempts: TRIES,
-      // The digest of the result is compared, whatever the service computes.
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: {
-        connectionTimeout: CONNECTION_TIMEOUT_MS,
-        // Until the answer begins. By default it is only warned of.
-        requestTimeout: idleTimeoutMs,
-        throwOnRequestTimeout: true,
-        // While the file is read as well.
-        socketTimeout: idleTimeoutMs,
-      },
-    });
+    this.#client = withoutVersionWarning(
+      () =>
+        new S3Client({
+          ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+          maxAttempts: TRIES,
+          // The digest of the result is compared, whatever the service computes.
+          responseChecksumValidation: 'WHEN_REQUIRED',
+          requestHandler: {
+            connectionTimeout: CONNECTION_TIMEOUT_MS,
+            // Until the answer begins. By default it is only warned of.
+            requestTimeout: idleTimeoutMs,
+            throwOnRequestTimeout: true,
+            // While the file is read as well.
+            socketTimeout: idleTimeoutMs,
+          },
+        }),
+    );
   }
 
   holds(uri: string): boolean {
@@ -71,4 +74,18 @@ function whyNot(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (typeof code === 'string') return `cannot be reached (${code})`;
   return `cannot be asked (${error instanceof Error ? error.name : 'unknown error'})`;
+}
+
+/** The SDK asks for this when a client is made, and tells a user of the command line what only its developers can follow. Programs of tests must not inherit it. */
+const VERSION_WARNING = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
+
+function withoutVersionWarning<T>(make: () => T): T {
+  const before = process.env[VERSION_WARNING];
+  process.env[VERSION_WARNING] = 'true';
+  try {
+    return make();
+  } finally {
+    if (before === undefined) delete process.env[VERSION_WARNING];
+    else process.env[VERSION_WARNING] = before;
+  }
 }

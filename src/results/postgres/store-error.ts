@@ -7,6 +7,7 @@ interface Unavailability {
 
 const because = (reason: string, message: string): Unavailability => ({ reason, message });
 
+const TOO_MANY_CONNECTIONS = because('TooManyConnections', 'the database server takes no more connections');
 const CONNECTION_REFUSED = because('ConnectionRefused', 'nothing accepts connections there');
 const CONNECTION_LOST = because('ConnectionLost', 'the connection was lost');
 const UNREACHABLE = because('Unreachable', 'the database server cannot be reached');
@@ -49,7 +50,7 @@ const BY_SQLSTATE: Readonly<Record<string, Unavailability>> = {
   '42501': because('PermissionDenied', 'the database user lacks a privilege'),
   '53': because('OutOfResources', 'the database server is out of resources'),
   '53100': because('DiskFull', 'the disk of the database server is full'),
-  '53300': because('TooManyConnections', 'the database server takes no more connections'),
+  '53300': TOO_MANY_CONNECTIONS,
   '55P03': LOCK_TIMEOUT,
   '57014': TIMEOUT,
   '57P01': because('ServerStopped', 'the database server closed the connection'),
@@ -64,6 +65,8 @@ const BY_SYSTEM_ERROR: Readonly<Record<string, Unavailability>> = {
   ECONNREFUSED: CONNECTION_REFUSED,
   // The socket file of a server that does not run.
   ENOENT: CONNECTION_REFUSED,
+  // The socket's queue is full.
+  EAGAIN: TOO_MANY_CONNECTIONS,
   ECONNRESET: CONNECTION_LOST,
   ECONNABORTED: CONNECTION_LOST,
   EPIPE: CONNECTION_LOST,

@@ -77,6 +77,12 @@ describe('the artifacts of a local run', () => {
     },
   );
 
+  it('may be in S3, which is not accompanied by a warning of the SDK in Node 20', DEADLINE, async () => {
+    const manifest = aManifest('quiet', RESULT([]));
+    const run = await batchtest('run', manifest, '-q', '--artifact-store', 's3://bucket/prefix');
+    expect(run).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
   it('that are not what the result says are told of, and do not fail the run', DEADLINE, async () => {
     const manifest = aManifest(
       'wrong',
