@@ -51,7 +51,10 @@ type Edit = Partial<
 type Happening =
   /** The operator looks at the run; it may crash before the write with this number. */
   | { readonly what: 'look'; readonly crashBeforeWrite: number | undefined }
-  | { readonly what: 'begin' | 'deleteByOthers' | 'vanish' | 'gone' | 'reveal'; readonly pick: number }
+  | {
+      readonly what: 'begin' | 'isBeingRead' | 'deleteByOthers' | 'vanish' | 'gone' | 'reveal';
+      readonly pick: number;
+    }
   /** A request that is under way is answered. */
   | { readonly what: 'answer'; readonly pick: number }
   /** `OfItsVariant`: it ends well with the value that is its variant's own, so that variants can be told apart. */
@@ -158,6 +161,7 @@ const startAnswers = fc.constantFrom(
 
 const worldHappenings: fc.Arbitrary<WorldHappening> = fc.oneof(
   { weight: 20, arbitrary: fc.record({ what: fc.constant('begin' as const), pick }) },
+  { weight: 8, arbitrary: fc.record({ what: fc.constant('isBeingRead' as const), pick }) },
   {
     weight: 30,
     arbitrary: fc.record({ what: fc.constant('end' as const), pick, termination: terminations }),
@@ -322,6 +326,9 @@ class WatchedRun {
         return;
       case 'begin':
         this.#with(happening.pick, 'Waiting', (attempt) => this.engine.begin(attempt));
+        return;
+      case 'isBeingRead':
+        this.#with(happening.pick, 'Running', (attempt) => this.engine.isBeingRead(attempt));
         return;
       case 'end':
         this.#with(happening.pick, undefined, (attempt) => this.end(attempt, happening.termination));

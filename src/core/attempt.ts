@@ -67,7 +67,12 @@ export const RESULT_FILE_LIMIT_BYTES = 4_096;
 export type AttemptState =
   /** The program does not run yet: the process is being spawned, the pod waits for a node or an image. */
   | { readonly kind: 'Waiting'; readonly since: number; readonly reason?: string; readonly message?: string }
-  | { readonly kind: 'Running'; readonly since: number }
+  | {
+      readonly kind: 'Running';
+      readonly since: number;
+      /** When its program ended, while what it left is still being read: it takes its slot, and comes to the end that it has. */
+      readonly endedAt?: number;
+    }
   /** Its removal was asked for; the program may still be running. */
   | { readonly kind: 'Stopping' }
   | {
@@ -90,6 +95,10 @@ export interface ObservedAttempt extends AttemptKey {
 
 /** True while the attempt takes one of the run's `parallelism` slots. */
 export const isLive = (attempt: ObservedAttempt): boolean => attempt.state.kind !== 'Ended';
+
+/** True while there is something that a deadline or a cancellation could end: a program that has come to its own end keeps it. */
+export const isUnderWay = ({ state }: ObservedAttempt): boolean =>
+  state.kind === 'Waiting' || (state.kind === 'Running' && state.endedAt === undefined);
 
 const NAME_LIMIT = 63;
 const HASH_LENGTH = 10;

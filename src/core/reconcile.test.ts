@@ -1,9 +1,10 @@
 /** What is decided, told as transcripts: a numbered line a plan, an indented line for what happens. See test/builders/transcript.ts. */
 import { describe, expect, it } from 'vitest';
+import { exitedWell } from '../../test/builders/model-engine.ts';
 import { aRun, controlsOf } from '../../test/builders/run.ts';
 import { Transcript } from '../../test/builders/transcript.ts';
 import { type AttemptState, attemptName, type ObservedAttempt } from './attempt.ts';
-import { reconcile } from './reconcile.ts';
+import { endingsWithoutStore, reconcile } from './reconcile.ts';
 import type { RunControls, RunDefinition } from './run.ts';
 import { RunLedger } from './run-ledger.ts';
 
@@ -698,6 +699,35 @@ describe('a cluster that cannot be seen', () => {
   it('makes one late that was seen to run after its deadline', () => {
     expect(decided(60_000).actions).toMatchObject([{ judgement: { outcome: 'TimedOut' } }]);
   });
+});
+
+describe('an attempt whose program has ended, while what it left is being read', () => {
+  const run = aRun({ variants: 1, spec: { trialDeadlineSeconds: 60 } });
+  const shownAs = (state: AttemptState): ObservedAttempt => ({ ...running(run, 'read', 1), state });
+  const read = shownAs({ kind: 'Running', since: 0, endedAt: 59_000 });
+  const wanted: readonly [what: string, controls: Partial<RunControls>][] = [
+    ['its deadline', {}],
+    ['a cancellation', { cancel: 'Requested' }],
+    ['a suspension', { suspended: true }],
+    ["the run's deadline", { deadlineAt: 60_000 }],
+    ['a lower parallelism', { parallelism: 0, scaleDownPolicy: 'Preempt' }],
+  ];
+
+  it.each(wanted)(
+    'is ended by nothing, not by %s: it takes its slot and comes to its own end',
+    (_, controls) => {
+      const ledger = new RunLedger(run);
+      ledger.noteObserved([read]);
+      const all = { ...controlsOf(run), ...controls };
+      expect(reconcile(ledger, [read], all, 90_000)).toMatchObject({ actions: [], requeueAt: undefined });
+      expect(endingsWithoutStore(ledger, [read], all, 90_000)).toBeUndefined();
+      const termination = exitedWell();
+      const ended = shownAs({ kind: 'Ended', at: 59_000, termination });
+      expect(reconcile(ledger, [ended], all, 91_000).actions).toMatchObject([
+        { kind: 'RecordAttempt', judgement: { outcome: 'Succeeded' } },
+      ]);
+    },
+  );
 });
 
 describe('an attempt that should not be', () => {

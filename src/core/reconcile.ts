@@ -9,7 +9,7 @@
  * - What has ended takes no slot, so its removal gives way to the start that fills the slot.
  */
 
-import { attemptName, isLive, type ObservedAttempt } from './attempt.ts';
+import { attemptName, isLive, isUnderWay, type ObservedAttempt } from './attempt.ts';
 import { recordOf } from './attempt-record.ts';
 import { evaluateCompletion } from './completion-policy.ts';
 import { type Halt, haltOf } from './halt.ts';
@@ -176,9 +176,6 @@ function skipOf({ ledger, halt }: Situation): SkipTrials | undefined {
   return { kind: 'SkipTrials', reason, trials, stopped: stops?.variants ?? [], look: stops?.look };
 }
 
-const isUnderWay = ({ state }: ObservedAttempt): boolean =>
-  state.kind === 'Waiting' || state.kind === 'Running';
-
 /** True for a trial of which the start, or the end, of an attempt is under way. */
 const isBeingAnswered = ({ startsUnderWay, recordsUnderWay }: ReadonlyRunLedger, index: number): boolean =>
   startsUnderWay.has(index) || recordsUnderWay.has(index);
@@ -212,6 +209,7 @@ function judge(
   const { spec } = ledger.definition.manifest;
   if (spec.results.push && awaitsPushed(attempt)) return undefined;
   if (state.kind === 'Ended') return judgeAttempt(state.termination, state.at, spec.objective);
+  if (state.kind === 'Running' && state.endedAt !== undefined) return undefined;
   const unconfirmed = ledger.unconfirmed.get(index);
   if (unconfirmed !== undefined) return unconfirmed;
   const why = halt ?? ledger.endedUnrecorded.get(index);
@@ -447,7 +445,7 @@ function deadlineOf({ state }: ObservedAttempt, controls: RunControls): number |
     case 'Waiting':
       return state.since + controls.trialStartDeadlineSeconds * 1_000;
     case 'Running':
-      return state.since + controls.trialDeadlineSeconds * 1_000;
+      return state.endedAt === undefined ? state.since + controls.trialDeadlineSeconds * 1_000 : undefined;
     case 'Stopping':
     case 'Ended':
       return undefined;

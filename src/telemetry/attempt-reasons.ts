@@ -50,6 +50,7 @@ export const FAILURE_REASONS = [
   'ArgumentsTooLong',
   'InvalidArgument',
   'LauncherLost',
+  'ResultUnreadable',
   // Ours.
   'RunCancelled',
   'RunDeleted',

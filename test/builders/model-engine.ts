@@ -137,7 +137,7 @@ export class ModelEngine
     const fault = this.removeFaults.shift();
     if (fault === 'NotSent') throw new Error(`remove ${name}: connection refused`);
     const attempt = this.attempts.get(name);
-    if (attempt?.state.kind === 'Ended') this.attempts.delete(name);
+    if (attempt !== undefined && hasEnded(attempt)) this.attempts.delete(name);
     else if (attempt !== undefined) {
       attempt.state = { kind: 'Stopping' };
       attempt.hidden = false;
@@ -155,13 +155,19 @@ export class ModelEngine
     if (attempt.state.kind === 'Waiting') attempt.state = { kind: 'Running', since: this.#now() };
   }
 
+  /** The program has ended, and what it left is still being read. */
+  isBeingRead(attempt: ModelAttempt): void {
+    if (attempt.state.kind === 'Running' && attempt.state.endedAt === undefined)
+      attempt.state = { ...attempt.state, endedAt: this.#now() };
+  }
+
   /** The program ends, or never gets to its end; an attempt that is being stopped is gone with it. */
   end(attempt: ModelAttempt, termination: Termination): void {
     if (attempt.state.kind === 'Stopping') this.attempts.delete(attempt.name);
     else if (attempt.state.kind !== 'Ended')
       attempt.state = {
         kind: 'Ended',
-        at: this.#now(),
+        at: (attempt.state.kind === 'Running' ? attempt.state.endedAt : undefined) ?? this.#now(),
         termination: {
           ...termination,
           ...(attempt.state.kind === 'Running' ? { startedAt: attempt.state.since } : {}),
@@ -196,6 +202,9 @@ export class ModelEngine
     }
   }
 }
+
+const hasEnded = ({ state }: ModelAttempt): boolean =>
+  state.kind === 'Ended' || (state.kind === 'Running' && state.endedAt !== undefined);
 
 /** The program ended with this exit code and left this in its result file. */
 export const exited = (exitCode: number, message = ''): Termination => ({

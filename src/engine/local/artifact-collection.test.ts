@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fileUriOf } from '../../core/file-uri.ts';
-import { collectArtifacts } from './artifact-collection.ts';
+import { ArtifactCollector } from './artifact-collection.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -21,9 +21,9 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 describe('the files that a program left', () => {
   it('are told at once when there are none, also when it removed the folder', async () => {
     const nothing = { kind: 'Files', directory: `${fileUriOf(directory)}/`, files: [] };
-    expect(collectArtifacts(directory)).toEqual(nothing);
+    expect(new ArtifactCollector().collect(directory)).toEqual(nothing);
     rmSync(directory, { recursive: true });
-    expect(collectArtifacts(directory)).toEqual(nothing);
+    expect(new ArtifactCollector().collect(directory)).toEqual(nothing);
     mkdirSync(directory);
   });
 
@@ -34,7 +34,7 @@ describe('the files that a program left', () => {
     symlinkSync('/etc/passwd', join(directory, 'link.txt'));
     symlinkSync('/etc', join(directory, 'folder'));
     execFileSync('mkfifo', [join(directory, 'fifo')]);
-    expect(await collectArtifacts(directory)).toEqual({
+    expect(await new ArtifactCollector().collect(directory)).toEqual({
       kind: 'Files',
       directory: `${fileUriOf(directory)}/`,
       files: [
@@ -58,7 +58,7 @@ describe('the files that a program left', () => {
 
   it('are refused when there are too many', async () => {
     for (let index = 0; index < 257; index += 1) writeFileSync(join(directory, String(index)), '');
-    expect(await collectArtifacts(directory)).toEqual({
+    expect(await new ArtifactCollector().collect(directory)).toEqual({
       kind: 'Refused',
       reason: 'ArtifactsTooMany',
       message: 'there are more than 256 files in $BATCHTEST_ARTIFACTS_DIR, which is the limit',
@@ -68,10 +68,22 @@ describe('the files that a program left', () => {
   it('are refused when they are too large, before they are read', async () => {
     writeFileSync(join(directory, 'large'), '');
     truncateSync(join(directory, 'large'), 1_024 ** 3 + 1);
-    expect(await collectArtifacts(directory)).toEqual({
+    expect(await new ArtifactCollector().collect(directory)).toEqual({
       kind: 'Refused',
       reason: 'ArtifactsTooLarge',
       message: 'the files in $BATCHTEST_ARTIFACTS_DIR are larger than 1024 MiB together',
+    });
+  });
+
+  it('are refused when a name is not UTF-8, with the reason, and taken with the replacement character in it', async () => {
+    writeFileSync(join(directory, 'a \ufffd'), '');
+    expect(await new ArtifactCollector().collect(directory)).toMatchObject({ files: [{ path: 'a \ufffd' }] });
+    writeFileSync(Buffer.from(`${directory}/r\xe9sum.txt`, 'latin1'), '');
+    expect(await new ArtifactCollector().collect(directory)).toEqual({
+      kind: 'Refused',
+      reason: 'ArtifactNameNotText',
+      message:
+        'the name of r\ufffdsum.txt in $BATCHTEST_ARTIFACTS_DIR is not UTF-8, so no URI can tell of it: give it another name',
     });
   });
 });

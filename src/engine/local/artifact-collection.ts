@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf } from '../../artifacts/file-digest.ts';
@@ -6,7 +6,7 @@ import { mediaTypeOf } from '../../artifacts/media-type.ts';
 import { openRegularFile } from '../../artifacts/regular-file.ts';
 import type { CollectedArtifacts, CollectedFile } from '../../core/attempt.ts';
 import { fileUriOf } from '../../core/file-uri.ts';
-import { errorCode } from './system-error.ts';
+import { errorCode, isMachineFailure } from './system-error.ts';
 
 /** Files of one attempt. */
 const FILES_LIMIT = 256;
@@ -15,21 +15,44 @@ const TOTAL_BYTES_LIMIT = 1_024 ** 3;
 /** Files and folders that are looked at: a program may make any number of empty folders. */
 const ENTRIES_LIMIT = 4_096;
 
-/**
- * The regular files below a directory, with their digests; links and everything else are no artifacts. Nothing is waited for when there is nothing, which is
- * what most programs make.
- * @param directory absolute
- */
-export function collectArtifacts(directory: string): CollectedArtifacts | Promise<CollectedArtifacts> {
-  const uri = `${fileUriOf(directory)}/`;
-  const nothing: CollectedArtifacts = { kind: 'Files', directory: uri, files: [] };
-  try {
-    const entries = readdirSync(directory, { withFileTypes: true });
-    if (entries.length === 0) return nothing;
-    return collect(directory, uri, entries).catch(unreadable);
-  } catch (error) {
-    // Its program is free to remove it.
-    return errorCode(error) === 'ENOENT' ? nothing : unreadable(error);
+/** Attempts whose files are read at once: each has one open, and hundreds may end together. */
+const ATTEMPTS_AT_ONCE = 4;
+
+/** Reads what programs left in their artifacts directories, of a few attempts at a time. */
+export class ArtifactCollector {
+  #underWay = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  /**
+   * The regular files below a directory, with their digests; links and everything else are no artifacts. Nothing is waited for when there is nothing, which is
+   * what most programs make.
+   * @param directory absolute
+   * @throws what the system answers when it cannot read now, which says nothing about the files
+   */
+  collect(directory: string): CollectedArtifacts | Promise<CollectedArtifacts> {
+    const uri = `${fileUriOf(directory)}/`;
+    const nothing: CollectedArtifacts = { kind: 'Files', directory: uri, files: [] };
+    try {
+      const entries = readdirSync(directory, { withFileTypes: true });
+      if (entries.length === 0) return nothing;
+      return this.#inTurn(() => collect(directory, uri, entries)).catch(unreadable);
+    } catch (error) {
+      // Its program is free to remove it.
+      return errorCode(error) === 'ENOENT' ? nothing : unreadable(error);
+    }
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#underWay < ATTEMPTS_AT_ONCE) this.#underWay += 1;
+    // Whoever is done leaves its place to the first that waits.
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#underWay -= 1;
+      else next();
+    }
   }
 }
 
@@ -39,7 +62,7 @@ async function collect(
   entries: readonly Dirent[],
 ): Promise<CollectedArtifacts> {
   const found = await findFiles(directory, entries);
-  if (typeof found === 'string') return refused('ArtifactsTooMany', found);
+  if ('kind' in found) return found;
   const files: CollectedFile[] = [];
   let total = 0;
   for (const path of found) {
@@ -66,8 +89,11 @@ async function collect(
   return { kind: 'Files', directory: uri, files };
 }
 
-/** Paths below the directory in their order, or why there are too many. */
-async function findFiles(directory: string, entries: readonly Dirent[]): Promise<readonly string[] | string> {
+/** Paths below the directory in their order, or why they cannot be tracked. */
+async function findFiles(
+  directory: string,
+  entries: readonly Dirent[],
+): Promise<readonly string[] | CollectedArtifacts> {
   const files: string[] = [];
   const folders: { readonly path: string; readonly entries: readonly Dirent[] }[] = [{ path: '', entries }];
   let seen = 0;
@@ -75,11 +101,22 @@ async function findFiles(directory: string, entries: readonly Dirent[]): Promise
     for (const entry of folder.entries) {
       seen += 1;
       if (seen > ENTRIES_LIMIT)
-        return `there are more than ${ENTRIES_LIMIT} files and folders in $BATCHTEST_ARTIFACTS_DIR`;
+        return refused(
+          'ArtifactsTooMany',
+          `there are more than ${ENTRIES_LIMIT} files and folders in $BATCHTEST_ARTIFACTS_DIR`,
+        );
       const path = folder.path + entry.name;
+      if (isNotText(entry.name, join(directory, path)))
+        return refused(
+          'ArtifactNameNotText',
+          `the name of ${path} in $BATCHTEST_ARTIFACTS_DIR is not UTF-8, so no URI can tell of it: give it another name`,
+        );
       if (entry.isFile()) files.push(path);
       if (files.length > FILES_LIMIT)
-        return `there are more than ${FILES_LIMIT} files in $BATCHTEST_ARTIFACTS_DIR, which is the limit`;
+        return refused(
+          'ArtifactsTooMany',
+          `there are more than ${FILES_LIMIT} files in $BATCHTEST_ARTIFACTS_DIR, which is the limit`,
+        );
       if (entry.isDirectory()) {
         const inside = await readdir(join(directory, path), { withFileTypes: true });
         folders.push({ path: `${path}/`, entries: inside });
@@ -89,6 +126,10 @@ async function findFiles(directory: string, entries: readonly Dirent[]): Promise
   return files.sort();
 }
 
+/** A name that is not UTF-8 is told with replacement characters, and there is nothing of the name that is told. */
+const isNotText = (name: string, path: string): boolean =>
+  name.includes('\ufffd') && lstatSync(path, { throwIfNoEntry: false }) === undefined;
+
 const refused = (reason: string, message: string): CollectedArtifacts => ({
   kind: 'Refused',
   reason,
@@ -96,8 +137,10 @@ const refused = (reason: string, message: string): CollectedArtifacts => ({
 });
 
 /** Such as a file that its program took the right to read from. */
-const unreadable = (error: unknown): CollectedArtifacts =>
-  refused(
+function unreadable(error: unknown): CollectedArtifacts {
+  if (isMachineFailure(error)) throw error;
+  return refused(
     'ArtifactsUnreadable',
     `the files in $BATCHTEST_ARTIFACTS_DIR cannot be read (${errorCode(error) ?? error})`,
   );
+}

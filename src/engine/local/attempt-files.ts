@@ -122,13 +122,19 @@ export interface ResultFile {
   readonly truncated: boolean;
 }
 
-/** Empty when there is no regular file, or none that can be read: whatever the program put there instead, this neither waits nor reads on. */
+/**
+ * Empty when there is no regular file, or one that its program took the right to read from: whatever it put there instead, this neither waits nor reads on.
+ * @throws what the system answers when it cannot read now, which says nothing about the result
+ */
 export function readResultFile({ result }: AttemptFiles): ResultFile {
   const end = readEnd(result, RESULT_FILE_LIMIT_BYTES);
   return { text: end.bytes.toString(), truncated: end.omitted };
 }
 
-/** The last 2,048 bytes, and of these the last 80 lines, of what the program printed; its errors after the rest. */
+/**
+ * The last 2,048 bytes, and of these the last 80 lines, of what the program printed; its errors after the rest.
+ * @throws as {@link readResultFile} does
+ */
 export function readLogTail({ stdout, stderr }: AttemptFiles): string {
   const streams = [stdout, stderr].map((file) => readEnd(file, LOG_TAIL_BYTES).bytes);
   const bytes = Buffer.concat(streams).subarray(-LOG_TAIL_BYTES);
@@ -136,6 +142,9 @@ export function readLogTail({ stdout, stderr }: AttemptFiles): string {
   // The last line ends in a newline, after which there is one more, empty piece.
   return lines.slice(-LOG_TAIL_LINES - 1).join('\n');
 }
+
+/** What a program can have made of a file or its folder: there is none, a link, one that nobody may read, a socket. */
+const MEANS_NOTHING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENXIO']);
 
 function readEnd(file: string, limit: number): { readonly bytes: Buffer; readonly omitted: boolean } {
   const nothing = { bytes: Buffer.alloc(0), omitted: false };
@@ -148,8 +157,9 @@ function readEnd(file: string, limit: number): { readonly bytes: Buffer; readonl
     const bytes = Buffer.alloc(Math.min(status.size, limit));
     const length = readSync(descriptor, bytes, 0, bytes.length, status.size - bytes.length);
     return { bytes: bytes.subarray(0, length), omitted: status.size > limit };
-  } catch {
-    return nothing;
+  } catch (error) {
+    if (MEANS_NOTHING.has(errorCode(error) ?? '')) return nothing;
+    throw error;
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }

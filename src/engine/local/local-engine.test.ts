@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BatchTestManifest } from '../../api/v1alpha1/schema.ts';
 import { batchTestSchema } from '../../api/v1alpha1/schema.ts';
-import type { Termination } from '../../core/attempt.ts';
+import { isLive, type ObservedAttempt, type Termination } from '../../core/attempt.ts';
 import { defineRun, type RunDefinition } from '../../core/run.ts';
 import {
   describeEngine,
@@ -415,6 +415,35 @@ describe('the local engine', () => {
         },
       });
       expect(stdoutOf(run)).toBe(`${directory}\n`);
+    });
+
+    it('is read after the end of its program, which neither its removal nor a deadline can change any more', async () => {
+      // A sparse file takes no space, and long enough to read for it to be seen.
+      const run = aRunOfScript('truncate -s 400M "$BATCHTEST_ARTIFACTS_DIR/model.bin"', { trials: 2 });
+      const untilRead = (index: number) =>
+        untilAnnounced(
+          engine,
+          run,
+          'what it left is read',
+          () => {
+            const state = shown(engine, run, index)?.state;
+            return state?.kind === 'Running' && state.endedAt !== undefined ? state : undefined;
+          },
+          DEADLINE_MS,
+        );
+      await start(run, 0);
+      const { since, endedAt } = await untilRead(0);
+      expect(endedAt).toBeGreaterThanOrEqual(since);
+      expect(isLive(shown(engine, run, 0) as ObservedAttempt)).toBe(true);
+      expect(await endOf(run, 0)).toMatchObject({
+        exitCode: 0,
+        artifacts: { files: [{ path: 'model.bin', size: 400 * 1_024 ** 2 }] },
+      });
+      expect(shown(engine, run, 0)?.state).toMatchObject({ kind: 'Ended', at: endedAt });
+      await start(run, 1);
+      await untilRead(1);
+      await engine.removeAttempts(run, [requestFor(run, 1).name]);
+      expect(shown(engine, run, 1)).toBeUndefined();
     });
 
     it('is not looked into when the program failed', async () => {

@@ -1,25 +1,18 @@
 import { resolve } from 'node:path';
-import {
-  type AttemptState,
-  type CollectedArtifacts,
-  isLive,
-  type ObservedAttempt,
-  type Termination,
-} from '../../core/attempt.ts';
+import { type AttemptState, isLive, type ObservedAttempt, type Termination } from '../../core/attempt.ts';
 import type { RunDefinition } from '../../core/run.ts';
 import type { AttemptRequest, Engine, StartOutcome } from '../engine.ts';
-import { collectArtifacts } from './artifact-collection.ts';
+import { ArtifactCollector } from './artifact-collection.ts';
 import {
   type AttemptFiles,
   attemptFiles,
-  readLogTail,
-  readResultFile,
   removeAttemptFiles,
   removeToken,
   writeToken,
 } from './attempt-files.ts';
 import type { AttemptTokens } from './attempt-tokens.ts';
 import { launchFailure } from './launcher-protocol.ts';
+import { readLeft } from './left-by-program.ts';
 import {
   COMMAND_MISSING_MESSAGE,
   inheritedEnvironment,
@@ -95,6 +88,7 @@ class LocalEngine implements Engine {
   readonly #changedRuns = new Set<string>();
   /** Attempts of which something may still run, or is being started. */
   readonly #live = new Set<LocalAttempt>();
+  readonly #collector = new ArtifactCollector();
   #launcher: ProgramLauncher | undefined;
   #closing: Promise<void> | undefined;
   #onNothingLive: (() => void) | undefined;
@@ -169,17 +163,10 @@ class LocalEngine implements Engine {
 
   #remove(run: LocalRun, name: string): void {
     const attempt = run.attempts.get(name);
-    if (attempt === undefined) return;
-    switch (attempt.observed.state.kind) {
-      case 'Ended':
-        this.#drop(attempt);
-        return;
-      case 'Stopping':
-        return;
-      case 'Waiting':
-      case 'Running':
-        this.#stop(run, attempt);
-    }
+    if (attempt === undefined || attempt.observed.state.kind === 'Stopping') return;
+    // Of one that has ended nothing can be stopped, also while what it left is read: its process number may be another's.
+    if (this.#live.has(attempt)) this.#stop(run, attempt);
+    else this.#drop(attempt);
   }
 
   onChange(listener: (runUid: string) => void): () => void {
@@ -208,8 +195,7 @@ class LocalEngine implements Engine {
   /** A program that is being started is stopped once it has. */
   #stop(run: LocalRun, attempt: LocalAttempt): void {
     this.#show(attempt, { kind: 'Stopping' });
-    // One that has ended, and whose files are being read, is no process any more: its number may be another's.
-    if (this.#live.has(attempt)) attempt.program?.stop(run.graceMs);
+    attempt.program?.stop(run.graceMs);
   }
 
   #runOf({ uid, manifest }: RunDefinition): LocalRun {
@@ -285,10 +271,8 @@ class LocalEngine implements Engine {
       removeToken(attempt.files);
     }
     if (state.kind === 'Running') {
-      // As the launcher measured it: this process may have been busy at both ends.
-      const at = end.kind === 'Exited' ? state.since + Math.round(end.ranMs) : this.#options.now();
       this.#live.delete(attempt);
-      this.#tellEnd(attempt, at, terminationOf(attempt.files, end, state.since));
+      this.#tellEnd(attempt, end, state.since);
       if (this.#live.size === 0) this.#onNothingLive?.();
     } else {
       this.#leave(attempt);
@@ -302,19 +286,20 @@ class LocalEngine implements Engine {
     if (this.#live.size === 0) this.#onNothingLive?.();
   }
 
-  /** The files of a program that made some are read before its end is told: its result tells their digests. */
-  #tellEnd(attempt: LocalAttempt, at: number, termination: Termination): void {
-    const hasSucceeded = termination.kind === 'Exited' && termination.exitCode === 0;
-    const collected = hasSucceeded ? collectArtifacts(attempt.files.artifacts) : undefined;
-    const tell = (artifacts: CollectedArtifacts | undefined): void => {
-      const ended = artifacts === undefined ? termination : { ...termination, artifacts };
-      // It may have been asked to end meanwhile.
-      if (attempt.observed.state.kind === 'Running')
-        this.#show(attempt, { kind: 'Ended', at, termination: ended });
-      else this.#drop(attempt);
-    };
-    if (collected instanceof Promise) void collected.then(tell);
-    else tell(collected);
+  /** What a program left is read before its end is told. From the end on nothing can end it any more, neither its deadline nor a cancellation. */
+  #tellEnd(attempt: LocalAttempt, end: ProgramEnd, since: number): void {
+    // As the launcher measured it: this process may have been busy at both ends.
+    const at = end.kind === 'Exited' ? since + Math.round(end.ranMs) : this.#options.now();
+    const tell = (termination: Termination): void => this.#show(attempt, { kind: 'Ended', at, termination });
+    if (end.kind === 'LauncherLost') {
+      tell({ kind: 'Lost', reason: 'LauncherLost', message: end.message, startedAt: since });
+      return;
+    }
+    const termination = readLeft(attempt.files, end, since, this.#collector);
+    if (termination instanceof Promise) {
+      this.#show(attempt, { kind: 'Running', since, endedAt: at });
+      void termination.then(tell);
+    } else tell(termination);
   }
 
   #show(attempt: LocalAttempt, state: AttemptState): void {
@@ -346,16 +331,6 @@ class LocalEngine implements Engine {
     this.#changedRuns.clear();
     for (const runUid of runUids) for (const listener of this.#listeners) listener(runUid);
   }
-}
-
-/** As a kubelet does with terminationMessagePolicy FallbackToLogsOnError. */
-function terminationOf(files: AttemptFiles, end: ProgramEnd, startedAt: number): Termination {
-  if (end.kind === 'LauncherLost')
-    return { kind: 'Lost', reason: 'LauncherLost', message: end.message, startedAt };
-  const { exitCode } = end;
-  const result = readResultFile(files);
-  const message = result.text === '' && exitCode !== 0 ? readLogTail(files) : result.text;
-  return { kind: 'Exited', exitCode, message, truncated: result.truncated, startedAt };
 }
 
 function orThrow(outcome: StartOutcome | undefined, otherwise: string): StartOutcome {
