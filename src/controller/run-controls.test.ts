@@ -45,6 +45,7 @@ describe('what a user wants of a run', () => {
       startBudget: Number.POSITIVE_INFINITY,
       removalDelayMs: expect.any(Number),
       seenUntil: NOW - 5,
+      unseenRetryMs: 1_000,
     });
   });
 

@@ -10,6 +10,9 @@ import { startBudget } from './postponement.ts';
  */
 const REMOVAL_DELAY_MS = 1_000;
 
+/** A cluster that does not answer may take minutes; this process has heard of all that its programs did after another turn of its event loop. */
+const UNSEEN_RETRY_MS = { cluster: 1_000, local: 10 };
+
 /** What a user wants now of a run, as a decision takes it. */
 export function controlsOf(
   { manifest: { spec }, cancel }: Pick<Extract<DesiredRun, { kind: 'Runnable' }>, 'manifest' | 'cancel'>,
@@ -36,6 +39,7 @@ export function controlsOf(
         ? undefined
         : activeSince + activeDeadlineSeconds * 1_000,
     seenUntil: engine.seenUntil(ledger.definition, now),
+    unseenRetryMs: isLocal ? UNSEEN_RETRY_MS.local : UNSEEN_RETRY_MS.cluster,
     startBudget: startBudget(postponement, ledger.startsUnderWay.size, now),
     postponed: postponement?.explanation,
   };

@@ -414,9 +414,6 @@ function nextAttempt(
   return { attempt, name: attemptName(ledger.definition, trial, attempt) };
 }
 
-/** How soon it is asked again whether an attempt kept its deadline, while that cannot be seen. */
-const UNSEEN_RETRY_MS = 1_000;
-
 function nextCheckAt(
   { ledger, own, controls, now, halt }: Situation,
   removals: readonly number[],
@@ -430,7 +427,7 @@ function nextCheckAt(
     const deadline = deadlineOf(attempt, controls);
     consider(deadline);
     if (deadline !== undefined && deadline <= now && controls.seenUntil < deadline)
-      consider(now + UNSEEN_RETRY_MS);
+      consider(now + controls.unseenRetryMs);
   }
   for (const dueAt of removals) consider(dueAt);
   if (halt === undefined) consider(ledger.nextRetryAt(now));

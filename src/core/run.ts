@@ -48,6 +48,8 @@ export interface RunControls
    * No attempt is late by a time after that.
    */
   readonly seenUntil: number;
+  /** How soon it is asked again whether an attempt kept its deadline, in milliseconds, while that cannot be seen. */
+  readonly unseenRetryMs: number;
   /** How many may be started at once by this decision: fewer than there are slots while starts are being refused for now. */
   readonly startBudget: number;
   /** How long what has ended is kept after its end was stored, in milliseconds: cleaning up must not hold up what is to start in its place. */

@@ -20,6 +20,7 @@ const controls: RunControls = {
   suspended: false,
   deadlineAt: undefined,
   seenUntil: Number.POSITIVE_INFINITY,
+  unseenRetryMs: 1_000,
   startBudget: Number.POSITIVE_INFINITY,
   removalDelayMs: 0,
   postponed: undefined,

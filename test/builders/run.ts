@@ -36,6 +36,7 @@ export const controlsOf = ({ manifest: { spec } }: RunDefinition): RunControls =
   suspended: spec.suspend,
   deadlineAt: undefined,
   seenUntil: Number.POSITIVE_INFINITY,
+  unseenRetryMs: 1_000,
   startBudget: Number.POSITIVE_INFINITY,
   removalDelayMs: 0,
   postponed: undefined,

@@ -691,6 +691,30 @@ describe('the local engine', () => {
     expect(engine.observe(run.uid)).toHaveLength(1);
   });
 
+  it('has seen, after a pause of its process, only what it has read since', async () => {
+    const here = '$(dirname "$BATCHTEST_RESULT_FILE")';
+    const run = aRunOfScript(`echo $$ > "${here}/pid"; while [ ! -e "${here}/paused" ]; do sleep 0.05; done`);
+    await start(run);
+    const pid = Number(await written(run, 'pid'));
+    const wait = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    const isThere = (): boolean => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    // Nothing of this process goes on meanwhile; the launcher does, and collects the program before it tells of its end.
+    writeFileSync(join(directoryOf(run), 'paused'), '');
+    while (isThere()) wait(10);
+    wait(500);
+    const pausedUntil = Date.now();
+    expect(shown(engine, run)?.state.kind).not.toBe('Ended');
+    expect(engine.seenUntil(run, pausedUntil)).toBeLessThan(pausedUntil);
+    await expect.poll(() => engine.seenUntil(run, Date.now())).toBeGreaterThanOrEqual(pausedUntil);
+    expect(shown(engine, run)?.state.kind).toBe('Ended');
+  });
+
   it('ends an attempt that is removed while it is being started', async () => {
     const run = aRunOfScript('sleep 600');
     const starting = start(run);

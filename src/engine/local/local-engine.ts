@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type AttemptState, isLive, type ObservedAttempt, type Termination } from '../../core/attempt.ts';
 import type { RunDefinition } from '../../core/run.ts';
 import type { AttemptRequest, Engine, StartOutcome } from '../engine.ts';
@@ -88,6 +89,9 @@ class LocalEngine implements Engine {
   readonly #changedRuns = new Set<string>();
   /** Attempts of which something may still run, or is being started. */
   readonly #live = new Set<LocalAttempt>();
+  /** Everything that the launcher had told by then is known. */
+  #seenUntil: number;
+  #looking: Promise<void> | undefined;
   readonly #collector = new ArtifactCollector();
   #launcher: ProgramLauncher | undefined;
   #closing: Promise<void> | undefined;
@@ -95,6 +99,7 @@ class LocalEngine implements Engine {
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
+    this.#seenUntil = options.now();
     this.#inherited = inheritedEnvironment(options.environment);
     // It is there by the time that the run is registered.
     this.#launching();
@@ -107,8 +112,18 @@ class LocalEngine implements Engine {
     return run.shown;
   }
 
+  /** After a pause of this process, such as one by Ctrl-Z, timers come first: what the launcher told meanwhile is read after that. */
   seenUntil(_run: RunDefinition, now: number): number {
-    return now;
+    this.#looking ??= this.#lookUntil(now);
+    return Math.min(now, this.#seenUntil);
+  }
+
+  /** The first turn of the event loop may be one that was looking already. */
+  async #lookUntil(now: number): Promise<void> {
+    await nextTurn();
+    await nextTurn();
+    this.#seenUntil = now;
+    this.#looking = undefined;
   }
 
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
