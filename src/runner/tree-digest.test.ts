@@ -74,6 +74,25 @@ describe('the digest of a folder', () => {
     expect(await digest('moved/data')).toBe(before);
   });
 
+  it('reads each folder once, however many ways lead to it through links, and changes with what is in it', async () => {
+    // As pnpm lays out packages: each links to two others, so that the ways double with every second package.
+    const packages = 60;
+    for (let index = 0; index < packages; index += 1) {
+      mkdirSync(at(`data/p${index}/node_modules`), { recursive: true });
+      writeFileSync(at(`data/p${index}/index.js`), 'x');
+      for (const other of [index + 1, index + 2].filter((one) => one < packages))
+        symlinkSync(`../../p${other}`, at(`data/p${index}/node_modules/p${other}`));
+    }
+    const before = await digest();
+    expect(await digest()).toBe(before);
+    writeFileSync(at(`data/p${packages - 1}/index.js`), 'y');
+    const changed = await digest();
+    expect(changed).not.toBe(before);
+    unlinkSync(at('data/p3/node_modules/p5'));
+    symlinkSync('../../p6', at('data/p3/node_modules/p5'));
+    expect(await digest()).not.toBe(changed);
+  });
+
   it('tells a tree from one whose names and contents only look alike in a row', async () => {
     mkdirSync(at('one'));
     writeFileSync(at('one/a'), 'b');

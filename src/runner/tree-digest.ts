@@ -10,21 +10,26 @@ export class NotDataError extends Error {
 
 /**
  * SHA-256 of a file, or of a folder with all that is in it: names, contents, and where links lead. Links are followed, since programs follow them; one that leads
- * nowhere, or back into a folder that it is in, counts by its target alone. Neither times nor permissions count. Contents are streamed: what is held is the names of one
- * folder at a time and its parents'.
+ * nowhere, or back into a folder that it is in, counts by its target alone, and one to a folder that was read already by which of them that was: else packages that link to each
+ * other would be read once for each way that leads to them. Neither times nor permissions count. Contents are streamed: what is held is the names of one
+ * folder at a time and its parents', and where each folder is.
  * @throws NotDataError; what Node throws when something cannot be read; the signal's reason
  */
 export async function treeDigest(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  await addEntry(hash, path, [], signal);
+  await addEntry(hash, path, [], new Map(), signal);
   return hash.digest('hex');
 }
 
-/** @param parents real paths of the folders that this entry is in */
+/**
+ * @param parents real paths of the folders that this entry is in
+ * @param read numbers of the folders that were read, in their order, by real path
+ */
 async function addEntry(
   hash: Hash,
   path: string,
   parents: readonly string[],
+  read: Map<string, number>,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
@@ -37,16 +42,19 @@ async function addEntry(
   if (!status.isDirectory()) throw new NotDataError(`${path} is neither a file nor a folder`);
   const real = await realpath(path);
   if (parents.includes(real)) return note(hash, 'link', await readlink(path));
+  const before = read.get(real);
+  if (before !== undefined) return note(hash, 'same', String(before));
+  read.set(real, read.size);
   const names = (await readdir(path)).sort();
   note(hash, 'folder', String(names.length));
   for (const name of names) {
     note(hash, 'name', name);
-    await addEntry(hash, join(path, name), [...parents, real], signal);
+    await addEntry(hash, join(path, name), [...parents, real], read, signal);
   }
 }
 
 /** Each part with its length before it, so that no two trees give the same text. */
-function note(hash: Hash, kind: 'file' | 'folder' | 'link' | 'name', text: string): void {
+function note(hash: Hash, kind: 'file' | 'folder' | 'link' | 'name' | 'same', text: string): void {
   hash.update(`${kind} ${Buffer.byteLength(text)} ${text}\n`);
 }
 
