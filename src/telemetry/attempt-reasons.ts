@@ -49,7 +49,10 @@ export const FAILURE_REASONS = [
   'WorkingDirectoryNotPermitted',
   'ArgumentsTooLong',
   'InvalidArgument',
+  'StartFailed',
+  'FilesNotMade',
   'LauncherLost',
+  'LauncherFailed',
   'ResultUnreadable',
   // Ours.
   'RunCancelled',

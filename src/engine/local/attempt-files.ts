@@ -65,7 +65,7 @@ export function openLogs(files: AttemptFiles): AttemptLogs {
     return openNewLogs(files);
   } catch (error) {
     const code = errorCode(error);
-    if (code === 'EEXIST') removeOutput(files);
+    if (code === 'EEXIST') for (const file of outputOf(files)) remove(file);
     else if (code !== 'ENOENT') throw error;
     mkdirSync(join(files.directory, ARTIFACTS_FOLDER), { recursive: true });
     return openNewLogs(files);
@@ -100,18 +100,30 @@ export function writeToken({ directory, token: file }: AttemptFiles, token: stri
   writeFileSync(file, token, { flag: 'wx', mode: 0o600 });
 }
 
-export const removeToken = ({ token }: AttemptFiles): void => remove(token);
+/** Throws nothing: a program may have closed the folder, and a token counts for nothing once it is revoked. */
+export const removeToken = ({ token }: AttemptFiles): void => removeIfPossible(token);
 
-/** Removes all that there is of an attempt, whatever it is. */
+/** Removes what there is of an attempt whose program did not start, as far as that is possible: it is empty. Throws nothing. */
 export function removeAttemptFiles(files: AttemptFiles): void {
-  removeOutput(files);
+  for (const file of outputOf(files)) removeIfPossible(file);
   removeToken(files);
 }
 
-/** Not the token, which is made before the program is started. */
-function removeOutput({ stdout, stderr, result, artifacts }: AttemptFiles): void {
-  for (const file of [stdout, stderr, result, artifacts]) remove(file);
+function removeIfPossible(path: string): void {
+  try {
+    remove(path);
+  } catch {
+    // It stays where it is, with all else that is kept of the run.
+  }
 }
+
+/** Not the token, which is made before the program is started. */
+const outputOf = ({ stdout, stderr, result, artifacts }: AttemptFiles): readonly string[] => [
+  stdout,
+  stderr,
+  result,
+  artifacts,
+];
 
 const remove = (path: string): void => rmSync(path, { recursive: true, force: true });
 

@@ -11,7 +11,7 @@ export interface LaunchRequest {
   readonly command: string;
   readonly args: readonly string[];
   readonly workingDirectory: string;
-  /** Beside the launcher's own environment, which all programs inherit. */
+  /** Beside the launcher's own environment, which all programs inherit; before it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly files: AttemptFiles;
 }

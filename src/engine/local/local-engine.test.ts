@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,6 +27,7 @@ import {
 } from '../engine.testsuite.ts';
 import type { Engine } from '../engine.ts';
 import { escapeReferences } from '../program-environment.ts';
+import { AttemptTokens } from './attempt-tokens.ts';
 import { createLocalEngine, type LocalEngineOptions } from './local-engine.ts';
 
 const DEADLINE_MS = 20_000;
@@ -56,6 +58,7 @@ interface RunOptions {
   readonly parameters?: Record<string, string>;
   readonly variantName?: string;
   readonly trials?: number;
+  readonly push?: boolean;
 }
 
 function aRun({ trials = 1, parameters = {}, variantName = 'a', ...options }: RunOptions): RunDefinition {
@@ -71,6 +74,7 @@ function aRun({ trials = 1, parameters = {}, variantName = 'a', ...options }: Ru
       objective: { metrics: [{ name: 'x', goal: 'minimize' }] },
       template: { spec: { containers: [{ name: 'test', image: 'none', ...options.container }], ...grace } },
       ...(options.local === undefined ? {} : { local: options.local }),
+      ...(options.push === undefined ? {} : { results: { push: options.push } }),
     },
   };
   return defineRun(batchTestSchema.parse(manifest), { uid: randomUUID(), engine: 'local' });
@@ -300,11 +304,15 @@ describe('the local engine', () => {
         'ArgumentsTooLong',
         'longer than this system takes',
       ],
+      ['a link to itself', { command: ['./circle'] }, 'StartFailed', 'ELOOP (too many symbolic links'],
+      ['a name that is too long', { command: [`./${'x'.repeat(300)}`] }, 'StartFailed', 'ENAMETOOLONG'],
       ['a NUL character', { command: ['true', 'a\0b'] }, 'InvalidArgument', 'null bytes'],
     ])('refuses %s, and says so', async (_, local, reason, words) => {
       writeFileSync(join(folder, 'not-executable'), '#!/bin/sh\n', { mode: 0o644 });
       writeFileSync(join(folder, 'lost-interpreter'), '#!/no/such/interpreter\n');
       chmodSync(join(folder, 'lost-interpreter'), 0o755);
+      if (!existsSync(join(folder, 'circle')) && local.command[0] === './circle')
+        symlinkSync('circle', join(folder, 'circle'));
       const run = aRun({ local });
       const outcome = await engine.startAttempt(requestFor(run));
       expect(outcome).toMatchObject({ kind: 'Refused', reason });
@@ -322,13 +330,59 @@ describe('the local engine', () => {
       });
     });
 
-    it('rejects when its logs cannot be made', async () => {
+    it('refuses what it cannot make logs for', async () => {
       writeFileSync(join(folder, 'a-file'), '');
       const broken = createEngine({ runsDirectory: join(folder, 'a-file', 'runs') });
       const run = aRunOfScript('exit 0');
-      await expect(broken.startAttempt(requestFor(run))).rejects.toThrow(/cannot make its log/);
+      expect(await broken.startAttempt(requestFor(run))).toMatchObject({
+        kind: 'Refused',
+        reason: 'FilesNotMade',
+        message: expect.stringMatching(/^the log of .* cannot be made: ENOTDIR/),
+      });
       expect(broken.observe(run.uid)).toEqual([]);
       await broken.close();
+    });
+
+    it('refuses to start anything once three launchers in a row have ended by themselves', async () => {
+      // What loads the launcher's source here ends without it.
+      const broken = createEngine({ environment: { ...process.env, TSX_TSCONFIG_PATH: '/no/such/file' } });
+      const run = aRunOfScript('exit 0');
+      const outcomes = [];
+      for (let time = 0; time < 5; time += 1) outcomes.push(await broken.startAttempt(requestFor(run)));
+      expect(outcomes.filter(({ kind }) => kind === 'Postponed').length).toBeLessThan(3);
+      expect(outcomes.at(-1)).toEqual({
+        kind: 'Refused',
+        reason: 'LauncherFailed',
+        message: expect.stringMatching(
+          /was ended by exit code \d+, \d times in a row before it had done anything/,
+        ),
+      });
+      expect(broken.observe(run.uid)).toEqual([]);
+      await broken.close();
+    });
+
+    it('does not fail when a program made it impossible to remove its token', async () => {
+      const tokens = new AttemptTokens();
+      const pushing = createEngine({ push: { url: 'http://127.0.0.1:9/', tokens } });
+      // As root may do everything else, the folder is no folder any more.
+      const run = aRunOfScript('D=$(dirname "$BATCHTEST_RESULT_FILE"); rm -r "$D"; echo > "$D"', {
+        push: true,
+      });
+      await pushing.startAttempt(requestFor(run));
+      await untilAnnounced(
+        pushing,
+        run,
+        'it has ended',
+        () => (shown(pushing, run)?.state.kind === 'Ended' ? true : undefined),
+        DEADLINE_MS,
+      );
+      await pushing.removeAttempts(run, [requestFor(run).name]);
+      expect(pushing.observe(run.uid)).toEqual([]);
+      expect(await pushing.startAttempt(requestFor(run))).toMatchObject({
+        kind: 'Refused',
+        reason: 'FilesNotMade',
+      });
+      await pushing.close();
     });
   });
 
@@ -348,6 +402,14 @@ describe('the local engine', () => {
       const environment = await environmentOf(aRun({ local: { command: PRINT_ENVIRONMENT } }));
       expect(environment.KEPT).toBe('yes');
       expect(Object.values(environment).filter((value) => value.includes('secret'))).toEqual([]);
+    });
+
+    it('has the options of Node that this process was given, wherever they lead from: the launcher does not', async () => {
+      await engine.close();
+      writeFileSync(join(folder, 'beside.cjs'), '');
+      engine = createEngine({ environment: { ...process.env, NODE_OPTIONS: '--require ./beside.cjs' } });
+      const { NODE_OPTIONS } = await environmentOf(aRun({ local: { command: PRINT_ENVIRONMENT } }));
+      expect(NODE_OPTIONS).toBe('--require ./beside.cjs');
     });
 
     it('takes BATCHTEST_ variables before parameters, these before local.env, and that before the container', async () => {

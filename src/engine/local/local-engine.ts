@@ -28,10 +28,13 @@ import {
   type RunningProgram,
   startLauncher,
 } from './program-launcher.ts';
-import { outcomeOfShortage, outcomeOfSpawnFailure, postponed } from './spawn-failure.ts';
+import { outcomeOfMissingFile, outcomeOfSpawnFailure, postponed, refused } from './spawn-failure.ts';
 
 /** What a pod gets that asks for nothing else. */
 const DEFAULT_GRACE_SECONDS = 30;
+
+/** With so many in a row that end before they have answered anything, no launcher will. */
+const FUTILE_LAUNCHERS = 3;
 
 export interface LocalEngineOptions {
   /** Holds `<run uid>/<attempt name>.{stdout.log,stderr.log,result.json}` and `<run uid>/artifacts/<attempt name>/`. Made when it is needed; nothing in it is removed. */
@@ -94,6 +97,8 @@ class LocalEngine implements Engine {
   #looking: Promise<void> | undefined;
   readonly #collector = new ArtifactCollector();
   #launcher: ProgramLauncher | undefined;
+  /** Launchers before this one that ended, in a row, before they had answered anything. */
+  #futileLaunchers = 0;
   #closing: Promise<void> | undefined;
   #onNothingLive: (() => void) | undefined;
 
@@ -235,11 +240,7 @@ class LocalEngine implements Engine {
     try {
       if (token !== undefined) writeToken(files, token);
     } catch (error) {
-      const failure = launchFailure(error);
-      return orThrow(
-        outcomeOfShortage(failure),
-        `start attempt ${name}: cannot make its token ${files.token}: ${failure.message}`,
-      );
+      return outcomeOfMissingFile(launchFailure(error), `the token of ${name}, ${files.token},`);
     }
     const launcher = this.#launching();
     if (launcher === undefined) return postponed('the machine cannot start the process that starts programs');
@@ -252,25 +253,30 @@ class LocalEngine implements Engine {
         return launched;
       case 'LauncherLost':
         removeAttemptFiles(attempt.files);
-        return postponed(launched.message);
+        return this.#outcomeOfLoss(launcher, launched.message);
       case 'NoLogs':
-        return orThrow(
-          outcomeOfShortage(launched),
-          `start attempt ${name}: cannot make its log ${attempt.files.stdout}: ${launched.message}`,
-        );
+        return outcomeOfMissingFile(launched, `the log of ${name}, ${files.stdout},`);
       case 'NotStarted':
         removeAttemptFiles(attempt.files);
-        return orThrow(
-          outcomeOfSpawnFailure(launched, program),
-          `start attempt ${name}: cannot spawn ${program.command}: ${launched.message}`,
-        );
+        return outcomeOfSpawnFailure(launched, program);
     }
   }
 
   /** The launcher; another one when it has ended, because somebody killed it. Undefined when none can be started. */
   #launching(): ProgramLauncher | undefined {
-    if (!this.#launcher?.isRunning) this.#launcher = startLauncher(this.#options.instanceId, this.#inherited);
+    const last = this.#launcher;
+    if (last?.isRunning) return last;
+    if (last !== undefined) this.#futileLaunchers = last.hasAnswered ? 0 : this.#futileLaunchers + 1;
+    this.#launcher = startLauncher(this.#options.instanceId, this.#inherited);
     return this.#launcher;
+  }
+
+  /** One that somebody killed is replaced. Those that end by themselves before they have done anything would be replaced for ever. */
+  #outcomeOfLoss(launcher: ProgramLauncher, message: string): StartOutcome {
+    const futile = launcher.hasAnswered ? 0 : this.#futileLaunchers + 1;
+    return futile < FUTILE_LAUNCHERS
+      ? postponed(message)
+      : refused('LauncherFailed', `${message}, ${futile} times in a row before it had done anything`);
   }
 
   #started(run: LocalRun, attempt: LocalAttempt, program: RunningProgram, at: number): void {
@@ -346,9 +352,4 @@ class LocalEngine implements Engine {
     this.#changedRuns.clear();
     for (const runUid of runUids) for (const listener of this.#listeners) listener(runUid);
   }
-}
-
-function orThrow(outcome: StartOutcome | undefined, otherwise: string): StartOutcome {
-  if (outcome === undefined) throw new Error(otherwise);
-  return outcome;
 }

@@ -46,6 +46,8 @@ export type LaunchOutcome =
 export interface ProgramLauncher {
   /** False once it has ended; its programs then have as well. */
   readonly isRunning: boolean;
+  /** False before it has answered anything: one that ends then will not do better next time. */
+  readonly hasAnswered: boolean;
   launch(program: LocalProgram, files: AttemptFiles, listener: ProgramListener): Promise<LaunchOutcome>;
   /** Ends it, and every program that it still finds. Resolves when it has ended. */
   close(): Promise<void>;
@@ -68,11 +70,13 @@ export function startLauncher(
   mark: string,
   environment: Readonly<Record<string, string>>,
 ): ProgramLauncher | undefined {
+  // It says what Node is to load for programs, where they run: the launcher is in another folder.
+  const { NODE_OPTIONS, ...own } = environment;
   const child = fork(...launcherCommand(mark), {
     cwd: '/',
     // A session of its own: Ctrl-C and a closed terminal are for this process to handle.
     detached: true,
-    env: environment,
+    env: own,
     execArgv: [...launcherOptions()],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
@@ -80,7 +84,7 @@ export function startLauncher(
     child.once('error', () => {});
     return undefined;
   }
-  return new Launcher(child, mark);
+  return new Launcher(child, mark, NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS });
 }
 
 const source = new URL(import.meta.url).pathname.endsWith('.ts') ? 'ts' : 'js';
@@ -101,11 +105,16 @@ class Launcher implements ProgramLauncher {
   #requests: LaunchRequest[] = [];
   readonly #ended: Promise<void>;
   #lastId = 0;
+  /** What programs inherit and the launcher does not. */
+  readonly #inheritedBeside: Readonly<Record<string, string>>;
   isRunning = true;
+  hasAnswered = false;
 
-  constructor(child: ChildProcess, mark: string) {
+  constructor(child: ChildProcess, mark: string, inheritedBeside: Readonly<Record<string, string>>) {
     this.#child = child;
+    this.#inheritedBeside = inheritedBeside;
     child.on('message', (reports: readonly LaunchReport[]) => {
+      this.hasAnswered = true;
       for (const report of reports) this.#take(report);
     });
     this.#ended = new Promise((resolve) => {
@@ -124,7 +133,8 @@ class Launcher implements ProgramLauncher {
   }
 
   launch(program: LocalProgram, files: AttemptFiles, listener: ProgramListener): Promise<LaunchOutcome> {
-    const { command, args, workingDirectory, environment } = program;
+    const { command, args, workingDirectory } = program;
+    const environment = { ...this.#inheritedBeside, ...program.environment };
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((settle) => {

@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
 import type { StartOutcome } from '../engine.ts';
 import type { LaunchFailure } from './launcher-protocol.ts';
 import type { LocalProgram } from './local-program.ts';
@@ -31,11 +32,12 @@ export const postponed = (message: string): StartOutcome => ({
   retryAfterMs: RETRY_AFTER_MS,
 });
 
-/** The outcome of a spawn that failed; undefined for a failure that neither its user nor patience can mend. */
-export function outcomeOfSpawnFailure(
-  failure: LaunchFailure,
-  program: LocalProgram,
-): StartOutcome | undefined {
+/** The outcome of a start for which a file could not be made: that its folder may not be written to does not pass. */
+export const outcomeOfMissingFile = (failure: LaunchFailure, what: string): StartOutcome =>
+  outcomeOfShortage(failure) ?? refused('FilesNotMade', `${what} cannot be made: ${failure.message}`);
+
+/** The outcome of a spawn that failed. */
+export function outcomeOfSpawnFailure(failure: LaunchFailure, program: LocalProgram): StartOutcome {
   switch (failure.code) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -52,8 +54,15 @@ export function outcomeOfSpawnFailure(
     case 'ERR_INVALID_ARG_VALUE':
       return refused('InvalidArgument', failure.message);
     default:
-      return outcomeOfShortage(failure);
+      return outcomeOfShortage(failure) ?? refused('StartFailed', messageOfFailure(failure, program));
   }
+}
+
+/** What is neither known nor a shortage does not pass either: in the system's words. */
+function messageOfFailure({ code, message }: LaunchFailure, program: LocalProgram): string {
+  const [, words] = [...getSystemErrorMap().values()].find(([name]) => name === code) ?? [];
+  const explained = words === undefined ? message : `${message} (${words})`;
+  return `${program.commandField}: ${quoted(program)} cannot be started: ${explained}`;
 }
 
 function notFound(program: LocalProgram): StartOutcome {
@@ -86,7 +95,12 @@ function notPermitted(program: LocalProgram): StartOutcome {
 const isOnPath = ({ command, searchPath, workingDirectory }: LocalProgram): boolean =>
   (searchPath ?? '').split(':').some((folder) => existsSync(resolve(workingDirectory, folder, command)));
 
-const refused = (reason: string, message: string): StartOutcome => ({ kind: 'Refused', reason, message });
+/** A start that can never be. */
+export const refused = (reason: string, message: string): StartOutcome => ({
+  kind: 'Refused',
+  reason,
+  message,
+});
 
 const quoted = ({ command }: LocalProgram): string => JSON.stringify(command);
 
