@@ -74,7 +74,11 @@ export type AttemptState =
       readonly endedAt?: number;
     }
   /** Its removal was asked for; the program may still be running. */
-  | { readonly kind: 'Stopping' }
+  | {
+      readonly kind: 'Stopping';
+      /** Why its program cannot be ended for now. */
+      readonly message?: string;
+    }
   | {
       readonly kind: 'Ended';
       readonly at: number;

@@ -169,6 +169,16 @@ describe('the status of a run', () => {
     expect(isFinished(status)).toBe(false);
   });
 
+  it('says of a cancelled run which program cannot be ended', () => {
+    const waiting = {
+      reason: 'CannotBeEnded',
+      message: 'a trial takes its slot until it is gone: process 7 …',
+    };
+    const controls = { ...controlsOf(run), cancel: 'Requested' as const };
+    const status = statusOf(new RunLedger(run), context({ controls, waiting }), NOW);
+    expect(condition(status, ConditionType.Progressing)?.message).toBe(`cancelled: ${waiting.message}`);
+  });
+
   it.each(HALTS)('says of $reason what is being done about it', ({ reason, controls }) => {
     const status = statusOf(
       new RunLedger(run),

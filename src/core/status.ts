@@ -6,6 +6,7 @@ import type { RunEnd } from './plan.ts';
 import type { RunControls } from './run.ts';
 import type { ReadonlyRunLedger } from './run-ledger.ts';
 import { type VerificationCounts, verifiedStatus } from './verification-counts.ts';
+import { CANNOT_BE_ENDED } from './waiting.ts';
 
 /** One CamelCase word for programs and a sentence for people. */
 export interface Explanation {
@@ -213,7 +214,10 @@ function suspension(
 function progress({ waiting, storeProblem }: StatusContext, halt: Halt | undefined): Explanation {
   if (halt !== undefined && halt.end === undefined) return halt;
   if (halt !== undefined)
-    return { reason: halt.reason, message: `${halt.message}: running trials are being ended` };
+    return {
+      reason: halt.reason,
+      message: `${halt.message}: ${waiting?.reason === CANNOT_BE_ENDED ? waiting.message : 'running trials are being ended'}`,
+    };
   if (storeProblem !== undefined)
     return { reason: 'WaitingForResultStore', message: 'nothing new starts before results can be stored' };
   return waiting ?? { reason: 'Running', message: 'trials are running' };

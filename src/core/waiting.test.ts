@@ -96,6 +96,17 @@ describe('a run waits', () => {
     expect(waiting([STOPPING, ENDED])?.reason).toBe('WaitingForEnd');
   });
 
+  it('for a program that cannot be ended, and says why', () => {
+    const stuck = { ...STOPPING, message: 'process 7 cannot be ended: it runs as another user' };
+    expect(waiting([STOPPING, stuck])).toEqual({
+      reason: 'CannotBeEnded',
+      message: 'a trial takes its slot until it is gone: process 7 cannot be ended: it runs as another user',
+    });
+    expect(waiting([stuck, stuck])?.message).toMatch(
+      /^2 trials take their slots until they are gone: process 7 /,
+    );
+  });
+
   it('for a back-off when nothing is live and trials are due', () => {
     expect(waiting([ENDED])?.reason).toBe('BackingOff');
   });

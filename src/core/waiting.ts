@@ -4,6 +4,9 @@ import type { RunControls } from './run.ts';
 import type { ReadonlyRunLedger } from './run-ledger.ts';
 import type { Explanation } from './status.ts';
 
+/** Of a run that waits for the end of a program which cannot be ended for now. */
+export const CANNOT_BE_ENDED = 'CannotBeEnded';
+
 /**
  * The one reason why a run makes no headway, as far as it follows from the run itself; undefined when it does make headway. That a run is
  * suspended or cancelled, or that its results cannot be stored, is told elsewhere and comes first.
@@ -30,6 +33,12 @@ export function waitingOf(
     return isHeldBack ? { reason: 'MaxPending', message: messageOfPending(waiting, maxPending) } : undefined;
   }
   if (waiting.length > 0) return { reason: 'WaitingForStart', message: messageOfWaiting(waiting) };
+  const stuck = own.flatMap(({ state }) => (state.kind === 'Stopping' ? (state.message ?? []) : []));
+  if (stuck[0] !== undefined)
+    return {
+      reason: CANNOT_BE_ENDED,
+      message: `${stuck.length === 1 ? 'a trial takes its slot until it is' : `${stuck.length} trials take their slots until they are`} gone: ${stuck[0]}`,
+    };
   if (own.some(({ state }) => state.kind === 'Stopping'))
     return {
       reason: 'WaitingForEnd',

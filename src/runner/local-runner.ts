@@ -190,6 +190,7 @@ export class LocalRunner implements BatchTestRunner {
       environment: this.#environment,
       instanceId: randomUUID(),
       ...(ingest === undefined ? {} : { push: ingest }),
+      ...(onNotice === undefined ? {} : { onLeftRunning: onNotice }),
       now: Date.now,
     });
     const outcome = new Outcome();

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BatchTestManifest } from '../../api/v1alpha1/schema.ts';
 import { batchTestSchema } from '../../api/v1alpha1/schema.ts';
@@ -752,6 +753,55 @@ describe('the local engine', () => {
     expect(launchers()).toEqual([]);
     expect(engine.observe(run.uid)).toHaveLength(1);
   });
+
+  const mayBecomeOthers = process.platform === 'linux' && process.getuid?.() === 0 && isMainThread;
+
+  it.runIf(mayBecomeOthers && existsSync('/usr/bin/setpriv'))(
+    'says of a program of another user that it cannot be ended, and ends it once it can be',
+    async () => {
+      const run = aRunOfScript('exec setpriv --reuid=1234 --clear-groups sleep 600', { graceSeconds: 0 });
+      await start(run);
+      // Before that it is the same user's.
+      const isOthers = () => execFileSync('ps', ['-A', '-o', 'uid=,args=']).includes('1234 sleep 600');
+      await expect.poll(isOthers, { timeout: DEADLINE_MS }).toBe(true);
+      try {
+        // Whoever is neither root nor the program's user.
+        process.seteuid?.(65_534);
+        await engine.removeAttempts(run, [requestFor(run).name]);
+        expect(shown(engine, run)?.state).toEqual({
+          kind: 'Stopping',
+          message: expect.stringMatching(/^process \d+ cannot be ended: it runs as another user$/),
+        });
+      } finally {
+        process.seteuid?.(0);
+      }
+      await untilGone(run);
+    },
+  );
+
+  it.runIf(mayBecomeOthers && existsSync('/usr/bin/setpriv'))(
+    'closes though a program cannot be ended, and says which',
+    async () => {
+      const left: string[] = [];
+      const closing = createEngine({ onLeftRunning: (what) => left.push(what) });
+      const run = aRunOfScript('exec setpriv --reuid=1235 --clear-groups sleep 600', { graceSeconds: 0 });
+      await closing.startAttempt(requestFor(run));
+      const isOthers = () => execFileSync('ps', ['-A', '-o', 'uid=,args=']).includes('1235 sleep 600');
+      await expect.poll(isOthers, { timeout: DEADLINE_MS }).toBe(true);
+      try {
+        process.seteuid?.(65_534);
+        await closing.close();
+      } finally {
+        process.seteuid?.(0);
+      }
+      expect(left).toEqual([
+        expect.stringMatching(/^programs may still run of sample-a-\w+ \(process \d+ cannot be ended: /),
+      ]);
+      // The launcher of this test is root's, and ends it.
+      await expect.poll(isOthers, { timeout: DEADLINE_MS }).toBe(false);
+    },
+    60_000,
+  );
 
   it('has seen, after a pause of its process, only what it has read since', async () => {
     const here = '$(dirname "$BATCHTEST_RESULT_FILE")';

@@ -1,17 +1,22 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { errorCode } from './system-error.ts';
 
 /** How long killed processes may take to end, in milliseconds: what waits for a disk that does not answer cannot be waited for. */
 const END_LIMIT_MS = 10_000;
 const FIRST_CHECK_MS = 2;
 const LONGEST_CHECK_MS = 200;
 
-/** Sends a signal to every process of a group. False when there is none left that may be signalled. */
-export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
+/** What became of a signal to a group: nothing is left of it; or all that is left of it belongs to another user. */
+export type SignalOutcome = 'Sent' | 'Gone' | 'NotPermitted';
+
+/** Sends a signal to every process of a group that may be signalled. */
+export function signalGroup(group: number, signal: NodeJS.Signals | 0): SignalOutcome {
   try {
-    return process.kill(-group, signal);
-  } catch {
-    // ESRCH: there is none. EPERM: macOS says so of a group in which only zombies are left.
-    return false;
+    process.kill(-group, signal);
+    return 'Sent';
+  } catch (error) {
+    // macOS says EPERM of a group in which only zombies are left.
+    return errorCode(error) === 'EPERM' && process.platform === 'linux' ? 'NotPermitted' : 'Gone';
   }
 }
 
@@ -20,14 +25,16 @@ export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean 
  * once nothing is left: at once in the ordinary case.
  */
 export function endGroup(group: number, onGone: () => void): void {
-  if (!signalGroup(group, 'SIGKILL')) {
+  // What another user's programs leave behind is not waited for: this cannot end it.
+  if (signalGroup(group, 'SIGKILL') !== 'Sent') {
     onGone();
     return;
   }
   const giveUpAt = performance.now() + END_LIMIT_MS;
   const checkIn = (delayMs: number): void => {
     setTimeout(() => {
-      if (!signalGroup(group, 0) || hasOnlyZombies(group) || performance.now() >= giveUpAt) onGone();
+      if (signalGroup(group, 0) !== 'Sent' || hasOnlyZombies(group) || performance.now() >= giveUpAt)
+        onGone();
       else checkIn(Math.min(delayMs * 2, LONGEST_CHECK_MS));
     }, delayMs);
   };

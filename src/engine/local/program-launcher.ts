@@ -15,8 +15,11 @@ import { signalGroup } from './process-group.ts';
 /** How long after the end of its engine's process a program may still run, in milliseconds: the launcher's grace of 2 s and its search for strays. */
 export const STRAYS_END_WITHIN_MS = 2_500;
 
+/** How often a program that was killed and is still there is killed again: it may have run as another user for a while. */
+const KILL_AGAIN_MS = 2_000;
+
 /** The longest time that a timer of Node's takes; a longer one would fire at once. */
-const LONGEST_TIMER_MS = 2_147_483_647;
+export const LONGEST_TIMER_MS = 2_147_483_647;
 
 /** A program and whatever it has started, as one process group. */
 export interface RunningProgram {
@@ -30,11 +33,13 @@ export type ProgramEnd =
   /** The launcher ended before the program did, which was killed then. */
   | { readonly kind: 'LauncherLost'; readonly message: string };
 
-/** What is told of a program that was started, in this order, both in one turn of the event loop when it is over at once. */
+/** What is told of a program that was started: its start, then its end, both in one turn of the event loop when it is over at once. */
 export interface ProgramListener {
   /** @param at when it was, in milliseconds since the epoch */
   started(program: RunningProgram, at: number): void;
   ended(end: ProgramEnd): void;
+  /** It was to be stopped, and that is not possible for now. */
+  notStopped(why: string): void;
 }
 
 export type LaunchOutcome =
@@ -176,8 +181,16 @@ class Launcher implements ProgramLauncher {
   #stop(launch: Launch, graceMs: number): void {
     const { group } = launch;
     if (group === undefined || launch.killing !== undefined) return;
-    signalGroup(group, graceMs === 0 ? 'SIGKILL' : 'SIGTERM');
-    launch.killing = setTimeout(() => signalGroup(group, 'SIGKILL'), Math.min(graceMs, LONGEST_TIMER_MS));
+    const signal = (name: NodeJS.Signals): void => {
+      if (signalGroup(group, name) === 'NotPermitted')
+        launch.listener.notStopped(`process ${group} cannot be ended: it runs as another user`);
+    };
+    const kill = (): void => {
+      signal('SIGKILL');
+      launch.killing = setTimeout(kill, KILL_AGAIN_MS);
+    };
+    signal(graceMs === 0 ? 'SIGKILL' : 'SIGTERM');
+    launch.killing = setTimeout(kill, Math.min(graceMs, LONGEST_TIMER_MS));
   }
 
   #forget(id: number, launch: Launch): void {
