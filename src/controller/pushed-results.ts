@@ -29,6 +29,7 @@ export class PushedResultsLook {
     observe: () => ObservedAttempts,
     store: Pick<ResultStore, 'readPushed'>,
   ): Promise<PushedResults> {
+    if (!ledger.definition.manifest.spec.results.push) return NOTHING_PUSHED;
     for (;;) {
       const isNew = this.#underWay === undefined;
       const results = await this.#answer(ledger, observe(), store);
@@ -82,7 +83,6 @@ async function pushedResultsOf(
 
 /** Those that have ended and cannot be judged before it is known what they pushed. */
 function openAttempts(ledger: ReadonlyRunLedger, observed: ObservedAttempts): readonly ObservedAttempt[] {
-  if (!ledger.definition.manifest.spec.results.push) return [];
   return observed.filter((attempt) => awaitsPushed(attempt) && isOfTrialToRecord(ledger, attempt));
 }
 
