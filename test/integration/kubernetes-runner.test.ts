@@ -293,11 +293,15 @@ describe('batchtest cancel of a stored run that no operator knows of any more', 
     expect(await world.storedRun(uid)).toMatchObject({ state: 'Running', succeeded: 1 });
 
     const { kubeconfigPath, url } = inject('controlPlane');
-    // The namespace is that of the run, whatever else is said.
-    const cancel = () =>
-      runCommand(['cancel', uid, '--kubeconfig', kubeconfigPath, '-n', 'default'], {
+    const cancel = (...options: string[]) =>
+      runCommand(['cancel', uid, '--kubeconfig', kubeconfigPath, ...options], {
         environment: { DATABASE_URL: world.databaseUrl },
       });
+    // It is of another namespace.
+    expect(await cancel('-n', 'default')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(uid),
+    });
     expect(await cancel()).toEqual({
       exitCode: 0,
       stdout: `run ${uid} (cache) is cancelled in the result store: BatchTest ${world.namespace}/cache with this UID is gone from the cluster ${url}, and no operator had stored its end\n`,
