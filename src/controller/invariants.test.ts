@@ -27,6 +27,7 @@ import type { Plan } from '../core/plan.ts';
 import type { RunControls, RunDefinition } from '../core/run.ts';
 import { isTerminal, type StoredTrial } from '../core/run-ledger.ts';
 import { statusOf } from '../core/status.ts';
+import { isStoreInTrouble } from '../core/store-trouble.ts';
 import { ResultStoreUnavailableError } from '../results/result-store.ts';
 import { controlsOf } from './run-controls.ts';
 
@@ -561,8 +562,10 @@ class WatchedRun {
     if (this.#recordsOf(name) > 0) return;
     const seen = this.#observed.find((candidate) => candidate.name === name);
     const isUnderWay = seen?.state.kind === 'Waiting' || seen?.state.kind === 'Running';
+    const ledger = this.#operator.run?.ledger;
+    const isSlow = ledger !== undefined && isStoreInTrouble(ledger, this.now);
     // What must not run is ended though that cannot be stored now. If it ends by itself in that moment, nobody knows of it.
-    const mayGo = isUnderWay && this.#storeWasAway && this.#haltReason() !== undefined;
+    const mayGo = isUnderWay && (this.#storeWasAway || isSlow) && this.#haltReason() !== undefined;
     // What the operator had not seen when it decided may never have started, and nobody knows of its end.
     if (seen !== undefined && !mayGo) this.violations.push(`I2: removes ${name}, whose end is not committed`);
     else this.ended.delete(name);
