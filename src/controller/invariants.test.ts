@@ -598,6 +598,8 @@ class WatchedRun {
     const isStarting = this.#lastPlan?.actions.some(({ kind }) => kind === 'StartAttempt') ?? false;
     if (run.ledger.startsUnderWay.size > 0 || run.ledger.storingSince !== undefined) return;
     if (this.held.some(isLive) || (isStarting && run.postponement === undefined)) return;
+    // What it saw may be gone since, by a removal that was answered late: the next look tells.
+    if (this.#observed.some(isLive)) return;
     if (run.ledger.due === 0) return;
     const progressing = this.status?.conditions?.find(({ type }) => type === ConditionType.Progressing);
     if (progressing?.reason === 'Running')
