@@ -267,6 +267,8 @@ class WatchedRun {
   /** What was observed and wanted when the operator last decided. */
   #observed: readonly ObservedAttempt[] = [];
   #observedAt = 0;
+  /** Of the last plan: what is ended without the store is observed once more, later. */
+  #plannedAt = 0;
   #decidedBy: Wanted;
   #lastPlan: Plan | undefined;
   /** A write was answered by the store with that it is away, in this look or since everything was last known to be stored. */
@@ -313,7 +315,7 @@ class WatchedRun {
       if (this.store.end === undefined) this.endedBy = undefined;
       this.#operator = this.#newOperator(this.#operator.activeSince);
     } else if (end.kind === 'Interrupted' && end.error instanceof TypeError) throw end.error;
-    if (end.kind === 'Settled' && end.requeueAt !== undefined && end.requeueAt <= this.#observedAt)
+    if (end.kind === 'Settled' && end.requeueAt !== undefined && end.requeueAt <= this.#plannedAt)
       this.violations.push('turns in circles: wants to be looked at again at a time that has passed');
     this.#checkStatus();
     if (isUndisturbed && end.kind === 'Settled') this.#checkReason();
@@ -437,6 +439,7 @@ class WatchedRun {
   #newOperator(activeSince: number | undefined): ModelOperator {
     const onPlan = (plan: Plan): void => {
       this.#lastPlan = plan;
+      this.#plannedAt = this.now;
       if (plan.actions.length > 0) this.plans.push(plan.actions.map(({ kind }) => kind).join(', '));
     };
     return new ModelOperator(this.run, this.#watchedWorld(), { activeSince, onPlan });
