@@ -33,7 +33,7 @@ export interface ComparisonRow {
   readonly trials: VariantRecord['trials'];
   /** Every metric that was reported: those of the objective in its order, then the others by name. */
   readonly metrics: Readonly<Record<string, MetricSummary>>;
-  /** In [0, 1] as `scores` defines it; null for a variant that has a failed trial, or no successful one, and in a run whose shared data changed meanwhile. */
+  /** In [0, 1] as `scoreOf` defines it; null for a variant that has a failed trial, or no successful one, and in a run whose shared data changed meanwhile. */
   readonly score: number | null;
   /** 1 is best; equal scores share a rank and leave out the following ones (1, 2, 2, 4). Null for a variant that cannot be best. */
   readonly rank: number | null;

@@ -1,13 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Objective } from '../api/v1alpha1/schema.ts';
-import { type ObjectiveMeans, scores } from './score.ts';
+import { type ObjectiveMeans, scoreOf, shortfalls } from './score.ts';
 
 const objective = (
   ...metrics: readonly [goal: 'minimize' | 'maximize', weight: string | number][]
 ): Objective => ({
   metrics: metrics.map(([goal, weight], index) => ({ name: `m${index}`, goal, weight })),
 });
+
+const scores = (of: Objective, means: readonly ObjectiveMeans[]): readonly number[] =>
+  shortfalls(of, means).map(scoreOf);
 
 /** Numbers that do not differ by rounding errors only. */
 const mean = fc.integer({ min: -1_000, max: 1_000 });

@@ -22,15 +22,6 @@ interface MetricScale {
 export type ScoreScale = readonly MetricScale[];
 
 /**
- * The score of every candidate, in [0, 1]: each metric's mean is scaled between the worst candidate (0) and the best (1), and the
- * scaled values are averaged with the objective's weights (simple additive weighting with min–max normalisation). A metric on
- * which all candidates agree gives everyone 1. Scores therefore compare the candidates of one run with each other and say nothing
- * across runs.
- */
-export const scores = (objective: Objective, candidates: readonly ObjectiveMeans[]): readonly number[] =>
-  shortfalls(objective, candidates).map(scoreOf);
-
-/**
  * What every candidate's score is short of 1, which decides who is before whom: those with an equal shortfall have equal scores. A shortfall is
  * rounded to a number of digits and not of decimals. Beside a variant a billion times worse than the others, whose mean makes the range, the scores
  * of all others are 1 but for some last digit, while their shortfalls, however small, differ as their means do. Rounded numbers are a
@@ -44,7 +35,12 @@ export function shortfalls(objective: Objective, candidates: readonly ObjectiveM
   return candidates.map((means) => Number(leadOn(scale, ideal, means).toPrecision(DIGITS)));
 }
 
-/** The score of a candidate with this shortfall. */
+/**
+ * The score of a candidate with this shortfall, in [0, 1]: each metric's mean is scaled between the worst candidate (0) and the best (1), and the
+ * scaled values are averaged with the objective's weights (simple additive weighting with min–max normalisation). A metric on
+ * which all candidates agree gives everyone 1. Scores therefore compare the candidates of one run with each other and say nothing
+ * across runs.
+ */
 export const scoreOf = (shortfall: number): number =>
   Math.round((1 - shortfall) * 10 ** DIGITS) / 10 ** DIGITS;
 

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseResult } from '../core/result-protocol.ts';
+import { tokenKey } from '../http/token-key.ts';
 import { type PushOutcome, type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AuthenticatePush, PushIdentity } from './push-authentication.ts';
@@ -107,7 +108,7 @@ export class ResultIngest {
       );
     if (this.#underWay >= this.#places) return BUSY;
     // Before the token costs a place or a request: a program that floods is refused by its token alone.
-    return this.#oneAtATime(`token ${hashOf(token)}`, async () => {
+    return this.#oneAtATime(`token ${tokenKey(token)}`, async () => {
       this.#underWay += 1;
       try {
         return await this.#authenticated(request, token, wantBody);
@@ -212,9 +213,6 @@ function answerOf(outcome: PushOutcome): Answer {
       return answer(outcome.reason === 'PushNotEnabled' ? 403 : 409, outcome.reason, outcome.message);
   }
 }
-
-/** A token is kept by its hash only. */
-const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64');
 
 /** RFC 6750, section 2.1. */
 function bearerToken({ headers }: IncomingMessage): string | undefined {

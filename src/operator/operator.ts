@@ -9,7 +9,7 @@ import { KubernetesRunSource } from '../engine/kubernetes/kubernetes-run-source.
 import { type Leadership, LeaseElection } from '../engine/kubernetes/lease-election.ts';
 import type { ReflectorProblem } from '../engine/kubernetes/reflector.ts';
 import { TokenAccess } from '../engine/kubernetes/token-access.ts';
-import { staleView } from '../engine/kubernetes/view-health.ts';
+import { isViewOf, staleView } from '../engine/kubernetes/view-health.ts';
 import type { ListenAddress } from '../http/listening-server.ts';
 import { joinedSignal } from '../joined-signal.ts';
 import type { DeliveryConfig } from '../outbox/delivery-config.ts';
@@ -302,9 +302,7 @@ function logProblem(
   source: KubernetesRunSource,
   logger: Logger,
 ): void {
-  const waiting = unseenNamespaces(
-    source.unseen().filter(({ namespace }) => path.includes(`/namespaces/${namespace}/`)),
-  );
+  const waiting = unseenNamespaces(source.unseen().filter(({ namespace }) => isViewOf(path, namespace)));
   logger.warn(
     { path, retryInMs: Math.round(retryInMs), err: error, ...(waiting === undefined ? {} : { waiting }) },
     'a list or watch failed and is tried again',

@@ -14,9 +14,10 @@ import {
 } from '../engine/kubernetes/attempt-projections.ts';
 import type { KubeClient } from '../engine/kubernetes/kube-client.ts';
 import type { JobObject, PodObject } from '../engine/kubernetes/kubernetes-objects.ts';
-import { RememberedTokens, tokenKey } from '../engine/kubernetes/remembered-tokens.ts';
+import { RememberedTokens } from '../engine/kubernetes/remembered-tokens.ts';
 import { RESULT_TOKEN_AUDIENCE } from '../engine/kubernetes/result-volume.ts';
 import { reviewToken } from '../engine/kubernetes/token-review.ts';
+import { tokenKey } from '../http/token-key.ts';
 import type { PushAuthentication } from '../ingest/push-authentication.ts';
 import type { Logger } from '../telemetry/logger.ts';
 

@@ -1,7 +1,7 @@
 import { median } from 'simple-statistics';
 import { comparisonMatrix } from '../../src/comparison/comparison-matrix.ts';
 import { runConclusion } from '../../src/comparison/run-conclusion.ts';
-import { scores } from '../../src/comparison/score.ts';
+import { shortfalls } from '../../src/comparison/score.ts';
 import { reportJson } from '../../src/report/report-json.ts';
 import { reportTable } from '../../src/report/report-table.ts';
 import { runReport } from '../../src/report/run-report.ts';
@@ -21,7 +21,7 @@ export function benchComparison(): readonly Figure[] {
   const means = run.variants.map((_, index) => [40 + noise(index), 1_000 + noise(7 * index)]);
   const report = runReport(run);
   return [
-    figure('score', 50, () => scores(objective, means)),
+    figure('score', 50, () => shortfalls(objective, means)),
     figure('choose the best of', 2_000, () => runConclusion(run)),
     figure('compare', 2_000, () => comparisonMatrix(run)),
     figure('report as JSON', 1_000, () => reportJson(report)),

@@ -43,7 +43,7 @@ import type { JobObject, PodObject } from './kubernetes-objects.ts';
 import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflector.ts';
 import type { ResultIngestAddress } from './result-volume.ts';
 import { outcomeOfRefusal } from './start-outcome.ts';
-import { allSynced, seenWithin, type View, type ViewHealth } from './view-health.ts';
+import { allSynced, isViewOf, seenWithin, type View, type ViewHealth } from './view-health.ts';
 
 export interface KubernetesEngineOptions {
   readonly client: KubeClient;
@@ -182,9 +182,7 @@ export class KubernetesEngine implements Engine {
 
   /** The views that show what there is in a namespace: nothing of a run is known for certain before they are complete. */
   viewsOf(namespace: string | undefined): readonly View[] {
-    return this.#reflectors.filter(
-      ({ path }) => !path.includes('/namespaces/') || path.includes(`/namespaces/${namespace}/`),
-    );
+    return this.#reflectors.filter(({ path }) => !path.includes('/namespaces/') || isViewOf(path, namespace));
   }
 
   observe(runUid: string): readonly ObservedAttempt[] {

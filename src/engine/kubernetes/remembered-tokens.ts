@@ -1,8 +1,3 @@
-import { createHash } from 'node:crypto';
-
-/** What stands for a token wherever it is kept: its hash. */
-export const tokenKey = (token: string): string => createHash('sha256').update(token).digest('base64');
-
 /** Answers about tokens that may be used again for a while. Tokens are known by their hash only; of too many, the one that was answered the longest ago is forgotten. */
 export class RememberedTokens<Answer> {
   readonly #limit: number;
@@ -16,7 +11,7 @@ export class RememberedTokens<Answer> {
     this.#now = now;
   }
 
-  /** @param key what {@link tokenKey} gave */
+  /** @param key what `tokenKey` gave */
   get(key: string): Answer | undefined {
     const known = this.#answers.get(key);
     return known !== undefined && this.#now() < known.until ? known.answer : undefined;

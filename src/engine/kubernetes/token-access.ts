@@ -1,5 +1,6 @@
+import { tokenKey } from '../../http/token-key.ts';
 import { CONNECTIONS_FOR_URGENT_REQUESTS, type KubeClient } from './kube-client.ts';
-import { RememberedTokens, tokenKey } from './remembered-tokens.ts';
+import { RememberedTokens } from './remembered-tokens.ts';
 import { REVIEW_TIMEOUT_MS, reviewToken } from './token-review.ts';
 
 /** What became of the question whether a token may do something. */

@@ -34,6 +34,10 @@ export interface View extends ViewHealth {
   whenSynced(): Promise<void>;
 }
 
+/** True for the view of a collection of this namespace alone. */
+export const isViewOf = (path: string, namespace: string | undefined): boolean =>
+  path.includes(`/namespaces/${namespace}/`);
+
 /** Resolves when all views are complete. */
 export async function allSynced(views: readonly View[]): Promise<void> {
   await Promise.all(views.map((view) => view.whenSynced()));

@@ -4,13 +4,11 @@ import { getSystemErrorMap } from 'node:util';
 import type { StartOutcome } from '../engine.ts';
 import type { LaunchFailure } from './launcher-protocol.ts';
 import type { LocalProgram } from './local-program.ts';
+import { NONE_TO_SPARE } from './system-error.ts';
 
-/** Codes that say that the machine has none to spare just now: processes, files, memory, space on the disk. */
+/** Codes that say that a program can be started later: of space on the disk as well. */
 const SHORTAGES: ReadonlySet<string> = new Set([
-  'EAGAIN',
-  'EMFILE',
-  'ENFILE',
-  'ENOMEM',
+  ...NONE_TO_SPARE,
   'ENOSPC',
   'EDQUOT',
   // The program is just being written, as by a build that goes on.

@@ -20,16 +20,9 @@ const atOneInstant = <T>(db: Kysely<Tables>, read: (snapshot: Kysely<Tables>) =>
 async function readRun(db: Kysely<Tables>, uid: string): Promise<StoredRun | undefined> {
   const run = await readRunToConclude(db, uid);
   if (run === undefined) return undefined;
-  const { directory, seed } = await db
-    .selectFrom('runs')
-    .select(['directory', 'seed'])
-    .where('uid', '=', uid)
-    .executeTakeFirstOrThrow();
   const attempts = await readAttempts(db, uid);
   return {
     ...run,
-    directory: directory ?? undefined,
-    seed,
     trialDetails: run.trialDetails.map(({ accepted, ...trial }) => {
       const ofTrial = attempts.get(trialKey(trial.variantId, trial.repetition)) ?? [];
       return {
@@ -48,9 +41,9 @@ async function readRun(db: Kysely<Tables>, uid: string): Promise<StoredRun | und
 async function readRunToConclude(db: Kysely<Tables>, uid: string) {
   const summary = await db.selectFrom('run_summary').selectAll().where('uid', '=', uid).executeTakeFirst();
   if (summary === undefined) return undefined;
-  const { manifest } = await db
+  const { manifest, directory, seed } = await db
     .selectFrom('runs')
-    .select('manifest')
+    .select(['manifest', 'directory', 'seed'])
     .where('uid', '=', uid)
     .executeTakeFirstOrThrow();
   const variants = await db
@@ -62,6 +55,8 @@ async function readRunToConclude(db: Kysely<Tables>, uid: string) {
   return {
     ...summaryOf(summary),
     manifest,
+    directory: directory ?? undefined,
+    seed,
     variants: variants.map(({ stopped_at_look: stoppedAtLook, ...variant }) => ({
       ...variant,
       stoppedAtLook: stoppedAtLook ?? undefined,

@@ -2,9 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import type { AttemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
 import type { ClusterCredentials } from '../../tools/kubeconfig.ts';
+import { bundleProgram } from '../bundled-program.ts';
 import type { Contender } from './contender.ts';
 import type { Scenario } from './scenario.ts';
 import { trialPods } from './trial-pod.ts';
@@ -28,30 +28,15 @@ export type LoopMessage =
     }
   | { readonly command: 'begin' | 'cancel' };
 
-/** One file, as the operator's program is: what a loader of TypeScript takes is not the loop's. */
-async function bundledLoop(directory: string): Promise<string> {
-  const outfile = join(directory, 'loop.mjs');
-  await build({
-    entryPoints: [fileURLToPath(new URL('./loop-main.ts', import.meta.url))],
-    outfile,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    // Packages in CommonJS ask for Node's modules by `require`, which a module does not have.
-    banner: {
-      js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
-    },
-    logLevel: 'warning',
-  });
-  return outfile;
-}
+const program = fileURLToPath(new URL('./loop-main.ts', import.meta.url));
 
 /** A loop that keeps as many Jobs or pods open as may be, in a process of its own. */
 const loop = (name: string, unit: Unit): Contender => ({
   name,
   async prepare({ cluster, namespace, directory }) {
-    const child = fork(await bundledLoop(directory), { execArgv: [] });
+    const script = join(directory, 'loop.mjs');
+    bundleProgram(program, script);
+    const child = fork(script, { execArgv: [] });
     const tell = (message: LoopMessage) => child.send(message);
     const { url, certificateAuthority, token } = cluster;
     const credentials = { url, certificateAuthority, token };

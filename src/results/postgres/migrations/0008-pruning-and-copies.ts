@@ -34,39 +34,45 @@ comment on schema batchtest is 'Runs of BatchTests and their results. Written on
 `;
 
 /**
+ * SQL that replaces texts of a function.
+ * @param does what the function does with them, for the error when one of them is not in it
+ */
+const patched = (
+  name: string,
+  does: string,
+  replacements: readonly (readonly [text: string, by: string])[],
+): string => `do $$
+declare
+  definition text := pg_get_functiondef('batchtest.${name}'::regproc);
+begin
+  if ${replacements.map(([text]) => `position('${text}' in definition) = 0`).join(' or ')} then
+    raise exception '${name} does not ${does} as migration 0008 expects';
+  end if;
+  execute ${replacements.reduce((sql, [text, by]) => `replace(${sql}, '${text}', '${by}')`, 'definition')};
+end $$;`;
+
+/**
  * What is copied of an earlier run is copied whole: an artifact that is taken over lost its media type, and values lost their
  * repetitions, by which they are compared with those of a variant that was stopped early. Changes open_run of 0004 and choose_previous_run of 0005.
  */
 const COPIES = `
--- One column is added to what open_run copies, whatever else it has become.
-do $$
-declare
-  columns constant text := 'position, name, uri, sha256, size_bytes)';
-  copied constant text := 'f.position, f.name, f.uri, f.sha256, f.size_bytes';
-  definition constant text := pg_get_functiondef('batchtest.open_run'::regproc);
-begin
-  if position(columns in definition) = 0 or position(copied in definition) = 0 then
-    raise exception 'open_run does not copy artifacts as migration 0008 expects';
-  end if;
-  execute replace(replace(definition, columns, 'position, name, uri, sha256, size_bytes, media_type)'), copied, copied || ', f.media_type');
-end $$;
-
+-- Columns are added to what they copy, whatever else they have become.
+${patched('open_run', 'copy artifacts', [
+  ['position, name, uri, sha256, size_bytes)', 'position, name, uri, sha256, size_bytes, media_type)'],
+  [
+    'f.position, f.name, f.uri, f.sha256, f.size_bytes',
+    'f.position, f.name, f.uri, f.sha256, f.size_bytes, f.media_type',
+  ],
+])}
 alter table batchtest.previous_samples add column repetitions integer[];
 comment on column batchtest.previous_samples.repetitions is 'Which repetitions the samples are of, in their order; null for those that were copied before that was kept.';
-do $$
-declare
-  columns constant text := '(run_uid, variant_id, metric, samples)';
-  copied constant text := 'array_agg(m.value order by t.repetition)';
-  definition constant text := pg_get_functiondef('batchtest.choose_previous_run'::regproc);
-begin
-  if position(columns in definition) = 0 or position(copied in definition) = 0 then
-    raise exception 'choose_previous_run does not copy samples as migration 0008 expects';
-  end if;
-  execute replace(
-    replace(definition, columns, '(run_uid, variant_id, metric, samples, repetitions)'),
-    copied, copied || ', array_agg(t.repetition order by t.repetition)'
-  );
-end $$;
+${patched('choose_previous_run', 'copy samples', [
+  ['(run_uid, variant_id, metric, samples)', '(run_uid, variant_id, metric, samples, repetitions)'],
+  [
+    'array_agg(m.value order by t.repetition)',
+    'array_agg(m.value order by t.repetition), array_agg(t.repetition order by t.repetition)',
+  ],
+])}
 `;
 
 export const pruningAndCopies: Migration = {
