@@ -25,7 +25,11 @@ export interface PrometheusServer {
 
 const DEADLINE_MS = 60_000;
 
-/** Starts it with the alerts of this repository; resolves when it answers. @param target host and port of what is scraped each second */
+/**
+ * Starts it with the alerts of this repository; resolves when it has scraped its target once, 5 s after it answers:
+ * what was counted before the first scrape has no rate.
+ * @param target host and port of what is scraped each second
+ */
 export async function startPrometheus(target: string, ruleFile: string): Promise<PrometheusServer> {
   const directory = await mkdtemp(join(tmpdir(), 'batchtest-prometheus-'));
   const [port = 0] = await freeLoopbackPorts(1);
@@ -76,16 +80,19 @@ export async function startPrometheus(target: string, ruleFile: string): Promise
   };
   const deadline = performance.now() + DEADLINE_MS;
   for (;;) {
-    const isReady = await fetch(`${url}/-/ready`).then(
-      ({ ok }) => ok,
+    const hasScraped = await ask<{ readonly activeTargets: readonly { readonly health: string }[] }>(
+      '/api/v1/targets',
+      { state: 'active' },
+    ).then(
+      ({ activeTargets }) => activeTargets.some(({ health }) => health === 'up'),
       () => false,
     );
-    if (isReady) break;
+    if (hasScraped) break;
     if (exitCode !== undefined || performance.now() > deadline) {
       const why =
         exitCode === 127
           ? 'prometheus cannot be run: install it (Debian: apt install prometheus)'
-          : `prometheus did not become ready; ${await logTail(logFile)}`;
+          : `prometheus did not scrape ${target}; ${await logTail(logFile)}`;
       await stop();
       throw new Error(why);
     }
