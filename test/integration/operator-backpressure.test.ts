@@ -154,6 +154,18 @@ it('waits for a result store that is away without asking the API server for anyt
   // A new object says as well what it waits for.
   const other = await world.create(aBatchTest({ name: 'other', parallelism: 1, pod: ENDS_SOON }));
   await untilProgress(world, other, 'WaitingForResultStore');
+  // The store knows nothing of it, so it need not come back for it to go.
+  const neverStored = await world.create(aBatchTest({ name: 'never-stored', parallelism: 1, pod: ENDS_SOON }));
+  await untilProgress(world, neverStored, 'WaitingForResultStore');
+  await world.cluster.request('DELETE', world.path('never-stored'));
+  await world.recorder.until('it is gone', (changes) =>
+    changes.some(
+      ({ type, kind, object }) =>
+        type === 'DELETED' && kind === 'BatchTest' && object.metadata.uid === neverStored,
+    )
+      ? true
+      : undefined,
+  );
   await store.gate.open();
   await world.untilCondition(other, 'Complete');
   await untilJobsCreated(world, uid, 3);
