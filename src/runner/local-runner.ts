@@ -287,7 +287,10 @@ async function refuseUnlessResumable(store: ResultStore, uid: string, manifest: 
   if (stored.state !== 'Running')
     throw new RunNotResumableError(`run ${uid} is over (${stored.state}); batchtest rerun starts it anew`);
   // An earlier version may have stored it, without fields that have a default since.
-  const changed = changedComparison(validManifest(stored.manifest), manifest);
+  const before = validManifest(stored.manifest);
+  // What the run takes over was decided when it began, and by `batchtest rerun` in another way than its file says.
+  const after = { ...manifest, spec: { ...manifest.spec, reusePolicy: before.spec.reusePolicy } };
+  const changed = changedComparison(before, after);
   if (changed.length > 0)
     throw new RunNotResumableError(
       `run ${uid} cannot go on with another ${changed.join(', ')}: run the changed BatchTest anew, without --resume`,

@@ -12,8 +12,8 @@ export interface RunOptions {
   /** Aborting it cancels the run: live trials are ended, results already there are kept, and `run` resolves as Cancelled. */
   readonly signal?: AbortSignal;
   /**
-   * UID of an interrupted local run to go on with, whose BatchTest is the same but for fields that may change while it runs. What is stored of it is
-   * not run again.
+   * UID of an interrupted local run to go on with, whose BatchTest is the same but for fields that may change while it runs, and `reusePolicy`, which counts
+   * when a run begins. What is stored of it is not run again.
    */
   readonly resume?: string;
   /** Called with every change of the run's status, several times a second at most. */

@@ -44,13 +44,16 @@ export const rerunCommand = (context: ProcessContext): Command =>
       return runToEnd(manifest, { ...flags, engine }, context);
     });
 
-/** The same BatchTest, to be run anew: what was asked of the earlier run while it ran is not asked of this one. */
+/**
+ * The same BatchTest, to be run anew: what was asked of the earlier run while it ran is not asked of this one. Nor does it count what that one was told to take
+ * over: a rerun with --failed leaves that in its manifest, and every rerun of it would measure nothing.
+ */
 const again = ({ spec, ...batchTest }: BatchTest, isOnlyForFailed: boolean): BatchTest => ({
   ...batchTest,
   spec: {
     ...spec,
     cancel: false,
     suspend: false,
-    reusePolicy: isOnlyForFailed ? 'Succeeded' : spec.reusePolicy,
+    reusePolicy: isOnlyForFailed ? 'Succeeded' : 'Never',
   },
 });

@@ -49,6 +49,11 @@ describe('batchtest rerun', () => {
     expect(third.exitCode, third.stderr).toBe(0);
     expect(JSON.parse(third.stdout)).toMatchObject({ run: { trials: { succeeded: 4, reused: 4 } } });
     expect(bench.starts()).toHaveLength(6);
+    // What these were told to take over is not what the next one is.
+    const all = await bench.run(['rerun', '-o', 'json']);
+    expect(all.exitCode, all.stderr).toBe(0);
+    expect(JSON.parse(all.stdout)).toMatchObject({ run: { trials: { succeeded: 4, reused: 0 } } });
+    expect(bench.startCounts()).toEqual({ fine: 4, broken: 6 });
   });
 
   it('takes up the stored successes of a run that was killed or cancelled', async () => {
@@ -63,6 +68,24 @@ describe('batchtest rerun', () => {
       run: { name: 'killed', state: 'Complete', trials: { succeeded: 2, reused: 1 } },
     });
     expect(bench.startCounts()).toEqual({ quick: 1, waits: 2 });
+  });
+
+  it('can be killed and resumed with FILE, which does not say what --failed takes over', async () => {
+    const bench = aBench();
+    await killedRun(bench, 'killed');
+    await bench.run(['cancel', 'killed']);
+    const again = bench.start(['rerun', '--failed', '--quiet']);
+    await bench.untilStarted('waits', 2);
+    again.kill('SIGKILL');
+    await again.finished;
+    bench.openGate();
+    const file = bench.manifestFile({ quick: 'good', waits: 'waits' }, {}, 'killed');
+    const { exitCode, stdout, stderr } = await bench.run(['run', file, '--resume', '-o', 'json']);
+    expect(exitCode, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      run: { state: 'Complete', trials: { total: 2, succeeded: 2, reused: 1 } },
+    });
+    expect(bench.startCounts()).toEqual({ quick: 1, waits: 3 });
   });
 
   it('refuses a run that is under way, and one that is unknown', async () => {
