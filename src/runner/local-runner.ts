@@ -312,15 +312,29 @@ class Outcome {
   /** There is no use in waiting, for this reason. */
   giveUp: (error: Error) => void = () => {};
   #patience: NodeJS.Timeout | undefined;
+  #isKnown = false;
 
   constructor() {
     this.finished = new Promise((resolve, reject) => {
-      this.end = resolve;
-      this.giveUp = reject;
+      this.end = () => {
+        this.#stopWaiting();
+        resolve();
+      };
+      this.giveUp = (error) => {
+        this.#stopWaiting();
+        reject(error);
+      };
     });
   }
 
+  /** Patience that nobody needs any more would keep the process. */
+  #stopWaiting(): void {
+    this.#isKnown = true;
+    clearTimeout(this.#patience);
+  }
+
   observe(status: BatchTestStatus): void {
+    if (this.#isKnown) return;
     const store = status.conditions?.find(({ type }) => type === ConditionType.ResultStoreAvailable);
     if (store?.status === 'False')
       this.#patience ??= setTimeout(

@@ -53,7 +53,7 @@ const holders = (connection: Connection) =>
   query<{ pid: number; name: string }>(
     connection,
     `select a.pid, a.application_name as name from pg_locks l join pg_stat_activity a using (pid)
-     where l.locktype = 'advisory' and l.granted and a.datname = $1`,
+     where l.locktype = 'advisory' and l.mode = 'ExclusiveLock' and l.granted and a.datname = $1`,
     [connection.database],
   );
 
@@ -62,6 +62,18 @@ async function breakHold(connection: Connection): Promise<number> {
   expect(holder?.name).toMatch(/^batchtest, process \d+ on /);
   await query(connection, 'select pg_terminate_backend($1)', [holder?.pid]);
   return holder?.pid ?? 0;
+}
+
+/** From now on the database can be read only, in all sessions but that which has the lock of the run. */
+async function makeReadOnly(connection: Connection): Promise<void> {
+  const { database } = connection;
+  await query(connection, `alter database ${database} set default_transaction_read_only = on`);
+  await query(
+    connection,
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = $1 and pid <> pg_backend_pid() and application_name not like 'batchtest, process %'`,
+    [database],
+  );
 }
 
 /** Has the run as soon as it is free. */
@@ -120,6 +132,20 @@ describe('a local run whose connection to the database breaks', () => {
       state: 'Running',
       trials: { total: 2, succeeded: 1, pending: 1 },
     });
+  });
+
+  it('ends at once when that comes while its results cannot be stored', async () => {
+    const { bench, connection, command, uid } = await aRunUnderWay();
+    await makeReadOnly(connection);
+    bench.openGate();
+    await command.untilStderr('results cannot be stored');
+    await untilTaken(connection, uid);
+    const takenAt = Date.now();
+    const { exitCode, stderr } = await command.finished;
+    expect(exitCode, stderr).toBe(3);
+    expect(stderr).toContain(`run ${uid} is no longer this process' own: batchtest, process 7 on elsewhere`);
+    // For its store it would have had patience for a minute.
+    expect(Date.now() - takenAt).toBeLessThan(30_000);
   });
 
   it('does not take back a run that somebody else has opened', async () => {
