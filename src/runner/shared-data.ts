@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
 import { sharedDataPaths } from '../engine/local/shared-data-paths.ts';
+import { errorCode } from '../engine/local/system-error.ts';
 import { RunNotResumableError, SharedDataError } from './errors.ts';
 import { treeDigest } from './tree-digest.ts';
 
@@ -11,18 +12,31 @@ import { treeDigest } from './tree-digest.ts';
 const digestsSchema = z.record(z.string(), z.string());
 const FILE = 'shared-data.json';
 
-/** @throws SharedDataError when data that a manifest names is not there */
+/** @throws SharedDataError when data that a manifest names is not there, or cannot be looked at */
 export function refuseMissingData(manifest: BatchTest, manifestDirectory: string): void {
   const paths = sharedDataPaths(manifest, manifestDirectory);
   const missing = (manifest.spec.sharedData ?? []).flatMap(({ name, local }, index) => {
     const path = paths.get(name);
-    return path === undefined || statSync(path, { throwIfNoEntry: false }) !== undefined
+    const problem = path === undefined ? undefined : problemAt(path);
+    return problem === undefined
       ? []
-      : [
-          `spec.sharedData[${index}].local ${JSON.stringify(local)} is not there: expected a folder or a file at ${path}`,
-        ];
+      : [`spec.sharedData[${index}].local ${JSON.stringify(local)} ${problem}`];
   });
   if (missing.length > 0) throw new SharedDataError(missing.join('\n'));
+}
+
+/** The rest of a sentence about the entry; undefined when something is there. */
+function problemAt(path: string): string | undefined {
+  try {
+    statSync(path);
+    return undefined;
+  } catch (error) {
+    // A file in the place of a folder on the way: nothing is there, either.
+    const isMissing = ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
+    return isMissing
+      ? `is not there: expected a folder or a file at ${path}`
+      : `cannot be read: ${reasonOf(error)}`;
+  }
 }
 
 /** A run whose data is read. */

@@ -75,4 +75,11 @@ async function resume(
   return runToEnd(manifest, flags, context, stored.uid);
 }
 
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+/** What cannot be looked at is not meant to be a file. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

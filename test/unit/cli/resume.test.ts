@@ -190,6 +190,11 @@ describe('batchtest run --resume refuses', () => {
     const misplaced = await bench.run(['run', '--resume', file]);
     expect(misplaced).toMatchObject({ exitCode: 2, stdout: '' });
     expect(misplaced.stderr).toContain(`batchtest run ${file} --resume\n`);
+    // Too long for the name of a file.
+    const long = await bench.run(['run', '--resume', 'x'.repeat(5_000)]);
+    expect(long).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(long.stderr).toMatch(/^no stored run has the UID or name "x+"; /);
+    expect(long.stderr).not.toMatch(/^\s+at /m);
     const nothing = await bench.run(['run']);
     expect(nothing).toMatchObject({ exitCode: 2, stdout: '' });
     expect(nothing.stderr).toContain("missing required argument 'file'");

@@ -138,6 +138,17 @@ it('is refused when it is not there, cannot be data, or is not said to be anywhe
       'spec.sharedData: corpus cannot be read: /dev/zero is neither a file nor a folder',
     ),
   });
+  expect(await run(bench, withLocal('corpus/a.txt/more'))).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('spec.sharedData[0].local "corpus/a.txt/more" is not there: '),
+  });
+  symlinkSync('circle', join(bench.folder, 'circle'));
+  const circle = await run(bench, withLocal('circle'));
+  expect(circle).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('spec.sharedData[0].local "circle" cannot be read: ELOOP: '),
+  });
+  expect(circle.stderr).not.toMatch(/^\s+at /m);
   expect(file).toBeDefined();
 });
 
