@@ -796,9 +796,21 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         await store.openRun(ours);
         await store.openRun(theirs);
         expect((await store.findRun(name))?.uid).toBe(theirs.uid);
-        expect((await store.findRun(name, 'team-a'))?.uid).toBe(ours.uid);
-        expect(await store.findRun(theirs.uid, 'team-a')).toBeUndefined();
-        expect(await store.findRun(name, 'nowhere')).toBeUndefined();
+        expect((await store.findRun(name, { namespace: 'team-a' }))?.uid).toBe(ours.uid);
+        expect(await store.findRun(theirs.uid, { namespace: 'team-a' })).toBeUndefined();
+        expect(await store.findRun(name, { namespace: 'nowhere' })).toBeUndefined();
+      });
+
+      it('finds only runs of an engine, when it is asked for one', async () => {
+        const name = `named-${randomUUID()}`;
+        const local = { ...aRun({ uid: randomUUID(), name }), engine: 'local' } as const;
+        const cluster = aRun({ uid: randomUUID(), name });
+        await store.openRun(local);
+        await store.openRun(cluster);
+        expect((await store.findRun(name))?.uid).toBe(cluster.uid);
+        expect((await store.findRun(name, { engine: 'local' }))?.uid).toBe(local.uid);
+        expect((await store.findRun(name, { engine: 'kubernetes' }))?.uid).toBe(cluster.uid);
+        expect(await store.findRun(cluster.uid, { engine: 'local' })).toBeUndefined();
       });
 
       it('finds nothing by a short prefix, a pattern, an empty text or one that cannot be stored', async () => {

@@ -188,6 +188,14 @@ export interface StoredArtifactProblem {
   readonly reason: string;
 }
 
+/** Which runs may be meant by a reference, as several may have one name. */
+export interface RunScope {
+  /** Only runs of this namespace of a cluster; undefined: of any. */
+  readonly namespace?: string | undefined;
+  /** Only runs of this engine; undefined: of any. */
+  readonly engine?: EngineName | undefined;
+}
+
 /** A run that is this process' own. */
 export interface RunHold {
   /**
@@ -252,9 +260,9 @@ export interface ResultStore {
   /**
    * The newest run whose UID (or a prefix of it of at least 6 characters) or name is `reference`; undefined when there is none. UIDs come before
    * names: who names a BatchTest like another one's UID is not taken for that.
-   * @param namespace only a run of this namespace of a cluster
+   * @param scope the only runs that are looked at; default: all
    */
-  findRun(reference: string, namespace?: string): Promise<RunSummary | undefined>;
+  findRun(reference: string, scope?: RunScope): Promise<RunSummary | undefined>;
   /** The newest runs first. */
   listRuns(options: { readonly limit: number; readonly workflowId?: string }): Promise<readonly RunSummary[]>;
   loadRun(uid: string): Promise<StoredRun | undefined>;

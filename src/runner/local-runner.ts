@@ -92,13 +92,15 @@ export class LocalRunner implements BatchTestRunner {
   }
 
   async cancel(run: string): Promise<string> {
-    const stored = await this.results.load(run);
+    const store = await this.#store.get();
+    // One of a cluster may have the same name, and is its operator's to end.
+    const found = await store.findRun(run, { engine: 'local' });
+    const stored = found === undefined ? undefined : await store.loadRun(found.uid);
     if (stored === undefined)
-      throw new NoSuchRunError(`no stored run has the UID or name ${JSON.stringify(run)}`);
-    const { uid, name, engine, state } = stored;
+      throw new NoSuchRunError(`no stored local run has the UID or name ${JSON.stringify(run)}`);
+    const { uid, name, state } = stored;
     if (state !== 'Running') throw new NoSuchRunError(`run ${uid} (${name}) is over: ${state}`);
-    if (engine !== 'local') throw new NoSuchRunError(`run ${uid} (${name}) is that of a cluster`);
-    return cancelLocalRun(await this.#store.get(), stored);
+    return cancelLocalRun(store, stored);
   }
 
   async shutdown(): Promise<void> {

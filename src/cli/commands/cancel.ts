@@ -25,9 +25,10 @@ export const cancelCommand = (context: ProcessContext): Command =>
       'after',
       `
 With --engine kubernetes the BatchTest of that name is cancelled in the
-cluster, whether or not its results can be read from here. Without it a
-stored run of a cluster whose BatchTest is gone from there is ended in the
-result store.`,
+cluster, whether or not its results can be read from here. With --engine local
+RUN is a local run, also when a newer one of a cluster has the same name.
+Without it a stored run of a cluster whose BatchTest is gone from there is
+ended in the result store.`,
     )
     .action(async (reference: string, flags: CancelFlags) => {
       const say = (text: string): void => {
@@ -39,7 +40,7 @@ result store.`,
         return say(await cancelClusterRun(reference, { ...flags, environment }));
       }
       await withResultStore(flags, environment, async (store) => {
-        const run = await storedRun(store, reference, flags.namespace);
+        const run = await storedRun(store, reference, { engine: flags.engine, namespace: flags.namespace });
         if (run.state !== 'Running')
           throw new UsageError(`run ${run.uid} (${run.name}) is over: ${run.state}`);
         if (run.engine === 'local') return say(await cancelLocalRun(store, run));

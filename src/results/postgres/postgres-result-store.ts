@@ -17,6 +17,7 @@ import {
   type ResultStore,
   ResultStoreUnavailableError,
   type RunHold,
+  type RunScope,
   type RunSummary,
   type RunToConclude,
   type SkipOutcome,
@@ -153,8 +154,8 @@ export class PostgresResultStore implements ResultStore {
     });
   }
 
-  findRun(reference: string, namespace?: string): Promise<RunSummary | undefined> {
-    return this.#whileContended(`find run ${reference}`, () => findRun(this.#db, reference, namespace));
+  findRun(reference: string, scope?: RunScope): Promise<RunSummary | undefined> {
+    return this.#whileContended(`find run ${reference}`, () => findRun(this.#db, reference, scope));
   }
 
   listRuns(options: {

@@ -1,5 +1,5 @@
 import { expressionBuilder, type Kysely } from 'kysely';
-import type { RunSummary } from '../result-store.ts';
+import type { RunScope, RunSummary } from '../result-store.ts';
 import { storableText } from './storable-text.ts';
 import type { RunSummaryRow, Tables } from './tables.ts';
 
@@ -10,7 +10,7 @@ const SHORTEST_UID_PREFIX = 6;
 export async function findRun(
   db: Kysely<Tables>,
   reference: string,
-  namespace?: string,
+  { namespace, engine }: RunScope = {},
 ): Promise<RunSummary | undefined> {
   const wanted = storableText(reference);
   const { eb, val, fn } = expressionBuilder<Tables, 'runs'>();
@@ -23,19 +23,23 @@ export async function findRun(
     .selectFrom('run_summary')
     .selectAll()
     // The counts are then made of one run, not of every run with that name.
-    .where('uid', '=', (from) =>
-      from
+    .where('uid', '=', (from) => {
+      let meant = from
         .selectFrom('runs')
         .select('uid')
-        .where(eb.or([isUid, beginsUid, eb('name', '=', wanted)]))
-        .$if(namespace !== undefined, (query) => query.where('namespace', '=', storableText(namespace ?? '')))
-        // A UID is given by nobody, a name by whoever creates a BatchTest.
-        .orderBy(isUid, 'desc')
-        .orderBy(beginsUid, 'desc')
-        .orderBy('started_at', 'desc')
-        .orderBy('uid')
-        .limit(1),
-    )
+        .where(eb.or([isUid, beginsUid, eb('name', '=', wanted)]));
+      if (namespace !== undefined) meant = meant.where('namespace', '=', storableText(namespace));
+      if (engine !== undefined) meant = meant.where('engine', '=', engine);
+      return (
+        meant
+          // A UID is given by nobody, a name by whoever creates a BatchTest.
+          .orderBy(isUid, 'desc')
+          .orderBy(beginsUid, 'desc')
+          .orderBy('started_at', 'desc')
+          .orderBy('uid')
+          .limit(1)
+      );
+    })
     .executeTakeFirst();
   return row === undefined ? undefined : summaryOf(row);
 }

@@ -1,4 +1,5 @@
 /** What a local runner gives beside `run`, through the exports of the package. */
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -9,6 +10,8 @@ import {
   type RunResult,
   runReport,
 } from '../../../src/index.ts';
+import { openResultStore } from '../../../src/runner/result-store.ts';
+import { aRun } from '../../builders/run.ts';
 
 const MANIFEST: BatchTestManifest = {
   apiVersion: 'batchtest.dev/v1alpha1',
@@ -35,7 +38,8 @@ const MANIFEST: BatchTestManifest = {
   },
 };
 
-const runner = createRunner(presets.testing());
+const config = presets.testing();
+const runner = createRunner(config);
 afterAll(() => runner.shutdown());
 
 let first: RunResult;
@@ -121,6 +125,12 @@ it('ends a run that is under way, by its name, and none that is over', async () 
     { onProgress: ({ trials }) => (trials?.running === 1 ? noteStart() : undefined) },
   );
   await started;
+  // A newer one of a cluster whose operator stores there as well.
+  const store = await openResultStore(config.store);
+  onTestFinished(() => store.close());
+  const ofCluster = aRun({ uid: randomUUID(), name: 'long' });
+  await store.openRun(ofCluster);
+  await expect(runner.cancel(ofCluster.uid)).rejects.toThrow(NoSuchRunError);
   expect(await runner.cancel('long')).toMatch(/^run .* \(long\) is being ended by the process that runs it$/);
   expect((await long).end).toMatchObject({ state: 'Cancelled', reason: 'CancelRequested' });
 });

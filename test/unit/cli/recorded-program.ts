@@ -66,7 +66,8 @@ esac
 /** Anything that these tests wait for has happened by then, on a machine with much else to do as well. */
 const PATIENCE_MS = 60_000;
 
-export function aBench(): Bench {
+/** @param environment of the commands, beside that of the tests */
+export function aBench(environment: Readonly<Record<string, string>> = {}): Bench {
   const data = aDataDirectory();
   onTestFinished(() => data.remove());
   const { path: folder } = data;
@@ -76,7 +77,7 @@ export function aBench(): Bench {
   };
   const starts = () => lines('starts').map(startOf);
   const withDataDirectory = (args: readonly string[]) => [...args, '--data-dir', folder];
-  const run: Bench['run'] = (args, input = '') => runCommand(withDataDirectory(args), { input });
+  const run: Bench['run'] = (args, input = '') => runCommand(withDataDirectory(args), { input, environment });
   const manifest: Bench['manifest'] = (variants, spec = {}, name = 'recorded') =>
     JSON.stringify({
       apiVersion: 'batchtest.dev/v1alpha1',
@@ -102,7 +103,7 @@ export function aBench(): Bench {
   return {
     folder,
     start: (args, input = '', node = process.execPath) => {
-      const command = startCommand(withDataDirectory(args), { input, node });
+      const command = startCommand(withDataDirectory(args), { input, environment, node });
       onTestFinished(() => command.kill('SIGKILL'));
       return command;
     },

@@ -1,0 +1,59 @@
+/** Local runs whose results are in a database of others too: of other machines, and of the operator of a cluster. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { openPostgresResultStore } from '../../../src/results/postgres/open-postgres-result-store.ts';
+import type { ResultStore } from '../../../src/results/result-store.ts';
+import { aRun } from '../../builders/run.ts';
+import {
+  databaseUrlOf,
+  type PostgresServer,
+  startPostgresServer,
+} from '../../integration/postgres-server.ts';
+import { aBench } from './recorded-program.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+let server: PostgresServer;
+beforeAll(async () => {
+  server = await startPostgresServer();
+});
+afterAll(() => server?.stop());
+
+/** A new database, and what tells commands of it. */
+async function aDatabase(): Promise<{
+  readonly store: ResultStore;
+  readonly environment: Readonly<Record<string, string>>;
+}> {
+  const connection = await server.createDatabase();
+  const store = await openPostgresResultStore({ connection });
+  onTestFinished(() => store.close());
+  return { store, environment: { DATABASE_URL: databaseUrlOf(connection) } };
+}
+
+describe('batchtest cancel --engine local', () => {
+  it('ends the local run of a name, though a newer run of a cluster has it, and no run of a cluster', async () => {
+    const { store, environment } = await aDatabase();
+    const bench = aBench(environment);
+    const running = bench.start(['run', '-', '-o', 'json'], bench.manifest({ waits: 'waits' }, {}, 'busy'));
+    await bench.untilStarted('waits');
+    const uid = randomUUID();
+    await store.openRun(aRun({ uid, name: 'busy', namespace: 'team-a' }));
+
+    const cancel = await bench.run(['cancel', 'busy', '--engine', 'local']);
+    expect(cancel.exitCode, cancel.stderr).toBe(0);
+    expect(cancel.stdout).toMatch(
+      /^run [0-9a-f-]{36} \(busy\) is being ended by the process that runs it\n$/,
+    );
+    const { exitCode, stdout, stderr } = await running.finished;
+    expect(exitCode, stderr).toBe(4);
+    expect(JSON.parse(stdout)).toMatchObject({ run: { engine: 'local', state: 'Cancelled' } });
+
+    const refused = await bench.run(['cancel', uid, '--engine', 'local']);
+    expect(refused).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr: `no stored local run has the UID or name "${uid}"; batchtest list shows what is there\n`,
+    });
+    expect(await store.findRun(uid)).toMatchObject({ engine: 'kubernetes', state: 'Running' });
+  });
+});
