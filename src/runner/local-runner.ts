@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConditionType } from '../api/v1alpha1/constants.ts';
 import type { BatchTest, BatchTestManifest } from '../api/v1alpha1/schema.ts';
@@ -34,6 +33,7 @@ import { runResult } from './run-result.ts';
 import type { BatchTestRunner, RunOptions, RunResult } from './runner.ts';
 import type { LocalRunnerConfig } from './runner-config.ts';
 import type { RunnerMetrics } from './runner-metrics.ts';
+import { prepareRunsDirectory } from './runs-directory.ts';
 import { RunsUnderWay } from './runs-under-way.ts';
 import { refuseMissingData, SharedDataState, toldOf } from './shared-data.ts';
 import { SingleRunSource } from './single-run-source.ts';
@@ -131,17 +131,11 @@ export class LocalRunner implements BatchTestRunner {
     }
   }
 
-  /** Under its real path: the programs of a run are found again by it, however the data directory is named then. */
-  #runsDirectory(): string {
-    const directory = resolve(this.#config.dataDirectory, 'runs');
-    mkdirSync(directory, { recursive: true });
-    return realpathSync(directory);
-  }
-
   /** The programs that the killed process left have been ended by its launcher, which a busy machine makes slow. */
   async #straysEnded(uid: string): Promise<void> {
     await sleep(STRAYS_END_WITHIN_MS);
-    const strays = await straysAfter(join(this.#runsDirectory(), uid), STRAYS_PATIENCE_MS);
+    const runsDirectory = await prepareRunsDirectory(this.#config.dataDirectory);
+    const strays = await straysAfter(join(runsDirectory, uid), STRAYS_PATIENCE_MS);
     if (strays.length > 0)
       throw new RunNotResumableError(
         `run ${uid} cannot go on while programs run that its killed process left: end them (process ${strays.join(', ')})`,
@@ -157,7 +151,7 @@ export class LocalRunner implements BatchTestRunner {
     { onProgress, onNotice, resume }: RunOptions,
   ): Promise<RunResult> {
     const { manifestDirectory } = this.#config;
-    const runsDirectory = this.#runsDirectory();
+    const runsDirectory = await prepareRunsDirectory(this.#config.dataDirectory);
     const data = await toldOf(
       () =>
         SharedDataState.read(

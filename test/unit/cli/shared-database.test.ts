@@ -9,6 +9,7 @@ import {
   type PostgresServer,
   startPostgresServer,
 } from '../../integration/postgres-server.ts';
+import { startCommand } from './command-line.ts';
 import { aBench } from './recorded-program.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -55,5 +56,27 @@ describe('batchtest cancel --engine local', () => {
       stderr: `no stored local run has the UID or name "${uid}"; batchtest list shows what is there\n`,
     });
     expect(await store.findRun(uid)).toMatchObject({ engine: 'kubernetes', state: 'Running' });
+  });
+});
+
+describe('a data directory', () => {
+  it.each([
+    ['a file is in its place', (file: string) => file],
+    ['nothing can be created there', () => '/proc/batchtest'],
+  ])('that cannot be used, because %s, is named before anything is stored', async (_, pathOf) => {
+    const { store, environment } = await aDatabase();
+    const bench = aBench();
+    const file = bench.manifestFile({ quick: 'good' });
+    const path = pathOf(file);
+    const command = startCommand(['run', file, '--quiet', '--data-dir', path], { environment });
+    onTestFinished(() => command.kill('SIGKILL'));
+    const { exitCode, stdout, stderr } = await command.finished;
+    expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
+    expect(stderr).toContain(`data directory ${path} cannot be used: E`);
+    expect(stderr).toContain(
+      'Choose another: what the programs of local runs write is kept there, whichever database has the results.\n',
+    );
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(await store.listRuns({ limit: 1 })).toEqual([]);
   });
 });

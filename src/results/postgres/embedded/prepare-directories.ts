@@ -5,7 +5,7 @@ import type { Layout } from './layout.ts';
 import { firstInaccessible, type ServerAccount } from './server-account.ts';
 
 const ROOT = 0;
-const ADVICE = 'Choose another data directory, or set DATABASE_URL to use your own Postgres.';
+const ADVICE = 'Choose another data directory, or set DATABASE_URL to use your own Postgres';
 
 /**
  * Creates the data directory and returns its real path.
@@ -83,7 +83,11 @@ async function makePrivate(path: string, account: ServerAccount | undefined): Pr
   }
 }
 
-async function createDirectory(path: string, account: ServerAccount | undefined): Promise<void> {
+/**
+ * Creates a directory, with those that it is in. What is there already stays as it is.
+ * @param account must be able to enter what is created; undefined: whoever the umask lets
+ */
+export async function createDirectory(path: string, account: ServerAccount | undefined): Promise<void> {
   for (const missing of await missingDirectories(path)) {
     try {
       await mkdir(missing);
@@ -112,12 +116,16 @@ async function missingDirectories(path: string): Promise<readonly string[]> {
   return missing;
 }
 
-function unusable(dataDirectory: string, error: unknown): EmbeddedPostgresError {
+/**
+ * What a data directory could not be made usable with, in words for a person.
+ * @param advice what to do about it
+ */
+export function unusable(dataDirectory: string, error: unknown, advice = ADVICE): EmbeddedPostgresError {
   if (error instanceof EmbeddedPostgresError) return error;
   const detail = error instanceof Error ? error.message : String(error);
   return new EmbeddedPostgresError(
     'DataDirectoryUnusable',
-    `data directory ${dataDirectory} cannot be used: ${detail}. ${ADVICE}`,
+    `data directory ${dataDirectory} cannot be used: ${detail}. ${advice}.`,
     { cause: error },
   );
 }
