@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +12,7 @@ import { changedComparison } from '../core/same-comparison.ts';
 import { finishedCondition } from '../core/status.ts';
 import { expandVariants } from '../core/variants.ts';
 import { createLocalEngine } from '../engine/local/local-engine.ts';
+import { workingDirectoryOf } from '../engine/local/local-program.ts';
 import { STRAYS_END_WITHIN_MS } from '../engine/local/program-launcher.ts';
 import { unsupportedLocally } from '../engine/local/unsupported-locally.ts';
 import { checkDeliveryConfig } from '../outbox/delivery-config.ts';
@@ -123,6 +125,7 @@ export class LocalRunner implements BatchTestRunner {
     try {
       if (options.resume !== undefined) {
         await refuseUnlessResumable(store, uid, manifest);
+        refuseWithoutFolder(uid, manifest, this.#config.manifestDirectory);
         await this.#straysEnded(uid);
       }
       return await this.#runHeld(uid, hold, manifest, store, cancel, options);
@@ -290,6 +293,18 @@ async function refuseUnlessResumable(store: ResultStore, uid: string, manifest: 
   if (changed.length > 0)
     throw new RunNotResumableError(
       `run ${uid} cannot go on with another ${changed.join(', ')}: run the changed BatchTest anew, without --resume`,
+    );
+}
+
+/**
+ * On another machine than that which it began on, every attempt would fail for want of its folder, and the run with them.
+ * @throws RunNotResumableError
+ */
+function refuseWithoutFolder(uid: string, manifest: BatchTest, manifestDirectory: string): void {
+  const folder = workingDirectoryOf(manifest, manifestDirectory);
+  if (!existsSync(folder))
+    throw new RunNotResumableError(
+      `run ${uid} cannot go on here: the folder that its programs run in is not there: ${folder}; resume it on the machine that it began on, or with its manifest in a folder of this one: batchtest run FILE --resume ${uid}`,
     );
 }
 

@@ -3,12 +3,12 @@ import { Command } from 'commander';
 import { dataDirectoryOption, reportOutputOption } from '../common-options.ts';
 import { deliveryOptions } from '../delivery-options.ts';
 import { UsageError } from '../failure.ts';
-import { interruptedRun } from '../interrupted-run.ts';
+import { interruptedRun, newestInterruptedRun } from '../interrupted-run.ts';
 import { type LoadedManifest, loadManifest } from '../manifest-file.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { clusterOptions, engineOption, resultLimitOption, runMetricsOption } from '../run-options.ts';
 import { type RunFlags, runToEnd } from '../run-to-end.ts';
-import { withResultStore } from '../store-access.ts';
+import { dataDirectoryOf, withResultStore } from '../store-access.ts';
 
 interface RunCommandFlags extends RunFlags {
   /** True when no run is named. */
@@ -27,7 +27,7 @@ export const runCommand = (context: ProcessContext): Command =>
         .addOption(engineOption().default('local'))
         .option(
           '--resume [run]',
-          'go on with a local run whose process was killed: its UID or name; default: the newest one',
+          'go on with a local run whose process was killed: its UID or name; default: the newest one of the data directory',
         )
         .addOption(reportOutputOption())
         .option('--all', 'show every variant in the table, however many there are')
@@ -66,9 +66,11 @@ async function resume(
     throw new UsageError(
       `--resume names a run; to resume the run of a manifest: batchtest run ${reference} --resume`,
     );
-  const name = given?.batchTest.metadata.name;
-  const stored = await withResultStore(flags, context.environment, (store) =>
-    interruptedRun(store, reference === true ? name : reference),
+  const { environment } = context;
+  const stored = await withResultStore(flags, environment, (store) =>
+    reference === true
+      ? newestInterruptedRun(store, given?.batchTest.metadata.name, dataDirectoryOf(flags, environment))
+      : interruptedRun(store, reference),
   );
   context.stderr.write(`resuming run ${stored.uid} (${stored.name})\n`);
   const manifest = given ?? { batchTest: stored.manifest, directory: stored.directory ?? process.cwd() };

@@ -57,6 +57,10 @@ export function inheritedEnvironment(parent: NodeJS.ProcessEnv): Readonly<Record
   );
 }
 
+/** The folder that the programs of a manifest run in: its own, unless it says another. */
+export const workingDirectoryOf = ({ spec }: BatchTest, manifestDirectory: string): string =>
+  resolve(manifestDirectory, spec.local?.workingDir ?? '.');
+
 /** Works out once what all attempts of a run share. `inherited` is what {@link inheritedEnvironment} gave. */
 export function localRunProgram(
   manifest: BatchTest,
@@ -72,7 +76,7 @@ export function localRunProgram(
     commandLine: command.length === 0 ? undefined : [...command, ...args],
     commandField:
       local?.command === undefined ? `spec.template.spec.containers[${index}].command` : 'spec.local.command',
-    workingDirectory: resolve(manifestDirectory, local?.workingDir ?? '.'),
+    workingDirectory: workingDirectoryOf(manifest, manifestDirectory),
     inherited,
     declared: declaredLocally(manifest),
     sharedData: sharedDataVariables(sharedDataPaths(manifest, manifestDirectory)),

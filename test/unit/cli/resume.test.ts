@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
@@ -179,6 +179,37 @@ describe('batchtest run --resume refuses', () => {
     expect(exitCode, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ run: { uid, ...COMPLETE } });
     expect(bench.startCounts()).toEqual({ quick: 1, waits: 1 });
+  });
+
+  it('a run whose folder is not there, as on another machine, so that it can go on where it is', async () => {
+    const bench = aBench();
+    const folder = join(bench.folder, 'project');
+    const elsewhere = join(bench.folder, 'elsewhere');
+    mkdirSync(folder);
+    writeFileSync(
+      join(folder, 'batchtest.json'),
+      bench.manifest({ quick: 'good', waits: 'waits' }, {}, 'moved'),
+    );
+    const command = bench.start(['run', join(folder, 'batchtest.json')]);
+    await command.untilStderr('best so far quick');
+    await bench.untilStarted('waits');
+    command.kill('SIGKILL');
+    await command.finished;
+    renameSync(folder, elsewhere);
+    for (const reference of [[], ['moved']]) {
+      const refused = await bench.run(['run', '--quiet', '--resume', ...reference]);
+      expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(refused.stderr).toContain(`the folder that its programs run in is not there: ${folder};`);
+      expect(refused.stderr).not.toMatch(/^\s+at /m);
+    }
+    expect(await bench.document('list')).toMatchObject({ runs: [{ name: 'moved', ...INTERRUPTED }] });
+
+    bench.openGate();
+    const file = join(elsewhere, 'batchtest.json');
+    const { exitCode, stdout, stderr } = await bench.run(['run', file, '--resume', 'moved', '-o', 'json']);
+    expect(exitCode, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ run: { name: 'moved', ...COMPLETE } });
+    expect(bench.startCounts()).toEqual({ quick: 1, waits: 2 });
   });
 
   it('another engine, a file in the place of a run, and to run nothing at all', async () => {

@@ -182,7 +182,7 @@ it('must be what it was when the run began, for the run to be resumed', async ()
   // As in another data directory, which one database may have.
   const output = join(bench.folder, 'runs');
   renameSync(output, `${output}-elsewhere`);
-  expect(await bench.run(['run', '--resume', '--quiet'])).toMatchObject({
+  expect(await bench.run(['run', '--resume', 'word-count', '--quiet'])).toMatchObject({
     exitCode: 2,
     stderr: expect.stringContaining('name the data directory that the run began with'),
   });

@@ -10,7 +10,7 @@ import {
   startPostgresServer,
 } from '../../integration/postgres-server.ts';
 import { startCommand } from './command-line.ts';
-import { aBench } from './recorded-program.ts';
+import { aBench, killedRun } from './recorded-program.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -56,6 +56,40 @@ describe('batchtest cancel --engine local', () => {
       stderr: `no stored local run has the UID or name "${uid}"; batchtest list shows what is there\n`,
     });
     expect(await store.findRun(uid)).toMatchObject({ engine: 'kubernetes', state: 'Running' });
+  });
+});
+
+describe('batchtest run --resume', () => {
+  it('goes on with what began in its data directory, and with what another machine has only by its UID', async () => {
+    const { store, environment } = await aDatabase();
+    const [here, there] = [aBench(environment), aBench(environment)];
+    await killedRun(here, 'here');
+    await killedRun(there, 'there');
+    here.openGate();
+    const resumed = await here.run(['run', '--resume', '-o', 'json']);
+    expect(resumed.exitCode, resumed.stderr).toBe(0);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ run: { name: 'here', state: 'Complete' } });
+
+    const uid = (await store.findRun('there'))?.uid ?? '';
+    const file = there.manifestFile({ quick: 'good', waits: 'waits' }, {}, 'there');
+    for (const args of [['run'], ['run', file]])
+      expect(await here.run([...args, '--resume'])).toEqual({
+        exitCode: 2,
+        stdout: '',
+        stderr: `run ${uid} (there) was interrupted, but is not of the data directory ${here.folder}: resume it where it began, with its --data-dir; or here by its UID: --resume ${uid}\n`,
+      });
+    expect(await store.findRun(uid)).toMatchObject({
+      state: 'Running',
+      isInterrupted: true,
+      trials: { succeeded: 1, pending: 1 },
+    });
+    expect(there.startCounts()).toEqual({ quick: 1, waits: 1 });
+
+    there.openGate();
+    const named = await here.run(['run', '--resume', uid, '-o', 'json']);
+    expect(named.exitCode, named.stderr).toBe(0);
+    expect(JSON.parse(named.stdout)).toMatchObject({ run: { uid, state: 'Complete' } });
+    expect(there.startCounts()).toEqual({ quick: 1, waits: 2 });
   });
 });
 
