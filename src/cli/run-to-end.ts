@@ -108,14 +108,14 @@ function runnerConfig(
   flags: RunFlags,
   { environment }: ProcessContext,
 ): RunnerConfig {
-  const dataDirectory = dataDirectoryOf(flags, environment);
-  const store = resultStoreFrom(environment, () => dataDirectory);
+  const dataDirectory = (): string => dataDirectoryOf(flags, environment);
+  const store = resultStoreFrom(environment, dataDirectory);
   switch (flags.engine) {
     case 'local':
       return {
         engine: 'local',
         store,
-        dataDirectory,
+        dataDirectory: dataDirectory(),
         manifestDirectory: directory,
         removeDataDirectory: false,
         ...(flags.resultLimit === undefined ? {} : { resultLimitBytes: flags.resultLimit }),

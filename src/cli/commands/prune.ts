@@ -45,7 +45,7 @@ export const pruneCommand = (context: ProcessContext): Command =>
           dryRun,
         }),
       );
-      if (!dryRun) await removeOutput(pruned, dataDirectoryOf(flags, context.environment));
+      if (!dryRun) await removeOutput(pruned, () => dataDirectoryOf(flags, context.environment));
       for (const { uid, name, finishedAt } of pruned)
         context.stdout.write(`${shortUid(uid)}  ${timeText(finishedAt.toISOString())}  ${printable(name)}\n`);
       context.stdout.write(`${counted(pruned.length, 'run')} ${dryRun ? 'would be deleted' : 'deleted'}\n`);
@@ -55,8 +55,8 @@ export const pruneCommand = (context: ProcessContext): Command =>
 const RUN_UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** What the trials of local runs left on this machine; those of runs that another machine ran are not here. */
-async function removeOutput(pruned: readonly PrunedRun[], dataDirectory: string): Promise<void> {
+async function removeOutput(pruned: readonly PrunedRun[], dataDirectory: () => string): Promise<void> {
   for (const { uid, engine } of pruned)
     if (engine === 'local' && RUN_UID.test(uid))
-      await rm(join(dataDirectory, 'runs', uid), { recursive: true, force: true });
+      await rm(join(dataDirectory(), 'runs', uid), { recursive: true, force: true });
 }

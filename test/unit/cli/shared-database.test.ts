@@ -1,6 +1,9 @@
 /** Local runs whose results are in a database of others too: of other machines, and of the operator of a cluster. */
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { firstInaccessible } from '../../../src/results/postgres/embedded/server-account.ts';
 import { openPostgresResultStore } from '../../../src/results/postgres/open-postgres-result-store.ts';
 import type { ResultStore } from '../../../src/results/result-store.ts';
 import { aRun } from '../../builders/run.ts';
@@ -9,6 +12,7 @@ import {
   type PostgresServer,
   startPostgresServer,
 } from '../../integration/postgres-server.ts';
+import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
 import { startCommand } from './command-line.ts';
 import { aBench, killedRun } from './recorded-program.ts';
 
@@ -112,5 +116,35 @@ describe('a data directory', () => {
     );
     expect(stderr).not.toMatch(/^\s+at /m);
     expect(await store.listRuns({ limit: 1 })).toEqual([]);
+  });
+
+  it('is not asked for where none is needed: a user of a container may have none', async ({ skip }) => {
+    const { environment } = await aDatabase();
+    const bench = aBench();
+    const file = bench.manifestFile({ quick: 'good' });
+    // Root has one without HOME, so it becomes the user of its Postgres, who must be able to read the program.
+    const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
+    const obstacle = user && (await firstInaccessible(realpathSync(BATCHTEST_PROGRAM), user));
+    if (obstacle !== undefined) skip(`run by root, and no other user may read ${obstacle}`);
+    const calledWithoutHome = (...args: readonly string[]) => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [BATCHTEST_PROGRAM, ...args], {
+        ...user,
+        cwd: '/',
+        env: { PATH: process.env.PATH, ...environment },
+        encoding: 'utf8',
+      });
+      return { exitCode: status, stdout, stderr };
+    };
+    const run = ['run', file, '--engine', 'kubernetes', '--kubeconfig', '/nowhere/kubeconfig'];
+    expect(calledWithoutHome(...run)).toEqual({
+      exitCode: 3,
+      stdout: '',
+      stderr: expect.stringMatching(/^cluster: kubeconfig \/nowhere\/kubeconfig cannot be used: ENOENT/),
+    });
+    expect(calledWithoutHome('prune', '--older-than', '30d')).toEqual({
+      exitCode: 0,
+      stdout: '0 runs deleted\n',
+      stderr: '',
+    });
   });
 });
