@@ -1,4 +1,5 @@
 import {
+  type Alias,
   Composer,
   type Document,
   isAlias,
@@ -46,12 +47,10 @@ export type DocumentResult =
   | { readonly ok: true; readonly document: ManifestDocument }
   | { readonly ok: false; readonly problems: readonly TextProblem[] };
 
-/** An API server's limit on the size of a request. */
+/** An API server's limit on the size of a request: of the file, and of what it holds once its aliases are filled in. */
 const MAX_MEBIBYTES = 3;
 /** A pod template is some 15 levels deep. The YAML composer recurses, and a deep recursion ends the process. */
 const MAX_DEPTH = 200;
-/** How often aliases may repeat what they stand for: as a bound on what a small file can become. */
-const MAX_ALIAS_COUNT = 100;
 
 /**
  * Words, and forms of numbers, that are text in YAML 1.2 but not in YAML 1.1, which kubectl follows: a manifest that has
@@ -78,9 +77,13 @@ export function readDocument(text: string, lines: LineCounter): DocumentResult {
   if (document === undefined) return failed(0, wording.emptyFile);
   if (second !== undefined) return failed(startOf(second), wording.severalDocuments(2 + others.length));
 
-  const misleading = misleadingNodes(document);
+  const targets = aliasTargets(document);
+  const { size, depth } = extentOf(document.contents, targets);
+  if (size > MAX_MEBIBYTES * 2 ** 20) return failed(startOf(document), wording.tooManyAliases(MAX_MEBIBYTES));
+  if (depth > MAX_DEPTH) return failed(startOf(document), wording.nestedTooDeeply(MAX_DEPTH));
+  const misleading = misleadingNodes(document, targets);
   if (misleading.length > 0) return { ok: false, problems: misleading };
-  return plainValue(document);
+  return { ok: true, document: manifestDocument(document, targets) };
 }
 
 function failed(offset: number, message: string): DocumentResult {
@@ -134,34 +137,125 @@ function startOf(document: Document): number {
   return document.contents?.range?.[0] ?? document.range?.[0] ?? 0;
 }
 
-function plainValue(document: Document): DocumentResult {
-  try {
-    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
-    return {
-      ok: true,
-      document: {
-        value,
-        placeOf: (path) => {
-          const { name, value } = nodesAt(document, path);
-          // A block begins on the line after its name, with its first entry; a reader looks for the name.
-          return placeOf(isCollection(value) && !value.flow ? name : value, document);
-        },
-        placeOfName: (path) => placeOf(nodesAt(document, path).name, document),
-      },
-    };
-  } catch (error) {
-    // What the library throws for too many aliases; those without an anchor were refused before.
-    if (error instanceof ReferenceError) return failed(startOf(document), wording.tooManyAliases);
-    throw error;
-  }
+/** What each alias stands for. */
+type AliasTargets = ReadonlyMap<Alias, Node>;
+
+/** The last node before an alias that has its anchor. For each of them alone, the library goes through the whole document. */
+function aliasTargets(document: Document): AliasTargets {
+  const anchored = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Node(_key, node) {
+      if (!isAlias(node)) {
+        if (node.anchor !== undefined) anchored.set(node.anchor, node);
+        return;
+      }
+      const target = anchored.get(node.source);
+      if (target !== undefined) targets.set(node, target);
+    },
+  });
+  return targets;
 }
 
+/** The node itself, or what it stands for; undefined for an alias of nothing. */
+const resolved = (node: unknown, targets: AliasTargets): unknown =>
+  isAlias(node) ? targets.get(node) : node;
+
+interface Extent {
+  /** What it takes as JSON at least, in UTF-16 code units. */
+  readonly size: number;
+  /** Levels of lists and objects. */
+  readonly depth: number;
+}
+
+const NOTHING: Extent = { size: 0, depth: 0 };
+
+/**
+ * How much a node comes to with its aliases filled in.
+ * @param known of nodes with anchors, which are looked at once however often they are repeated
+ */
+function extentOf(node: unknown, targets: AliasTargets, known = new Map<unknown, Extent>()): Extent {
+  const source = resolved(node, targets);
+  const before = known.get(source);
+  if (before !== undefined) return before;
+  // Of one that is within itself, which has no end, misleadingNodes tells.
+  if (hasAnchor(source)) known.set(source, NOTHING);
+  let size = isScalar(source) ? 1 + (source.source ?? '').length : isCollection(source) ? 1 : 0;
+  let depth = 0;
+  for (const part of partsOf(source)) {
+    const extent = extentOf(part, targets, known);
+    size += extent.size;
+    depth = Math.max(depth, extent.depth);
+  }
+  const extent = { size, depth: isCollection(source) ? depth + 1 : depth };
+  if (hasAnchor(source)) known.set(source, extent);
+  return extent;
+}
+
+const hasAnchor = (node: unknown): boolean => isNode(node) && node.anchor !== undefined;
+
+function partsOf(node: unknown): readonly unknown[] {
+  if (isCollection(node)) return node.items;
+  return isPair(node) ? [node.key, node.value] : [];
+}
+
+function manifestDocument(document: Document, targets: AliasTargets): ManifestDocument {
+  return {
+    value: plainValue(document.contents, targets),
+    placeOf: (path) => {
+      const { name, value } = nodesAt(document, targets, path);
+      // A block begins on the line after its name, with its first entry; a reader looks for the name.
+      return placeOf(isCollection(value) && !value.flow ? name : value, document);
+    },
+    placeOfName: (path) => placeOf(nodesAt(document, targets, path).name, document),
+  };
+}
+
+/** @param known of nodes with anchors, which are made once however often they are repeated */
+function plainValue(node: unknown, targets: AliasTargets, known = new Map<unknown, unknown>()): unknown {
+  const source = resolved(node, targets);
+  if (known.has(source)) return known.get(source);
+  const value = newPlainValue(source, targets, known);
+  if (hasAnchor(source)) known.set(source, value);
+  return value;
+}
+
+function newPlainValue(node: unknown, targets: AliasTargets, known: Map<unknown, unknown>): unknown {
+  if (isMap(node)) return plainObject(node.items, targets, known);
+  if (isSeq(node)) return node.items.map((item) => plainValue(item, targets, known));
+  // An entry of a list that is tagged as one of pairs.
+  if (isPair(node)) return plainObject([node], targets, known);
+  return isScalar(node) ? node.value : null;
+}
+
+/** A field that is merged gives way to one that is there before it, and to one of the object itself. */
+function plainObject(
+  pairs: readonly Pair[],
+  targets: AliasTargets,
+  known: Map<unknown, unknown>,
+): Readonly<Record<string, unknown>> {
+  const fields = new Map<string, unknown>();
+  for (const { key, value } of pairs) {
+    if (!isMergeKey(key)) {
+      fields.set(plainName(resolved(key, targets)), plainValue(value, targets, known));
+      continue;
+    }
+    const merged = resolved(value, targets);
+    for (const source of isSeq(merged) ? merged.items : [merged])
+      for (const [name, field] of Object.entries(Object(plainValue(source, targets, known))))
+        if (!fields.has(name)) fields.set(name, field);
+  }
+  return Object.fromEntries(fields);
+}
+
+const plainName = (key: unknown): string => (isScalar(key) && key.value !== null ? String(key.value) : '');
+
 /** Problems with nodes that are valid YAML, but stand for nothing or for something else than they seem to. */
-function misleadingNodes(document: Document): TextProblem[] {
+function misleadingNodes(document: Document, targets: AliasTargets): TextProblem[] {
   const problems: TextProblem[] = [];
   visit(document, {
     Alias(_key, node, ancestors) {
-      const target = node.resolve(document);
+      const target = targets.get(node);
       // An anchor comes before its aliases, so that every cycle has an alias within what it stands for.
       if (target === undefined)
         problems.push(problemAt(node, ancestors, wording.aliasWithoutAnchor(node.source)));
@@ -170,9 +264,9 @@ function misleadingNodes(document: Document): TextProblem[] {
     },
     Pair(_key, pair, ancestors) {
       const { key, value } = pair;
-      if (isNode(key) && isCollection(resolved(key, document)))
+      if (isNode(key) && isCollection(resolved(key, targets)))
         problems.push(problemAt(key, ancestors, wording.collectionAsName));
-      if (isMergeKey(key) && !isMergeable(value, document))
+      if (isMergeKey(key) && !isMergeable(value, targets))
         problems.push(problemAt(isNode(value) ? value : key, [...ancestors, pair], wording.nothingToMerge));
     },
     Scalar(key, node, ancestors) {
@@ -189,16 +283,13 @@ function misleadingNodes(document: Document): TextProblem[] {
   return problems;
 }
 
-const resolved = (node: unknown, document: Document): unknown =>
-  isAlias(node) ? node.resolve(document) : node;
-
 // The composer makes a symbol of the key, so that a quoted "<<" is a name like any other.
 const isMergeKey = (key: unknown): key is Scalar<symbol> => isScalar(key) && typeof key.value === 'symbol';
 
 /** True for an object, for a list of them, and for what is an alias of either. */
-function isMergeable(value: unknown, document: Document): boolean {
-  const source = resolved(value, document);
-  return isMap(source) || (isSeq(source) && source.items.every((item) => isMap(resolved(item, document))));
+function isMergeable(value: unknown, targets: AliasTargets): boolean {
+  const source = resolved(value, targets);
+  return isMap(source) || (isSeq(source) && source.items.every((item) => isMap(resolved(item, targets))));
 }
 
 function problemAt(node: Node, ancestors: readonly unknown[], message: string): TextProblem {
@@ -222,12 +313,13 @@ function nameOf(pair: Pair): string {
 /** The nodes of the value at a path and of its name in the object that has it; those of the nearest holder if it has none. */
 function nodesAt(
   document: Document,
+  targets: AliasTargets,
   path: readonly PropertyKey[],
 ): { readonly name: unknown; readonly value: unknown } {
   let name: unknown = document.contents;
   let value: unknown = document.contents;
   for (const part of path) {
-    const holder = isAlias(value) ? value.resolve(document) : value;
+    const holder = resolved(value, targets);
     if (isMap(holder)) {
       const pair = holder.items.find((item) => nameOf(item) === String(part));
       if (pair === undefined) break;

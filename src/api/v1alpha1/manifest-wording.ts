@@ -22,8 +22,8 @@ export const severalDocuments = (count: number): string =>
 export const tabIndentation = 'a tab is used for indentation; YAML allows only spaces';
 export const repeatedField = (name: string): string => `${quoted(name)} is given twice`;
 export const invalidYaml = (detail: string): string => `invalid YAML: ${detail}`;
-export const tooManyAliases =
-  'its aliases repeat so much that the document would be far larger than the file';
+export const tooManyAliases = (limitMiB: number): string =>
+  `comes to more than ${limitMiB} MiB with its aliases filled in, which no API server accepts`;
 export const aliasWithoutAnchor = (name: string): string =>
   `the alias *${name} has no anchor &${name} before it`;
 export const aliasWithinItself = (name: string): string =>

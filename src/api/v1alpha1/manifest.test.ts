@@ -77,6 +77,17 @@ describe('a valid manifest', () => {
       'anchors and merge keys',
       withChange('{CACHE: lru, WORKERS: "4"}', '&p {CACHE: lru}\n  - {name: b, parameters: {<<: *p}}'),
     ],
+    [
+      'a thousand variants that share their defaults',
+      withChange(
+        '- name: today\n    parameters: {CACHE: lru, WORKERS: "4"}\n',
+        `${Array.from(
+          { length: 1_000 },
+          (_, index) =>
+            `- {name: v${index}, parameters: {<<: ${index === 0 ? '&defaults {CACHE: lru}' : '*defaults'}, WORKERS: "${index}"}}`,
+        ).join('\n  ')}\n`,
+      ),
+    ],
     ['JSON', JSON.stringify(parseManifest(VALID, 'x').ok ? toObject(VALID) : {})],
   ])('may have %s', (_what, text) => {
     expect(problemsOf(text)).toEqual([]);
@@ -435,8 +446,29 @@ describe('a hostile manifest', () => {
       (_, level) => `l${level}: &l${level} [${`*l${level - 1}, `.repeat(9)}]`,
     );
     expect(problemsOf(['l: &l-1 [x]', ...levels].join('\n'))).toEqual([
-      'bt.yaml:1:1: its aliases repeat so much that the document would be far larger than the file',
+      'bt.yaml:1:1: comes to more than 3 MiB with its aliases filled in, which no API server accepts',
     ]);
+  });
+
+  it('grows by one long text that it repeats', () => {
+    expect(problemsOf(`a: &a "${'x'.repeat(100_000)}"\nb: [${'*a, '.repeat(100)}]`)).toEqual([
+      'bt.yaml:1:1: comes to more than 3 MiB with its aliases filled in, which no API server accepts',
+    ]);
+  });
+
+  it('nests without end by its aliases', () => {
+    const levels = Array.from({ length: 1_000 }, (_, level) => `l${level}: &l${level} [*l${level - 1}]`);
+    expect(problemsOf(['l: &l-1 [x]', ...levels].join('\n'))).toEqual([
+      'bt.yaml:1:1: is nested more than 200 levels deep',
+    ]);
+  });
+
+  it('has 50,000 aliases, and is read all the same', () => {
+    const began = performance.now();
+    expect(
+      problemsOf(withChange('args: ["--cache=$(CACHE)"]', `args: [&a "1", ${'*a,'.repeat(50_000)}]`)),
+    ).toEqual([]);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   it('is larger than any API server accepts', () => {
