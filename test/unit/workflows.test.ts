@@ -1,5 +1,5 @@
 /** Workflows for GitHub, which nothing else here runs: their syntax, their expressions, and what they must have. */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +10,20 @@ import { REPOSITORY } from '../tools/markdown-page.ts';
 
 const FOLDER = '.github/workflows';
 const workflows = readdirSync(join(REPOSITORY, FOLDER));
+
+interface ReleaseStep {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+
+interface ReleaseJob {
+  readonly uses?: string;
+  readonly needs?: readonly string[];
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly steps?: readonly ReleaseStep[];
+}
 
 let actionlint: string;
 beforeAll(async () => {
@@ -48,4 +62,56 @@ it('are for checks, what is installed, the quickstart on kind, and releases', ()
 it('checks on every version of Node that is supported', () => {
   const { jobs } = parse(readFileSync(join(REPOSITORY, FOLDER, 'check.yml'), 'utf8'));
   expect(jobs.check.strategy.matrix.node).toEqual(['20', '22', '24']);
+});
+
+describe('a release', () => {
+  const read = (path: string): string => readFileSync(join(REPOSITORY, path), 'utf8');
+  const jobs: Readonly<Record<string, ReleaseJob>> = parse(read(join(FOLDER, 'release.yml'))).jobs;
+  const manifest = JSON.parse(read('package.json'));
+  const stepsOf = ({ steps = [] }: ReleaseJob): readonly ReleaseStep[] => steps;
+
+  it('publishes what every check passed, under a tag that is its version', () => {
+    expect(jobs.check?.uses).toBe('./.github/workflows/check.yml');
+    const publishing = Object.entries(jobs).filter(
+      ([, job]) =>
+        Object.values(job.permissions ?? {}).includes('write') || JSON.stringify(job).includes('secrets.'),
+    );
+    expect(publishing.map(([name, { needs }]) => [name, needs])).toEqual([
+      ['image', ['check', 'version']],
+      ['package', ['check', 'version']],
+    ]);
+  });
+
+  it.each([
+    [`v${manifest.version}`, 0],
+    [manifest.version, 1],
+    ['v999.0.0', 1],
+  ])('compares the tag %s with the version', (tag, exitCode) => {
+    const [compare] = Object.values(jobs)
+      .flatMap(stepsOf)
+      .filter(({ run }) => run?.includes('GITHUB_REF_NAME'));
+    // As GitHub runs it.
+    const { status } = spawnSync('bash', ['-e', '-c', compare?.run ?? ''], {
+      cwd: REPOSITORY,
+      env: { ...process.env, GITHUB_REF_NAME: tag },
+    });
+    expect(status).toBe(exitCode);
+  });
+
+  it('gives npm its token for a registry: it looks at none otherwise', () => {
+    for (const job of Object.values(jobs)) {
+      const steps = stepsOf(job);
+      if (!steps.some(({ env }) => env?.NODE_AUTH_TOKEN !== undefined)) continue;
+      const node = steps.find(({ uses }) => uses?.startsWith('actions/setup-node@'));
+      expect(node?.with?.['registry-url']).toBe('https://registry.npmjs.org');
+    }
+    expect(JSON.stringify(jobs)).toContain('NODE_AUTH_TOKEN');
+  });
+
+  it('has the package name the repository from which it is published, as its provenance does', () => {
+    const { image } = parse(read('charts/batchtest/values.yaml'));
+    expect(`git+https://github.com/${image.repository.replace('ghcr.io/', '')}.git`).toBe(
+      manifest.repository.url,
+    );
+  });
 });
