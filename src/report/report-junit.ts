@@ -1,14 +1,14 @@
 import { stripVTControlCharacters } from 'node:util';
 import { scoreText } from './comparison-columns.ts';
-import { gateResultText, gateRuleText } from './gate-lines.ts';
+import { gateResultText, gateRuleText, unlistedGates } from './gate-lines.ts';
 import { stateName } from './run-text.ts';
 import type { ReportedAttempt, ReportedTrial, TrialReport } from './trial-report.ts';
 import { xmlAttributes, xmlText } from './xml-text.ts';
 
 /**
- * The run as JUnit XML, as build servers read it: one test suite, in it a test case per trial and one per limit of the gates, and one of the
- * run itself where that failed and none of these did. Times are in seconds. A trial that the infrastructure failed is an `error`, every other failed one and a gate that is not passed a `failure`, a trial
- * that was not run to its end is `skipped`.
+ * The run as JUnit XML, as build servers read it: one test suite, in it a test case per trial and one per limit of the gates, or one of all
+ * gates where nothing is known of each, and one of the run itself where that failed and none of these did. Times are in seconds. A trial that the
+ * infrastructure failed is an `error`, every other failed one and a gate that is not passed a `failure`, a trial that was not run to its end is `skipped`.
  *
  * Elements and attributes are those of the schema of Jenkins' xUnit plugin, which other readers accept too.
  */
@@ -19,7 +19,10 @@ export function reportJunit({ report, trials }: TrialReport): string {
   );
   const parts = [
     ...trials.map((trial) => testCase(run.name, trial, stopped.has(trial.variantId))),
-    ...report.gates.map((gate) => gateCase(run.name, gate)),
+    ...report.gates.map((gate) =>
+      gateCase(run.name, { name: `gate ${gate.metric} ${gateRuleText(gate)}`, ...gate }),
+    ),
+    ...unlistedGates(report).map((gates) => gateCase(run.name, { name: 'gates', failing: [], ...gates })),
   ];
   const isToldToFail = parts.some(({ verdict }) => verdict === 'failure' || verdict === 'error');
   const cases = run.state === 'Failed' && !isToldToFail ? [...parts, runCase(run)] : parts;
@@ -84,6 +87,8 @@ function properties({
   ];
 }
 
+type ReportedGate = TrialReport['report']['gates'][number];
+
 interface TestCase {
   readonly verdict: 'passed' | 'failure' | 'error' | 'skipped';
   readonly xml: string;
@@ -119,13 +124,16 @@ function testCase(classname: string, trial: ReportedTrial, isStopped: boolean): 
   }
 }
 
-function gateCase(classname: string, gate: TrialReport['report']['gates'][number]): TestCase {
-  const { metric, result, reason, failing } = gate;
-  const attributes = xmlAttributes({
-    classname,
-    name: `gate ${metric} ${gateRuleText(gate)}`,
-    time: seconds(0),
-  });
+function gateCase(
+  classname: string,
+  {
+    name,
+    result,
+    reason,
+    failing,
+  }: Pick<ReportedGate, 'result' | 'reason' | 'failing'> & { readonly name: string },
+): TestCase {
+  const attributes = xmlAttributes({ classname, name, time: seconds(0) });
   if (result === 'Passed') return { verdict: 'passed', xml: `<testcase${attributes}/>` };
   const details = [`${gateResultText(result)}: ${reason}`, ...failing].join('\n');
   const failed = `<failure${xmlAttributes({ message: reason, type: result })}>${xmlText(details)}</failure>`;

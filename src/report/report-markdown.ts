@@ -3,7 +3,7 @@ import type { ComparisonRow } from '../comparison/comparison-matrix.ts';
 import { bestText, evidenceText } from './best-text.ts';
 import { meanAndDeviationTexts, scoreText, summaryOf } from './comparison-columns.ts';
 import { counted } from './counted.ts';
-import { gateResultText, gateRuleText } from './gate-lines.ts';
+import { gateResultText, gateRuleText, unlistedGates } from './gate-lines.ts';
 import { markdownBlock, markdownCode } from './markdown-text.ts';
 import { printableLine } from './printable.ts';
 import { metricNames, parameterValue, varyingParameters } from './report-names.ts';
@@ -130,20 +130,24 @@ function verdict(report: RunReport): string {
   return `★ ${names} ${best.verdict}.`;
 }
 
-function gates({ gates: all }: RunReport, extent: Extent): readonly string[] {
-  if (all.length === 0) return [];
+function gates(report: RunReport, extent: Extent): readonly string[] {
+  const { gates: all } = report;
+  if (all.length === 0)
+    return unlistedGates(report).map(({ result, reason }) => `- gates: ${gateVerdict(result)}: ${reason}`);
   const shown = [
     ...all.filter(({ result }) => result !== 'Passed'),
     ...all.filter(({ result }) => result === 'Passed'),
   ].slice(0, extent.gates);
   const lines = shown.map((gate) => {
     const { metric, result, reason } = gate;
-    const verdict = result === 'Passed' ? 'passed' : `**${gateResultText(result)}**`;
-    return `- gate ${markdownCode(metric, VALUE_WIDTH)} ${gateRuleText(gate)}: ${verdict}: ${markdownCode(reason, MESSAGE_LINE_WIDTH)}`;
+    return `- gate ${markdownCode(metric, VALUE_WIDTH)} ${gateRuleText(gate)}: ${gateVerdict(result)}: ${markdownCode(reason, MESSAGE_LINE_WIDTH)}`;
   });
   const more = all.length - shown.length;
   return [[...lines, ...(more > 0 ? [`- ${counted(more, 'further limit')} not shown here`] : [])].join('\n')];
 }
+
+const gateVerdict = (result: RunReport['gates'][number]['result']): string =>
+  result === 'Passed' ? gateResultText(result) : `**${gateResultText(result)}**`;
 
 function verification({ verification: all }: RunReport, extent: Extent): readonly string[] {
   const texts = verificationTexts(all);

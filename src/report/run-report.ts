@@ -76,9 +76,9 @@ export interface RunReport {
   };
   /** The earlier run that gates compare with, which may have been deleted since; null when none does, and when there was none. */
   readonly previousRun: { readonly uid: string; readonly startedAt: string } | null;
-  /** What came of each limit of the gates; empty without gates, and while the run is not over. */
+  /** What came of each limit of the gates; empty without gates, while the run is not over, and where its results cannot be read. */
   readonly gates: readonly GateResult[];
-  /** Failed unless every limit is kept; null where `gates` says nothing. */
+  /** Failed unless every limit is kept; null without gates, and while the run is not over. */
   readonly gate: 'Passed' | 'Failed' | null;
   /** One row per variant, the best first. */
   readonly matrix: readonly ComparisonRow[];

@@ -1,7 +1,7 @@
 import { bestText, evidenceText } from '../best-text.ts';
 import { meanAndDeviationTexts, summaryOf } from '../comparison-columns.ts';
 import { counted } from '../counted.ts';
-import { gateResultText, gateRuleText } from '../gate-lines.ts';
+import { gateResultText, gateRuleText, unlistedGates } from '../gate-lines.ts';
 import { parameterNames, parameterValue, varyingParameters } from '../report-names.ts';
 import type { RunReport } from '../run-report.ts';
 import { endOf, runDuration, stateName, timeText, trialCountsText } from '../run-text.ts';
@@ -45,16 +45,21 @@ function separator(position: number, count: number, more: number): string {
   return position === count - 1 && more === 0 ? ' and ' : ', ';
 }
 
-function gates({ gates: all }: RunReport): Markup {
-  if (all.length === 0) return html``;
-  const items = all.map((gate) => {
-    const { metric, result, reason } = gate;
-    const word = html`<span class="${result === 'Passed' ? 'passed' : 'failed'}">${result === 'Passed' ? '✔' : '✘'} ${gateResultText(result)}</span>`;
-    return html`<li>${word} ${valueLabel(metric)} ${gateRuleText(gate)}: ${reason}</li>`;
-  });
+function gates(report: RunReport): Markup {
+  const items = [
+    ...report.gates.map(
+      (gate) =>
+        html`<li>${gateVerdict(gate.result)} ${valueLabel(gate.metric)} ${gateRuleText(gate)}: ${gate.reason}</li>`,
+    ),
+    ...unlistedGates(report).map(({ result, reason }) => html`<li>${gateVerdict(result)}: ${reason}</li>`),
+  ];
+  if (items.length === 0) return html``;
   return html`<h2>Gates</h2>
 <ul class="gates">${items}</ul>`;
 }
+
+const gateVerdict = (result: RunReport['gates'][number]['result']): Markup =>
+  html`<span class="${result === 'Passed' ? 'passed' : 'failed'}">${result === 'Passed' ? '✔' : '✘'} ${gateResultText(result)}</span>`;
 
 function verification({ verification: { problems, ...counts } }: RunReport): Markup {
   const texts = verificationTexts(counts);
