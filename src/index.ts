@@ -27,6 +27,10 @@ export { type RunPhase, type RunStatus, runStatus } from './report/run-status.ts
 export type { ReportedVerification } from './report/run-verification.ts';
 export type { ListedMessage, MessageKind, MessageState } from './results/outbox.ts';
 export {
+  EmbeddedPostgresError,
+  type EmbeddedPostgresFailure,
+} from './results/postgres/embedded/embedded-postgres-error.ts';
+export {
   type PrunedRun,
   type PruneSelection,
   ResultStoreUnavailableError,
@@ -47,6 +51,7 @@ export {
   RunNotBegunError,
   RunNotResumableError,
   RunTakenOverError,
+  SharedDataError,
   UnsupportedLocallyError,
 } from './runner/errors.ts';
 export { presets } from './runner/presets.ts';

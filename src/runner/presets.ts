@@ -27,6 +27,7 @@ export const presets = {
   /**
    * Child processes on this machine. Results in `DATABASE_URL` when it is set, else in the embedded Postgres of the per-user data
    * directory, where `batchtest list` and `batchtest report` find them later.
+   * @throws EmbeddedPostgresError when there is no such directory: a user without `HOME`
    */
   localDevelopment(environment: Environment = process.env): LocalRunnerConfig {
     const dataDirectory = userDataDirectory(environment);
@@ -56,6 +57,7 @@ export const presets = {
   /**
    * The cluster of the current kubeconfig, where an operator runs the trials. `DATABASE_URL` is the database that the operator stores
    * results in; without it results are looked for in the embedded Postgres of an operator that this user runs.
+   * @throws EmbeddedPostgresError when that is looked for, and there is no per-user data directory
    */
   production(environment: Environment = process.env): KubernetesRunnerConfig {
     return {

@@ -64,6 +64,8 @@ export interface BatchTestRunner {
    * @throws RunNotBegunError when it was cancelled before its BatchTest was created in the cluster; nothing of it is there then
    * @throws RunTakenOverError when another process has the local run by now, after its database was away
    * @throws ResultStoreUnavailableError when results cannot be stored for longer than a minute
+   * @throws EmbeddedPostgresError when the results of a local run are to be kept in an embedded Postgres that is not available
+   * @throws SchemaTooNewError when a later version of batchtest has migrated the database of a local run; nothing was started then
    */
   run(batchTest: BatchTestManifest, options?: RunOptions): Promise<RunResult>;
   /**

@@ -17,7 +17,8 @@ const LISTED = 20;
 
 /**
  * What is stored of runs: those of this runner and every other in its result store. A run is named by its UID, at least the first six characters of
- * it, or the name of its BatchTest, which is its newest run. Methods reject with ResultStoreUnavailableError when the store cannot be reached.
+ * it, or the name of its BatchTest, which is its newest run. Methods reject with ResultStoreUnavailableError when the store cannot be reached, and with
+ * EmbeddedPostgresError or SchemaTooNewError when it cannot be opened.
  */
 export class StoredResults {
   readonly #store: () => Promise<ResultStore>;
