@@ -10,7 +10,12 @@ import { expandVariants } from '../core/variants.ts';
 import { isApiError } from '../engine/kubernetes/api-error.ts';
 import type { KubeClient } from '../engine/kubernetes/kube-client.ts';
 import { EmbeddedPostgresError } from '../results/postgres/embedded/embedded-postgres-error.ts';
-import { type ResultStore, ResultStoreUnavailableError, type StoredRun } from '../results/result-store.ts';
+import {
+  type ResultStore,
+  ResultStoreUnavailableError,
+  SchemaTooNewError,
+  type StoredRun,
+} from '../results/result-store.ts';
 import { type BatchTestObject, collectionPath, objectOf } from './batchtest-object.ts';
 import { type Cluster, clusterError, connect } from './cluster.ts';
 import { ClusterUnavailableError, NameInUseError, RunNotBegunError, RunNotResumableError } from './errors.ts';
@@ -129,6 +134,11 @@ export class KubernetesRunner {
       if (error instanceof ResultStoreUnavailableError || error instanceof EmbeddedPostgresError)
         return {
           problem: { kind: 'Unavailable', message: `${this.#storeName} cannot be reached: ${error.message}` },
+        };
+      // The operator of a later version has migrated it: it is this command that is old.
+      if (error instanceof SchemaTooNewError)
+        return {
+          problem: { kind: 'Unavailable', message: `${this.#storeName} cannot be read: ${error.message}` },
         };
       throw error;
     }

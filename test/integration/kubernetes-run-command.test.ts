@@ -1,6 +1,7 @@
 /** `batchtest run --engine kubernetes` where something is missing: the operator, or the way to its database. */
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
+import { openPostgresResultStore } from '../../src/results/postgres/open-postgres-result-store.ts';
 import { freeLoopbackPorts } from '../tools/loopback-port.ts';
 import { aDataDirectory, type RunningCommand, startCommand } from '../unit/cli/command-line.ts';
 import {
@@ -10,6 +11,7 @@ import {
   type OperatorWorld,
   openOperatorSite,
 } from './operator-world.ts';
+import { query } from './postgres-server.ts';
 import { lastOf } from './watch-recorder.ts';
 
 let site: OperatorSite;
@@ -116,6 +118,23 @@ describe('a run of a cluster whose results cannot be read', () => {
     );
     expect(stderr).toContain(
       'cannot be read: DATABASE_URL is set, but the run is not in the given database\n',
+    );
+  });
+
+  it('is told when a later version has migrated the database, with the exit code of the run', async () => {
+    const world = await site.aWorld('newer');
+    await world.startOperator();
+    const { connection, databaseUrl: DATABASE_URL } = await site.aWorld('newer-database');
+    await (await openPostgresResultStore({ connection })).close();
+    await query(
+      connection,
+      `insert into batchtest.kysely_migration (name, timestamp) values ('0999-later', 'now')`,
+    );
+    const { exitCode, stdout, stderr } = await started(world, 'json', { DATABASE_URL }).finished;
+    expect(exitCode, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(unreadReport(world));
+    expect(stderr).toMatch(
+      /cannot be read: DATABASE_URL is set, but the given database cannot be read: the schema of the database is newer .* 0999-later: /,
     );
   });
 });
