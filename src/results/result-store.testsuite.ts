@@ -419,6 +419,14 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         expect(await store.pruneRuns({ ...selection, endedBefore: soon() })).toMatchObject([{ uid }]);
         expect(await store.loadRun(stranger)).toBeDefined();
       });
+
+      it('deletes those that are named, one by one, and gives those that were there', async () => {
+        const [uid, other] = [await anEndedRun(randomUUID()), await anEndedRun(randomUUID())];
+        expect(await store.deleteRuns([])).toEqual([]);
+        expect(await store.deleteRuns([uid, randomUUID()])).toEqual([uid]);
+        expect(await store.loadRun(uid)).toBeUndefined();
+        expect(await store.loadRun(other)).toBeDefined();
+      });
     });
 
     describe('openRun', () => {

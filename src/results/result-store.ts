@@ -279,6 +279,11 @@ export interface ResultStore {
   isCancelRequested(runUid: string): Promise<boolean>;
   /** Deletes ended runs with everything of them, or only tells which it would delete. The oldest first. */
   pruneRuns(selection: PruneSelection): Promise<readonly PrunedRun[]>;
+  /**
+   * Deletes runs that {@link pruneRuns} has told of, with everything of them; the UIDs of those that were there. Without any it only rejects as it would
+   * with some, as for a user who may delete nothing.
+   */
+  deleteRuns(uids: readonly string[]): Promise<readonly string[]>;
   /** Resolves when the store answers and can be written to. */
   ping(): Promise<void>;
   close(): Promise<void>;

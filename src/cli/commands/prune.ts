@@ -1,13 +1,13 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { counted } from '../../report/counted.ts';
 import { printable } from '../../report/printable.ts';
 import { shortUid, timeText } from '../../report/run-text.ts';
-import type { PrunedRun } from '../../results/result-store.ts';
+import type { PrunedRun, PruneSelection, ResultStore } from '../../results/result-store.ts';
 import { type DataDirectoryFlag, dataDirectoryOption } from '../common-options.ts';
 import { duration } from '../duration.ts';
+import { ExitCode } from '../exit-code.ts';
 import type { ProcessContext } from '../process-context.ts';
+import { removeRunOutput } from '../run-output.ts';
 import { dataDirectoryOf, withResultStore } from '../store-access.ts';
 import { wholeNumber } from '../whole-number.ts';
 
@@ -36,27 +36,57 @@ export const pruneCommand = (context: ProcessContext): Command =>
     .option('--dry-run', 'only tell what would be deleted')
     .addOption(dataDirectoryOption())
     .action(async (flags: PruneFlags) => {
-      const dryRun = flags.dryRun === true;
-      const pruned = await withResultStore(flags, context.environment, (store) =>
-        store.pruneRuns({
-          endedBefore: new Date(Date.now() - flags.olderThan),
-          workflowId: flags.workflow,
-          keep: flags.keep,
-          dryRun,
-        }),
+      const selection = {
+        endedBefore: new Date(Date.now() - flags.olderThan),
+        workflowId: flags.workflow,
+        keep: flags.keep,
+        dryRun: true,
+      };
+      if (flags.dryRun === true) {
+        const due = await withResultStore(flags, context.environment, (store) => store.pruneRuns(selection));
+        for (const run of due) context.stdout.write(lineOf(run));
+        context.stdout.write(`${counted(due.length, 'run')} would be deleted\n`);
+        return;
+      }
+      // Without one, output that is there would stay when the run that it is of is gone.
+      const dataDirectory = dataDirectoryOf(flags, context.environment);
+      await withResultStore(flags, context.environment, (store) =>
+        deleteDue(store, selection, dataDirectory, context),
       );
-      if (!dryRun) await removeOutput(pruned, () => dataDirectoryOf(flags, context.environment));
-      for (const { uid, name, finishedAt } of pruned)
-        context.stdout.write(`${shortUid(uid)}  ${timeText(finishedAt.toISOString())}  ${printable(name)}\n`);
-      context.stdout.write(`${counted(pruned.length, 'run')} ${dryRun ? 'would be deleted' : 'deleted'}\n`);
     });
 
-/** What a local run is called. A database that others write to as well must not name another folder. */
-const RUN_UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** What the trials of local runs left on this machine; those of runs that another machine ran are not here. */
-async function removeOutput(pruned: readonly PrunedRun[], dataDirectory: () => string): Promise<void> {
-  for (const { uid, engine } of pruned)
-    if (engine === 'local' && RUN_UID.test(uid))
-      await rm(join(dataDirectory(), 'runs', uid), { recursive: true, force: true });
+/**
+ * Deletes what is due run by run, each with its output first: a run whose output is left is found again by the next call. That a stored run has lost
+ * its output, as when the store fails in between, harms nothing: its logs and artifacts are for people to look at, and all that is reported, compared,
+ * run again or taken over is stored. A verification that still waits finds its files missing, as they are.
+ */
+async function deleteDue(
+  store: ResultStore,
+  selection: PruneSelection,
+  dataDirectory: string,
+  { stdout, stderr, setExitCode }: ProcessContext,
+): Promise<void> {
+  const due = await store.pruneRuns(selection);
+  // Who may delete nothing is told so before any output is gone, and where there is nothing to delete as well.
+  await store.deleteRuns([]);
+  let deleted = 0;
+  for (const run of due) {
+    try {
+      await removeRunOutput(run, dataDirectory);
+    } catch (error) {
+      const why = printable(error instanceof Error ? error.message : String(error));
+      stderr.write(`run ${shortUid(run.uid)} stays, because its output cannot be removed: ${why}\n`);
+      setExitCode(ExitCode.infrastructure);
+      continue;
+    }
+    const [gone] = await store.deleteRuns([run.uid]);
+    // Somebody else was first.
+    if (gone === undefined) continue;
+    stdout.write(lineOf(run));
+    deleted += 1;
+  }
+  stdout.write(`${counted(deleted, 'run')} deleted\n`);
 }
+
+const lineOf = ({ uid, name, finishedAt }: PrunedRun): string =>
+  `${shortUid(uid)}  ${timeText(finishedAt.toISOString())}  ${printable(name)}\n`;

@@ -208,17 +208,19 @@ export class PostgresResultStore implements ResultStore {
     const due = await this.#prune({ ...selection, dryRun: true });
     if (selection.dryRun) return due;
     const pruned: PrunedRun[] = [];
-    for (const run of due) if (await this.#delete(run.uid)) pruned.push(run);
+    for (const run of due) if ((await this.deleteRuns([run.uid])).length > 0) pruned.push(run);
     // What has ended meanwhile; and a role that may delete nothing is told so where there is nothing to delete as well.
     pruned.push(...(await this.#prune(selection)));
     return pruned;
   }
 
-  /** @returns false when it was gone */
-  #delete(runUid: string): Promise<boolean> {
-    return this.#whileContended(`delete run ${runUid}`, async () => {
-      const { rowCount } = await this.#pool.query('select from batchtest.delete_runs($1)', [[runUid]]);
-      return rowCount === 1;
+  deleteRuns(uids: readonly string[]): Promise<readonly string[]> {
+    return this.#whileContended(['delete run', ...uids].join(' '), async () => {
+      const { rows } = await this.#pool.query<{ uid: string }>(
+        'select uid from batchtest.delete_runs($1) as uid',
+        [uids],
+      );
+      return rows.map(({ uid }) => uid);
     });
   }
 

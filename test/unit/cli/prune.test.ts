@@ -1,9 +1,23 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { copyFileSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
-import { describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import * as z from 'zod';
+import type { EngineName } from '../../../src/core/run.ts';
 import { openEmbeddedPostgres } from '../../../src/results/postgres/embedded/open-embedded-postgres.ts';
+import { openPostgresResultStore } from '../../../src/results/postgres/open-postgres-result-store.ts';
+import { aRun } from '../../builders/run.ts';
+import {
+  databaseUrlOf,
+  type PostgresServer,
+  query,
+  startPostgresServer,
+} from '../../integration/postgres-server.ts';
+import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
+import { REPOSITORY } from '../../tools/markdown-page.ts';
+import { aDataDirectory, runCommand } from './command-line.ts';
 import { aBench, type Bench, killedRun } from './recorded-program.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -103,5 +117,109 @@ describe('batchtest prune', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toContain(text);
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('batchtest prune that cannot delete all that is due', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgresServer();
+  });
+  afterAll(() => server?.stop());
+
+  /** A database of runs that ended in this order, and a data directory with the output of those that ran locally. */
+  async function endedRuns(...engines: readonly EngineName[]) {
+    const connection = await server.createDatabase();
+    const store = await openPostgresResultStore({ connection });
+    onTestFinished(() => store.close());
+    const data = aDataDirectory();
+    onTestFinished(() => data.remove());
+    const uids: string[] = [];
+    for (const engine of engines) {
+      const uid = randomUUID();
+      const { fence } = await store.openRun({ ...aRun({ uid }), engine });
+      await store.finishRun(uid, fence, { state: 'Cancelled', reason: 'CancelRequested', message: '' });
+      if (engine === 'local') mkdirSync(join(data.path, 'runs', uid), { recursive: true });
+      uids.push(uid);
+    }
+    const environment = { DATABASE_URL: databaseUrlOf(connection) };
+    return {
+      connection,
+      folder: data.path,
+      environment,
+      uids,
+      stored: async () => (await store.listRuns({ limit: 10 })).map(({ uid }) => uid).sort(),
+      prune: () => runCommand(['prune', '--older-than', '0s', '--data-dir', data.path], { environment }),
+    };
+  }
+
+  it('deletes nothing without a data directory', async () => {
+    const { folder, environment, uids, stored, prune } = await endedRuns('local');
+    // Root has one without a home, and what is root's is not for another user to read.
+    const isRoot = process.getuid?.() === 0;
+    const node = isRoot ? join(folder, 'node') : process.execPath;
+    if (isRoot) copyFileSync(process.execPath, node);
+    const program = join(folder, 'dist/cli/main.js');
+    cpSync(dirname(BATCHTEST_PROGRAM), dirname(program), { recursive: true });
+    copyFileSync(join(REPOSITORY, 'package.json'), join(folder, 'package.json'));
+    const { status, stdout, stderr } = spawnSync(node, [program, 'prune', '--older-than', '0s'], {
+      ...(isRoot ? { uid: 65_534, gid: 65_534 } : {}),
+      cwd: folder,
+      env: environment,
+      encoding: 'utf8',
+    });
+    expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
+    expect(stderr).toContain('HOME is not set');
+    expect(await stored()).toEqual(uids);
+
+    expect(await prune()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/\n1 run deleted\n$/) });
+    expect(await stored()).toEqual([]);
+  });
+
+  it('keeps a run whose output cannot be removed, says why, deletes the others, and can be called again', async () => {
+    const { folder, uids, stored, prune } = await endedRuns('local', 'kubernetes');
+    const [local = '', cluster = ''] = uids;
+    const runs = join(folder, 'runs');
+    renameSync(runs, join(folder, 'elsewhere'));
+    writeFileSync(runs, 'not a folder');
+    const { exitCode, stdout, stderr } = await prune();
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(new RegExp(`^${cluster.slice(0, 8)}  .*\n1 run deleted\n$`));
+    expect(stderr).toMatch(
+      new RegExp(`^run ${local.slice(0, 8)} stays, because its output cannot be removed: ENOTDIR: .*\n$`),
+    );
+    expect(await stored()).toEqual([local]);
+
+    rmSync(runs);
+    renameSync(join(folder, 'elsewhere'), runs);
+    expect(await prune()).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await stored()).toEqual([]);
+    expect(existsSync(join(runs, local))).toBe(false);
+  });
+
+  it('tells what it has deleted before the store refused, and leaves the output of the rest', async () => {
+    const { connection, folder, uids, stored, prune } = await endedRuns('local', 'local', 'local');
+    const [first = '', second = '', third = ''] = uids;
+    await query(
+      connection,
+      `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not this one'; end $$`,
+    );
+    await query(
+      connection,
+      `create trigger refuse before delete on batchtest.runs for each row when (old.uid = '${second}') execute function refuse()`,
+    );
+    const { exitCode, stdout, stderr } = await prune();
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(new RegExp(`^${first.slice(0, 8)}  .*\n$`));
+    expect(stderr).toContain(`delete run ${second}`);
+    expect(await stored()).toEqual([second, third].sort());
+    expect(existsSync(join(folder, 'runs', third))).toBe(true);
+
+    await query(connection, 'drop trigger refuse on batchtest.runs');
+    expect(await prune()).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/\n2 runs deleted\n$/),
+    });
+    expect(existsSync(join(folder, 'runs', third))).toBe(false);
   });
 });

@@ -1,0 +1,40 @@
+import { chmod, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode } from '../engine/local/system-error.ts';
+import type { PrunedRun } from '../results/result-store.ts';
+
+/** What a local run is called. A database that others write to as well must not name another folder. */
+const RUN_UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * Removes what the trials of a local run left on this machine; those of a run that another machine ran are not here.
+ * @throws what the file system answers when something of it cannot be removed
+ */
+export async function removeRunOutput(
+  { uid, engine }: Pick<PrunedRun, 'uid' | 'engine'>,
+  dataDirectory: string,
+): Promise<void> {
+  if (engine !== 'local' || !RUN_UID.test(uid)) return;
+  const directory = join(dataDirectory, 'runs', uid);
+  try {
+    await remove(directory);
+  } catch (error) {
+    if (errorCode(error) !== 'EACCES') throw error;
+    await makeWritable(directory);
+    await remove(directory);
+  }
+}
+
+const remove = (directory: string): Promise<void> => rm(directory, { recursive: true, force: true });
+
+/** Gives back the right to change folders, which programs take away as well: Go does, of the modules that it keeps. */
+async function makeWritable(directory: string): Promise<void> {
+  try {
+    await chmod(directory, 0o700);
+    for (const entry of await readdir(directory, { withFileTypes: true }))
+      if (entry.isDirectory()) await makeWritable(join(directory, entry.name));
+  } catch (error) {
+    // What could be removed still goes, after the first failure.
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
