@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { aDataDirectory, type RunningCommand, runCommand, startCommand } from './command-line.ts';
 import { runningOf, stubbornManifest, stubbornProcesses } from './stubborn-program.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 interface InterruptibleRun {
   readonly command: RunningCommand;
@@ -59,22 +61,40 @@ describe('a run that is interrupted', () => {
     },
   );
 
-  it('ends at once by a second signal, its programs soon after, and what was stored stays', async () => {
-    const { command, pids, stored } = await anInterruptibleRun(600);
+  it('ends as by one signal when the same comes twice at once, as from a terminal and from npm', async () => {
+    const { command, stored } = await anInterruptibleRun(1);
     command.kill('SIGINT');
-    await command.untilStderr('once more to end at once');
-    expect(runningOf(pids)).toEqual(pids);
+    await sleep(20);
     command.kill('SIGINT');
-    const { exitCode, stdout } = await command.finished;
-    expect({ exitCode, stdout }).toEqual({ exitCode: 130, stdout: '' });
-    for (const deadline = Date.now() + 10_000; runningOf(pids).length > 0 && Date.now() < deadline; )
-      await sleep(50);
-    expect(runningOf(pids)).toEqual([]);
-    const trials = { total: 2, succeeded: 1 };
-    expect(await stored('list')).toMatchObject({ runs: [{ name: 'interrupted', trials }] });
-    expect(await stored('report', 'interrupted')).toMatchObject({
-      run: { trials },
-      best: { name: 'quick' },
-    });
+    const { exitCode, stdout, stderr } = await command.finished;
+    expect(exitCode, stderr).toBe(4);
+    expect(JSON.parse(stdout)).toMatchObject({ run: { state: 'Cancelled' }, best: { name: 'quick' } });
+    expect(await stored('list')).toMatchObject({ runs: [{ state: 'Cancelled', interrupted: false }] });
   });
+
+  it.each([
+    ['a second signal', 'SIGINT', 1_000],
+    ['another signal right after the first', 'SIGTERM', 0],
+  ] as const)(
+    'ends at once by %s, its programs soon after, and what was stored stays',
+    async (_, second, pauseMs) => {
+      const { command, pids, stored } = await anInterruptibleRun(600);
+      command.kill('SIGINT');
+      await command.untilStderr('once more to end at once');
+      expect(runningOf(pids)).toEqual(pids);
+      await sleep(pauseMs);
+      command.kill(second);
+      const { exitCode, stdout } = await command.finished;
+      expect({ exitCode, stdout }).toEqual({ exitCode: 130, stdout: '' });
+      for (const deadline = Date.now() + 10_000; runningOf(pids).length > 0 && Date.now() < deadline; )
+        await sleep(50);
+      expect(runningOf(pids)).toEqual([]);
+      const trials = { total: 2, succeeded: 1 };
+      expect(await stored('list')).toMatchObject({ runs: [{ name: 'interrupted', trials }] });
+      expect(await stored('report', 'interrupted')).toMatchObject({
+        run: { trials },
+        best: { name: 'quick' },
+      });
+    },
+  );
 });
