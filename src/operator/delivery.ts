@@ -11,13 +11,21 @@ const GAUGE_INTERVAL_MS = 15_000;
 /** How long what is under way may take to end when the operator stops. */
 const STOP_DEADLINE_MS = 10_000;
 
+/** Whose runs, and what of OperatorConfig their delivery needs. */
+export interface ClusterDelivery {
+  readonly delivery: DeliveryConfig;
+  /** `All` for every namespace. */
+  readonly namespaces: readonly string[] | 'All';
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
 /**
- * Handles the outbox of the cluster's runs from when the store is open until this process no longer leads. Two operators may do that at once for a moment:
- * each message is one's alone.
+ * Handles the outbox of the runs of these namespaces from when the store is open until this process no longer leads. Two operators may do that at once for a
+ * moment: each message is one's alone. What other operators see to, which notify others and read other artifact stores, is left to them.
  */
 export async function deliverWhileLeading(
   late: Pick<LateResultStore, 'whenOpen'>,
-  { delivery, environment }: { readonly delivery: DeliveryConfig; readonly environment: Environment },
+  { delivery, namespaces, environment }: ClusterDelivery,
   logger: Logger,
   metrics: Metrics,
   leading: AbortSignal,
@@ -28,6 +36,7 @@ export async function deliverWhileLeading(
   const processor = await startDelivery({
     store,
     engine: 'kubernetes',
+    namespaces,
     runUids: undefined,
     config: delivery,
     artifactStores: [],
@@ -38,24 +47,23 @@ export async function deliverWhileLeading(
       verified: (subject, state) => metrics.outbox.verified(subject, state),
     },
   });
-  const counting = countMessages(store, metrics, logger, leading);
+  const counting = countMessages(store, namespaces, metrics, logger, leading);
   await ended;
   await processor.stop(STOP_DEADLINE_MS);
   await counting;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /** A store that cannot tell leaves the numbers as they are; one that is away is told of elsewhere. */
 async function countMessages(
   store: Pick<ResultStore, 'outbox'>,
+  namespaces: ClusterDelivery['namespaces'],
   metrics: Metrics,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      metrics.outbox.outboxHolds(await store.outbox.counts('kubernetes'));
+      metrics.outbox.outboxHolds(await store.outbox.counts({ engine: 'kubernetes', namespaces }));
     } catch (error) {
       if (!(error instanceof ResultStoreUnavailableError))
         logger.error({ err: error }, 'the messages in the outbox could not be counted');

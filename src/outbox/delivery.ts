@@ -20,6 +20,8 @@ export interface DeliveryListener {
 export interface DeliveryOptions {
   readonly store: Pick<ResultStore, 'outbox' | 'verification' | 'loadRunToConclude' | 'findRun'>;
   readonly engine: EngineName;
+  /** Runs in these namespaces of a cluster. */
+  readonly namespaces: readonly string[] | 'All';
   /** Undefined: every run of the engine. */
   readonly runUids: readonly string[] | undefined;
   readonly config: DeliveryConfig;
@@ -67,6 +69,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<OutboxPro
       }),
     ],
     engine: options.engine,
+    namespaces: options.namespaces,
     runUids: options.runUids,
     logger,
     onHandled: (kind, outcome) => listener.handled(kind, outcome),

@@ -14,6 +14,8 @@ export interface OutboxProcessorOptions {
   readonly outbox: Pick<Outbox, 'claim' | 'extend' | 'settle' | 'deleteDelivered'>;
   readonly handlers: readonly MessageHandler[];
   readonly engine: EngineName;
+  /** Those of runs in these namespaces of a cluster. */
+  readonly namespaces: readonly string[] | 'All';
   /** Undefined: those of every run of the engine. */
   readonly runUids: readonly string[] | undefined;
   readonly logger: Logger;
@@ -112,10 +114,14 @@ class HandlerLoop {
 
   /** Claims and handles once. Gives how long to wait for more; undefined when there may be more at once. */
   async #pass(): Promise<number | undefined> {
-    const { outbox, engine, runUids, logger } = this.#options;
+    const { outbox, engine, namespaces, runUids, logger } = this.#options;
     const { kind, batch } = this.#handler;
     try {
-      const messages = await outbox.claim({ engine, runUids, kinds: [kind] }, batch, this.#leaseMs);
+      const messages = await outbox.claim(
+        { engine, namespaces, runUids, kinds: [kind] },
+        batch,
+        this.#leaseMs,
+      );
       this.#storeIsAway = false;
       if (messages.length === 0) return POLL_MS;
       await this.#handle(messages);

@@ -41,6 +41,8 @@ export interface SettledMessage {
 /** Which messages a processor handles. */
 export interface MessageScope {
   readonly engine: EngineName;
+  /** Those of runs in these namespaces of a cluster. */
+  readonly namespaces: readonly string[] | 'All';
   /** Undefined: those of every run of the engine. */
   readonly runUids: readonly string[] | undefined;
   readonly kinds: readonly MessageKind[];
@@ -85,8 +87,10 @@ export interface Outbox {
   retry(ids: readonly number[] | undefined): Promise<readonly number[]>;
   /** Deletes what was delivered longer ago than `ageMs`, but of much only some. Returns how many. */
   deleteDelivered(ageMs: number): Promise<number>;
-  /** How many messages of an engine's runs are not delivered. */
-  counts(engine: EngineName): Promise<{ readonly pending: number; readonly dead: number }>;
+  /** How many messages are not delivered of an engine's runs in these namespaces. */
+  counts(
+    scope: Pick<MessageScope, 'engine' | 'namespaces'>,
+  ): Promise<{ readonly pending: number; readonly dead: number }>;
   /** UIDs of the runs of an engine that have pending messages. */
   runsWithPending(engine: EngineName): Promise<readonly string[]>;
 }

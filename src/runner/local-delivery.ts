@@ -33,6 +33,7 @@ export async function startLocalDelivery(options: LocalDeliveryOptions): Promise
   return startDelivery({
     store,
     engine: 'local',
+    namespaces: 'All',
     runUids: [uid, ...pending.filter((run) => run !== uid && isHere(run))],
     config: options.config ?? NOTHING,
     artifactStores: [new FileArtifactStore(runsDirectory)],

@@ -32,8 +32,15 @@ export class PostgresOutbox implements Outbox {
       const { rows } = await this.#pool.query<ClaimedRow>({
         name: 'claim_messages',
         text: `select id, run_uid, kind, payload, claims, tries, created_at, done
-               from batchtest.claim_messages($1, $2, $3, $4, $5 * interval '1 millisecond') order by id`,
-        values: [scope.engine, scope.runUids ?? null, scope.kinds, limit, leaseMs],
+               from batchtest.claim_messages($1, $2, $3, $4, $5 * interval '1 millisecond', $6) order by id`,
+        values: [
+          scope.engine,
+          scope.runUids ?? null,
+          scope.kinds,
+          limit,
+          leaseMs,
+          scope.namespaces === 'All' ? null : scope.namespaces,
+        ],
       });
       return rows.map((row) => ({
         id: row.id,
@@ -129,13 +136,13 @@ export class PostgresOutbox implements Outbox {
     });
   }
 
-  counts(engine: MessageScope['engine']): Promise<{ readonly pending: number; readonly dead: number }> {
+  counts({ engine, namespaces }: Parameters<Outbox['counts']>[0]): ReturnType<Outbox['counts']> {
     return whileContended('count messages of the outbox', async () => {
       const { rows } = await this.#pool.query<{ pending: number; dead: number }>(
         `select count(*) filter (where o.state = 'Pending') as pending, count(*) filter (where o.state = 'Dead') as dead
          from batchtest.outbox o join batchtest.runs r on r.uid = o.run_uid
-         where o.state in ('Pending', 'Dead') and r.engine = $1`,
-        [engine],
+         where o.state in ('Pending', 'Dead') and r.engine = $1 and ($2::text[] is null or r.namespace = any ($2))`,
+        [engine, namespaces === 'All' ? null : namespaces],
       );
       return rows[0] ?? { pending: 0, dead: 0 };
     });

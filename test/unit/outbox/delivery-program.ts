@@ -10,6 +10,7 @@ const store = await openPostgresResultStore({ connection });
 const processor = await startDelivery({
   store,
   engine: 'kubernetes',
+  namespaces: 'All',
   runUids: undefined,
   config: { notifyUrls, notifyTokenFile: undefined, artifactStores: [] },
   artifactStores: [],

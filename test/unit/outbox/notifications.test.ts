@@ -67,6 +67,7 @@ const start = (config: Partial<DeliveryConfig>): Promise<OutboxProcessor> =>
   startDelivery({
     store,
     engine: 'kubernetes',
+    namespaces: 'All',
     runUids: undefined,
     config: { notifyUrls: [], notifyTokenFile: undefined, artifactStores: [], ...config },
     artifactStores: [],

@@ -19,7 +19,7 @@ import { openPostgresResultStore } from '../../../src/results/postgres/open-post
 import { aRecord } from '../../../src/results/result-store.testsuite.ts';
 import type { ResultStore } from '../../../src/results/result-store.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
-import { aRun } from '../../builders/run.ts';
+import { aRun, type RunOptions } from '../../builders/run.ts';
 import {
   type Connection,
   type PostgresServer,
@@ -29,7 +29,12 @@ import {
 import { startSupervised } from '../../tools/supervised-process.ts';
 
 const DEADLINE_MS = 30_000;
-const RESULTS: MessageScope = { engine: 'kubernetes', runUids: undefined, kinds: ['ResultStored'] };
+const RESULTS: MessageScope = {
+  engine: 'kubernetes',
+  namespaces: 'All',
+  runUids: undefined,
+  kinds: ['ResultStored'],
+};
 const LEASE_MS = 30_000;
 
 let server: PostgresServer;
@@ -51,8 +56,8 @@ afterEach(async () => {
 });
 
 /** A run of which this many results are stored; its UID. */
-async function aStoredRun(results: number): Promise<string> {
-  const run = aRun({ uid: randomUUID(), variants: results });
+async function aStoredRun(results: number, options: RunOptions = {}): Promise<string> {
+  const run = aRun({ uid: randomUUID(), variants: results, ...options });
   const { fence } = await store.openRun(run);
   for (let trial = 0; trial < results; trial += 1) await store.recordAttempt(aRecord(run, fence, { trial }));
   return run.uid;
@@ -78,6 +83,7 @@ function process(
     outbox,
     handlers: [handler],
     engine: 'kubernetes',
+    namespaces: 'All',
     runUids: undefined,
     logger: createLogger('silent'),
     onHandled: () => undefined,
@@ -164,6 +170,23 @@ describe('a message', () => {
     expect(await store.outbox.claim({ ...RESULTS, runUids: [uid] }, 10, LEASE_MS)).toHaveLength(1);
   });
 
+  it('is for those who handle runs of its namespace, and counted by them', async () => {
+    const [here, there] = [
+      await aStoredRun(1, { namespace: 'here' }),
+      await aStoredRun(2, { namespace: 'there' }),
+    ];
+    const counted = (namespaces: MessageScope['namespaces']) =>
+      store.outbox.counts({ engine: 'kubernetes', namespaces });
+    expect(await counted(['here'])).toEqual({ pending: 1, dead: 0 });
+    expect(await counted(['elsewhere', 'there'])).toEqual({ pending: 2, dead: 0 });
+    expect(await counted('All')).toEqual({ pending: 3, dead: 0 });
+    const claimed = async (namespaces: MessageScope['namespaces']) =>
+      (await store.outbox.claim({ ...RESULTS, namespaces }, 10, LEASE_MS)).map(({ runUid }) => runUid);
+    expect(await claimed([])).toEqual([]);
+    expect(await claimed(['here', 'elsewhere'])).toEqual([here]);
+    expect(await claimed('All')).toEqual([there, there]);
+  });
+
   it('that was delivered is deleted after a while', async () => {
     await aStoredRun(3);
     await process(async () => DELIVERED).drain(DEADLINE_MS);
@@ -202,7 +225,10 @@ describe('a processor', () => {
       { state: 'Dead', tries: TRIES_LIMIT, lastError: 'the receiver is away', dueAt: undefined },
       { state: 'Dead' },
     ]);
-    expect(await store.outbox.counts('kubernetes')).toEqual({ pending: 0, dead: 2 });
+    expect(await store.outbox.counts({ engine: 'kubernetes', namespaces: 'All' })).toEqual({
+      pending: 0,
+      dead: 2,
+    });
 
     works = true;
     const [one] = dead.map(({ id }) => id);

@@ -23,6 +23,7 @@ startOutboxProcessor({
     },
   ],
   engine: 'kubernetes',
+  namespaces: 'All',
   runUids: undefined,
   logger: createLogger('warn'),
   onHandled: () => undefined,

@@ -70,6 +70,7 @@ async function deliver(stores: readonly ArtifactStore[] = [new FileArtifactStore
   const processor = await startDelivery({
     store,
     engine: 'kubernetes',
+    namespaces: 'All',
     runUids: undefined,
     config: { notifyUrls: [], notifyTokenFile: undefined, artifactStores: [] },
     artifactStores: stores,

@@ -8,6 +8,7 @@ import { delivery } from './0006-delivery.ts';
 import { pushedResults } from './0007-pushed-results.ts';
 import { pruningAndCopies } from './0008-pruning-and-copies.ts';
 import { preciseRanks } from './0009-precise-ranks.ts';
+import { ownNamespaces } from './0010-own-namespaces.ts';
 
 /** Every migration by its name, in the order of the names. One that was released is never changed: the next one follows it. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -20,4 +21,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007-pushed-results': pushedResults,
   '0008-pruning-and-copies': pruningAndCopies,
   '0009-precise-ranks': preciseRanks,
+  '0010-own-namespaces': ownNamespaces,
 };

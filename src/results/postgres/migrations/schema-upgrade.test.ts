@@ -110,6 +110,21 @@ describe('a database of an earlier version', () => {
   });
 });
 
+it('a process of the version before goes on, which gives less to functions that take more now', async () => {
+  const connection = await server.createDatabase();
+  const store = await openPostgresResultStore({ connection });
+  const run = aRun({ uid: randomUUID(), namespace: 'here' });
+  const { fence } = await store.openRun(run);
+  await store.recordAttempt(aRecord(run, fence, {}));
+  await store.finishRun(run.uid, fence, { state: 'Cancelled', reason: 'CancelRequested', message: '' });
+  await store.close();
+  const claim = `select kind from batchtest.claim_messages('kubernetes', null, '{ResultStored}', 10, interval '1 minute')`;
+  expect(await query(connection, claim)).toEqual([{ kind: 'ResultStored' }]);
+  const prune = `select uid from batchtest.prune_runs('infinity', null, 0, false)`;
+  expect(await query(connection, prune)).toEqual([{ uid: run.uid }]);
+  expect(await query(connection, 'select uid from batchtest.runs')).toEqual([]);
+});
+
 it('a database of a later version is refused, with the name of what is not known, and left as it is', async () => {
   const connection = await server.createDatabase();
   await (await openPostgresResultStore({ connection })).close();
