@@ -11,10 +11,11 @@ import type { AfterAttempt } from '../core/after-attempt.ts';
 import type { Judgement, Outcome } from '../core/outcome.ts';
 import type { RunEnd } from '../core/plan.ts';
 import type { ReportedResult } from '../core/result-protocol.ts';
-import type { RunDefinition } from '../core/run.ts';
+import type { EngineName, RunDefinition } from '../core/run.ts';
 import type { StoredTrial } from '../core/run-ledger.ts';
 import type {
   AttemptRecord,
+  PruneSelection,
   RecordOutcome,
   ResultStore,
   SkipRecord,
@@ -254,6 +255,12 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         return run;
       };
       const previousOf = async (run: RunDefinition) => (await store.openRun(run)).previousRun;
+      const everythingOf = (workflowId: string, keep = 0): PruneSelection => ({
+        endedBefore: new Date(Date.now() + 60_000),
+        workflowId,
+        keep,
+        dryRun: false,
+      });
 
       it('is the newest complete one of the workflow, with what it measured of the same variants', async () => {
         const workflow = randomUUID();
@@ -299,15 +306,39 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         const chosen = await previousOf(run);
         expect(chosen?.uid).toBe(before.uid);
         await ended(aRunOf(workflow));
-        await store.pruneRuns({
-          endedBefore: new Date(Date.now() + 60_000),
-          workflowId: workflow,
-          keep: 0,
-          dryRun: false,
-        });
+        await store.pruneRuns(everythingOf(workflow));
         expect(await store.loadRun(before.uid)).toBeUndefined();
         expect((await other.openRun(run)).previousRun).toEqual(chosen);
         expect((await other.loadRun(run.uid))?.previousRun).toEqual(chosen);
+      });
+
+      it.each([0, 1])(
+        'stays when all ended runs are pruned but the newest %i, however many were cancelled since',
+        async (keep) => {
+          const workflow = randomUUID();
+          const first = await ended(aRunOf(workflow));
+          const before = await ended(aRunOf(workflow), { gate: 'Passed' });
+          await ended(aRunOf(workflow), { gate: 'Failed' });
+          const cancelled = await ended(aRunOf(workflow), { end: CANCELLED });
+          const pruned = (await store.pruneRuns(everythingOf(workflow, keep))).map(({ uid }) => uid);
+          expect(pruned).toContain(first.uid);
+          expect(pruned.includes(cancelled.uid)).toBe(keep === 0);
+          expect((await previousOf(aRunOf(workflow)))?.uid).toBe(before.uid);
+        },
+      );
+
+      it('stays though it has no such gate, as the one by which a regression was accepted has none', async () => {
+        const workflow = randomUUID();
+        const comparing = await ended(aRunOf(workflow), { gate: 'Failed' });
+        const accepted = await ended(aRunOf(workflow, { spec: { comparison: {} } }));
+        for (const time of ['once', 'and again'])
+          expect(await store.pruneRuns(everythingOf(workflow)), time).toEqual([]);
+        const next = await ended(aRunOf(workflow), { gate: 'Passed' });
+        expect((await store.loadRun(next.uid))?.previousRun?.uid).toBe(accepted.uid);
+        expect((await store.pruneRuns(everythingOf(workflow))).map(({ uid }) => uid)).toEqual([
+          comparing.uid,
+          accepted.uid,
+        ]);
       });
 
       it('that was not there at first is not found later', async () => {
@@ -377,8 +408,12 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
 
     describe('pruning', () => {
       /** An ended run of the workflow; they end one after the other. */
-      const anEndedRun = async (workflowId: string): Promise<string> => {
-        const run = aRun({ uid: randomUUID(), spec: { workflowId } });
+      const anEndedRun = async (
+        workflowId: string,
+        options: RunOptions = {},
+        engine: EngineName = 'kubernetes',
+      ): Promise<string> => {
+        const run = { ...aRun({ uid: randomUUID(), ...options, spec: { workflowId } }), engine };
         const { fence } = await store.openRun(run);
         await store.recordAttempt(aRecord(run, fence, {}));
         await store.finishRun(run.uid, fence, COMPLETE);
@@ -426,6 +461,23 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         expect(await store.deleteRuns([uid, randomUUID()])).toEqual([uid]);
         expect(await store.loadRun(uid)).toBeUndefined();
         expect(await store.loadRun(other)).toBeDefined();
+      });
+
+      it('keeps the newest of each namespace and engine, and looks at some of them only when asked to', async () => {
+        const workflowId = randomUUID();
+        const [here, there, local] = [
+          await anEndedRun(workflowId, { namespace: 'here' }),
+          await anEndedRun(workflowId, { namespace: 'there' }),
+          await anEndedRun(workflowId, { namespace: 'here' }, 'local'),
+        ];
+        const selection = { endedBefore: soon(), workflowId, keep: 1, dryRun: false };
+        expect(await store.pruneRuns(selection)).toEqual([]);
+        const pruned = async (some: Pick<PruneSelection, 'engine' | 'namespaces'>) =>
+          (await store.pruneRuns({ ...selection, keep: 0, ...some })).map(({ uid }) => uid);
+        expect(await pruned({ engine: 'kubernetes', namespaces: ['elsewhere'] })).toEqual([]);
+        expect(await pruned({ engine: 'kubernetes', namespaces: ['elsewhere', 'here'] })).toEqual([here]);
+        expect(await pruned({ namespaces: ['here'] })).toEqual([local]);
+        expect(await pruned({ namespaces: 'All' })).toEqual([there]);
       });
     });
 

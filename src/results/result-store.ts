@@ -208,12 +208,19 @@ export interface RunHold {
   release(): Promise<void>;
 }
 
-/** Which runs are deleted: all that ended before a time, but of each workflow the newest `keep`. */
+/**
+ * Which runs are deleted: all that ended before a time, but of each workflow, engine and namespace the newest `keep`; and where runs have gates against the
+ * previous one, what the next run would be compared with.
+ */
 export interface PruneSelection {
   readonly endedBefore: Date;
   readonly workflowId: string | undefined;
   readonly keep: number;
   readonly dryRun: boolean;
+  /** Default: every engine. */
+  readonly engine?: EngineName;
+  /** Namespaces of a cluster. Default: `All`, local runs included. */
+  readonly namespaces?: readonly string[] | 'All';
 }
 
 export type PrunedRun = Pick<RunSummary, 'uid' | 'name' | 'engine'> & { readonly finishedAt: Date };
@@ -277,7 +284,10 @@ export interface ResultStore {
   requestCancel(runUid: string): Promise<'Requested' | 'AlreadyFinished' | 'NoSuchRun'>;
   /** True once {@link requestCancel} was called for the run. */
   isCancelRequested(runUid: string): Promise<boolean>;
-  /** Deletes ended runs with everything of them, or only tells which it would delete. The oldest first. */
+  /**
+   * Deletes ended runs with everything of them, or only tells which it would delete. The oldest first; a large one in parts, and nobody sees it any more once the
+   * first is gone. What keeps a run from being deleted keeps no other: the first failure is thrown at the end.
+   */
   pruneRuns(selection: PruneSelection): Promise<readonly PrunedRun[]>;
   /**
    * Deletes runs that {@link pruneRuns} has told of, with everything of them; the UIDs of those that were there. Without any it only rejects as it would

@@ -105,6 +105,7 @@ describe('a role that reads', () => {
         `select batchtest.request_cancel('${run.uid}')`,
         `select batchtest.prune_runs('infinity', null, 0, false)`,
         `select batchtest.delete_runs('{}')`,
+        `select batchtest.delete_run_part('x', 1)`,
       ]),
     ).toEqual([]);
   });

@@ -15,8 +15,14 @@ import {
   query,
   startPostgresServer,
 } from '../../../test/integration/postgres-server.ts';
+import type { RunDefinition } from '../../core/run.ts';
 import { aRecord } from '../result-store.testsuite.ts';
-import { type AttemptRecord, type ResultStore, ResultStoreUnavailableError } from '../result-store.ts';
+import {
+  type AttemptRecord,
+  type PruneSelection,
+  type ResultStore,
+  ResultStoreUnavailableError,
+} from '../result-store.ts';
 import { createPool } from './connection-pool.ts';
 import { migrate } from './migrations/migrate.ts';
 import { migrations } from './migrations/migrations.ts';
@@ -266,32 +272,118 @@ describe('a database that cannot be written to', () => {
   });
 });
 
-it('what keeps a run from being deleted keeps no other: the older ones are gone', async () => {
-  const ended = [1, 2, 3].map(() => aRun({ uid: randomUUID() }));
-  for (const run of ended) {
-    const { fence } = await store.openRun(run);
-    await store.finishRun(run.uid, fence, { state: 'Cancelled', reason: 'CancelRequested', message: '' });
-  }
-  const [first, second, third] = ended.map(({ uid }) => uid);
-  await query(
-    connection,
-    `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not this one'; end $$`,
-  );
-  await query(
-    connection,
-    `create trigger refuse before delete on batchtest.runs for each row when (old.uid = '${second}') execute function refuse()`,
-  );
-  const selection = {
+describe('the deletion of a run', () => {
+  const COMPLETE = { state: 'Complete', reason: 'AllTrialsSucceeded', message: '' } as const;
+  const everything = (): PruneSelection => ({
     endedBefore: new Date(Date.now() + 60_000),
     workflowId: undefined,
     keep: 0,
     dryRun: false,
+  });
+  const onDelete = (table: string, rows: string, statements: string): Promise<unknown> =>
+    query(
+      connection,
+      `create function public.on_delete() returns trigger language plpgsql as $$ begin ${statements} return old; end $$;
+       create trigger on_delete before delete on batchtest.${table} for each row ${rows} execute function public.on_delete()`,
+    );
+  const ended = async (run: RunDefinition): Promise<string> => {
+    const { fence } = await store.openRun(run);
+    await store.recordAttempt(aRecord(run, fence, {}));
+    await store.finishRun(run.uid, fence, COMPLETE);
+    return run.uid;
   };
-  await expect(store.pruneRuns(selection)).rejects.toThrow(`delete run ${second}`);
-  expect(await store.loadRun(first ?? '')).toBeUndefined();
-  expect(await store.loadRun(second ?? '')).toBeDefined();
-  await query(connection, 'drop trigger refuse on batchtest.runs');
-  expect((await store.pruneRuns(selection)).map(({ uid }) => uid)).toEqual([second, third]);
+  const rowsOf = async (uid: string): Promise<unknown> =>
+    (
+      await query(
+        connection,
+        `select (select count(*)::int from batchtest.trials where run_uid = $1) as trials,
+           (select count(*)::int from batchtest.metrics where run_uid = $1) as metrics`,
+        [uid],
+      )
+    )[0];
+
+  it('that fails keeps no other, neither older nor newer, from being deleted, and leaves it as it is', async () => {
+    const [first, second, third] = [
+      await ended(aRun({ uid: randomUUID() })),
+      await ended(aRun({ uid: randomUUID() })),
+      await ended(aRun({ uid: randomUUID() })),
+    ];
+    await onDelete('runs', `when (old.uid = '${second}')`, `raise exception 'not this one';`);
+    await expect(store.pruneRuns(everything())).rejects.toThrow(`delete run ${second}`);
+    expect(await store.loadRun(first)).toBeUndefined();
+    expect(await store.loadRun(second)).toMatchObject({ trials: { succeeded: 1 } });
+    expect(await store.loadRun(third)).toBeUndefined();
+    await query(connection, 'drop trigger on_delete on batchtest.runs');
+    expect((await store.pruneRuns(everything())).map(({ uid }) => uid)).toEqual([second]);
+  });
+
+  it('is not tried of one run after the other when the store is away', async () => {
+    await ended(aRun({ uid: randomUUID() }));
+    await ended(aRun({ uid: randomUUID() }));
+    const proxy = await openStoreProxy({ path: join(connection.host, `.s.PGSQL.${connection.port}`) });
+    const at = { ...connection, host: '127.0.0.1', port: proxy.port };
+    const distant = await openPostgresResultStore({ connection: at });
+    let deletions = 0;
+    // It takes connections, and answers nothing that is asked on them.
+    proxy.onStatement(({ call, text }) => {
+      if (call === 'delete_run_part') deletions += 1;
+      return deletions > 0 && text.startsWith('select') ? { kind: 'CutBefore' } : FORWARD_STATEMENT;
+    });
+    try {
+      expect(await reasonOf(distant.pruneRuns(everything()))).toBe('ConnectionLost');
+      expect(deletions).toBe(1);
+    } finally {
+      await distant.close();
+      await proxy.close();
+    }
+  });
+
+  it('may take longer than a statement may', async () => {
+    const uid = await ended(aRun({ uid: randomUUID(), variants: 3, repetitions: 1_000 }));
+    await onDelete('trials', '', 'perform pg_sleep(0.001);');
+    const hasty = await openPostgresResultStore({ connection, statementTimeoutMs: 1_500 });
+    try {
+      expect(await hasty.pruneRuns(everything())).toMatchObject([{ uid }]);
+    } finally {
+      await hasty.close();
+    }
+    expect(await query(connection, 'select uid from batchtest.runs where uid = $1', [uid])).toEqual([]);
+    expect(await rowsOf(uid)).toEqual({ trials: 0, metrics: 0 });
+  }, 60_000);
+
+  it('that broke off after a part leaves nothing to be seen, and is gone on with by the next, whatever that looks for', async () => {
+    const gates = [{ metric: 'p95_ms', against: 'PreviousRun' as const, maxRegressionPercent: 5 }];
+    const named = { name: 'same', variants: 1, spec: { workflowId: 'large' } };
+    const small = aRun({ uid: randomUUID(), ...named });
+    const { fence } = await store.openRun(small);
+    const large = await ended(aRun({ uid: randomUUID(), ...named, repetitions: 250 }));
+    await sleep(20);
+    const beforeTheSmallOne = { ...everything(), endedBefore: new Date() };
+    await sleep(20);
+    await store.recordAttempt(aRecord(small, fence, {}));
+    await store.finishRun(small.uid, fence, COMPLETE);
+    // Its one result is of the first repetition, and goes with the first part; this one would go with the last.
+    await onDelete('trials', 'when (old.repetition = 249)', `raise exception 'not yet';`);
+    await expect(store.pruneRuns(beforeTheSmallOne)).rejects.toThrow(`delete run ${large}`);
+    expect(await rowsOf(large)).toEqual({ trials: 50, metrics: 0 });
+
+    expect(await store.findRun(large)).toBeUndefined();
+    expect(await store.loadRun(large)).toBeUndefined();
+    expect((await store.findRun('same'))?.uid).toBe(small.uid);
+    expect((await store.listRuns({ limit: 1 })).map(({ uid }) => uid)).toEqual([small.uid]);
+    const comparing = aRun({
+      ...named,
+      uid: randomUUID(),
+      spec: { ...named.spec, comparison: { gates } },
+    });
+    expect((await store.openRun(comparing)).previousRun?.uid).toBe(small.uid);
+
+    await query(connection, 'drop trigger on_delete on batchtest.trials');
+    const ofLongAgo = { ...everything(), endedBefore: new Date(0) };
+    expect((await store.pruneRuns({ ...ofLongAgo, dryRun: true })).map(({ uid }) => uid)).toEqual([large]);
+    expect((await store.pruneRuns(ofLongAgo)).map(({ uid }) => uid)).toEqual([large]);
+    expect(await query(connection, 'select uid from batchtest.runs where uid = $1', [large])).toEqual([]);
+  });
 });
 
 it('a session has timeouts of ours, whatever the database has as its defaults', async () => {

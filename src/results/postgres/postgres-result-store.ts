@@ -41,6 +41,11 @@ import { readTrials } from './stored-trials.ts';
 import { SCHEMA, type Tables } from './tables.ts';
 import { whileContended } from './while-contended.ts';
 
+/** Each may have hundreds of metrics and artifacts for every attempt, and outputs of 16 MiB. */
+const TRIALS_DELETED_AT_ONCE = 100;
+/** The UID of no run. */
+const NO_RUN = '';
+
 /**
  * Results in the schema `batchtest` of a Postgres database. Each write is one call of an SQL function and thereby one transaction: it
  * is committed, or nothing of it is there. When the answer to a write is lost, repeating it tells: see migrations/0002-writes.ts.
@@ -200,45 +205,84 @@ export class PostgresResultStore implements ResultStore {
     });
   }
 
-  /**
-   * What is due is looked for once, and deleted in a statement for each run, the oldest first: all at once can take longer than a statement may, and would
-   * again the next time.
-   */
   async pruneRuns(selection: PruneSelection): Promise<readonly PrunedRun[]> {
-    const due = await this.#prune({ ...selection, dryRun: true });
+    const due = await this.#runsDue(selection);
     if (selection.dryRun) return due;
+    // A role that may delete nothing is told so where there is nothing to delete as well.
+    if (due.length === 0) await this.#deletePart(NO_RUN, 'prune runs');
     const pruned: PrunedRun[] = [];
-    for (const run of due) if ((await this.deleteRuns([run.uid])).length > 0) pruned.push(run);
-    // What has ended meanwhile; and a role that may delete nothing is told so where there is nothing to delete as well.
-    pruned.push(...(await this.#prune(selection)));
+    let failure: unknown;
+    for (const run of due) {
+      try {
+        if (await this.#delete(run.uid)) pruned.push(run);
+      } catch (error) {
+        failure ??= error;
+        // What has become of a store that does not answer any more, the other runs do not have to find out one by one.
+        if (!(await this.#answers())) break;
+      }
+    }
+    if (failure !== undefined) throw failure;
     return pruned;
   }
 
-  deleteRuns(uids: readonly string[]): Promise<readonly string[]> {
-    return this.#whileContended(['delete run', ...uids].join(' '), async () => {
-      const { rows } = await this.#pool.query<{ uid: string }>(
-        'select uid from batchtest.delete_runs($1) as uid',
-        [uids],
+  async deleteRuns(uids: readonly string[]): Promise<readonly string[]> {
+    // A role that may delete nothing is told so.
+    if (uids.length === 0) await this.#deletePart(NO_RUN, 'delete runs');
+    const deleted: string[] = [];
+    for (const uid of uids) if (await this.#delete(uid)) deleted.push(uid);
+    return deleted;
+  }
+
+  /**
+   * In parts: a whole run can take longer than a statement may, and would again the next time.
+   * @returns false when it was gone
+   */
+  async #delete(runUid: string): Promise<boolean> {
+    for (;;) {
+      const verdict = await this.#deletePart(runUid, `delete run ${runUid}`);
+      if (verdict !== 'Partly') return verdict === 'Deleted';
+    }
+  }
+
+  #deletePart(runUid: string, doing: string): Promise<'Partly' | 'Deleted' | 'NoSuchRun' | undefined> {
+    return this.#whileContended(doing, async () => {
+      const { rows } = await this.#pool.query<{ verdict: 'Partly' | 'Deleted' | 'NoSuchRun' }>(
+        'select verdict from batchtest.delete_run_part($1, $2)',
+        [runUid, TRIALS_DELETED_AT_ONCE],
       );
-      return rows.map(({ uid }) => uid);
+      return rows[0]?.verdict;
     });
   }
 
-  #prune({ endedBefore, workflowId, keep, dryRun }: PruneSelection): Promise<readonly PrunedRun[]> {
+  #runsDue({
+    endedBefore,
+    workflowId,
+    keep,
+    engine,
+    namespaces = 'All',
+  }: PruneSelection): Promise<readonly PrunedRun[]> {
     return this.#whileContended('prune runs', async () => {
       const { rows } = await this.#pool.query<{
         uid: string;
         name: string;
         engine: PrunedRun['engine'];
         finished_at: Date;
-      }>('select uid, name, engine, finished_at from batchtest.prune_runs($1, $2, $3, $4)', [
+      }>('select uid, name, engine, finished_at from batchtest.prune_runs($1, $2, $3, true, $4, $5)', [
         endedBefore.toISOString(),
         workflowId === undefined ? null : storableText(workflowId),
         keep,
-        dryRun,
+        engine ?? null,
+        namespaces === 'All' ? null : namespaces,
       ]);
       return rows.map(({ finished_at: finishedAt, ...run }) => ({ ...run, finishedAt }));
     });
+  }
+
+  #answers(): Promise<boolean> {
+    return this.ping().then(
+      () => true,
+      () => false,
+    );
   }
 
   async ping(): Promise<void> {

@@ -27,6 +27,7 @@ export async function findRun(
       let meant = from
         .selectFrom('runs')
         .select('uid')
+        .where('deleting', '=', false)
         .where(eb.or([isUid, beginsUid, eb('name', '=', wanted)]));
       if (namespace !== undefined) meant = meant.where('namespace', '=', storableText(namespace));
       if (engine !== undefined) meant = meant.where('engine', '=', engine);
@@ -49,7 +50,13 @@ export async function listRuns(
   db: Kysely<Tables>,
   { limit, workflowId }: { readonly limit: number; readonly workflowId?: string },
 ): Promise<readonly RunSummary[]> {
-  let newest = db.selectFrom('runs').select('uid').orderBy('started_at', 'desc').orderBy('uid').limit(limit);
+  let newest = db
+    .selectFrom('runs')
+    .select('uid')
+    .where('deleting', '=', false)
+    .orderBy('started_at', 'desc')
+    .orderBy('uid')
+    .limit(limit);
   if (workflowId !== undefined) newest = newest.where('workflow_id', '=', storableText(workflowId));
   const rows = await db
     .selectFrom('run_summary')

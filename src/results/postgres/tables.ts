@@ -43,6 +43,7 @@ export interface RunRow {
   readonly started_at: Date;
   readonly previous_run_uid: string | null;
   readonly previous_run_started_at: Date | null;
+  readonly deleting: boolean;
 }
 
 export interface RunSummaryRow {

@@ -9,6 +9,8 @@ import { pushedResults } from './0007-pushed-results.ts';
 import { pruningAndCopies } from './0008-pruning-and-copies.ts';
 import { preciseRanks } from './0009-precise-ranks.ts';
 import { ownNamespaces } from './0010-own-namespaces.ts';
+import { deletionInParts } from './0011-deletion-in-parts.ts';
+import { sparedMeasures } from './0012-spared-measures.ts';
 
 /** Every migration by its name, in the order of the names. One that was released is never changed: the next one follows it. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -22,4 +24,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0008-pruning-and-copies': pruningAndCopies,
   '0009-precise-ranks': preciseRanks,
   '0010-own-namespaces': ownNamespaces,
+  '0011-deletion-in-parts': deletionInParts,
+  '0012-spared-measures': sparedMeasures,
 };
