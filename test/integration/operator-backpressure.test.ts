@@ -155,7 +155,9 @@ it('waits for a result store that is away without asking the API server for anyt
   const other = await world.create(aBatchTest({ name: 'other', parallelism: 1, pod: ENDS_SOON }));
   await untilProgress(world, other, 'WaitingForResultStore');
   // The store knows nothing of it, so it need not come back for it to go.
-  const neverStored = await world.create(aBatchTest({ name: 'never-stored', parallelism: 1, pod: ENDS_SOON }));
+  const neverStored = await world.create(
+    aBatchTest({ name: 'never-stored', parallelism: 1, pod: ENDS_SOON }),
+  );
   await untilProgress(world, neverStored, 'WaitingForResultStore');
   await world.cluster.request('DELETE', world.path('never-stored'));
   await world.recorder.until('it is gone', (changes) =>
