@@ -1,8 +1,13 @@
 /** Each query of the dashboards, asked of a real Prometheus and a real Postgres after real runs. */
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest';
 import { migrateDatabase } from '../../src/results/postgres/migrate-database.ts';
+import { openPostgresResultStore } from '../../src/results/postgres/open-postgres-result-store.ts';
+import { aRecord } from '../../src/results/result-store.testsuite.ts';
+import { aRun } from '../builders/run.ts';
 import { type PrometheusServer, startPrometheus } from '../tools/prometheus-server.ts';
 import { withPlay } from './kubernetes-world.ts';
 import {
@@ -13,7 +18,7 @@ import {
   type OperatorWorld,
   openOperatorSite,
 } from './operator-world.ts';
-import { type Connection, query } from './postgres-server.ts';
+import { type Connection, query, startPostgresServer } from './postgres-server.ts';
 
 let site: OperatorSite;
 beforeAll(async () => {
@@ -198,5 +203,79 @@ it('name a data source that is chosen in the dashboard, in every panel', () => {
     const { panels } = dashboard(name);
     for (const panel of panels.filter(({ type: kind }) => kind !== 'row'))
       expect(panel.datasource, panel.title).toEqual({ type, uid: `\${datasource}` });
+  }
+});
+
+/** Runs of a workflow; of each, what its variants a and b measured. */
+async function storeRuns(
+  connection: Connection,
+  workflowId: string,
+  runs: readonly (readonly number[])[],
+): Promise<void> {
+  const store = await openPostgresResultStore({ connection });
+  for (const values of runs) {
+    const run = aRun({ uid: randomUUID(), variants: 2, spec: { workflowId } });
+    const { fence } = await store.openRun(run);
+    for (const [trial, value] of values.entries()) {
+      const result = { metrics: new Map([['p95_ms', value]]), artifacts: [], outputs: undefined };
+      await store.recordAttempt(aRecord(run, fence, { trial, result }));
+    }
+  }
+  await store.close();
+}
+
+/** What a statement answers, and how many means it takes for that: a view computes one for each variant and metric of a run. */
+async function withMeans(
+  connection: Connection,
+  statement: string,
+): Promise<{ readonly rows: readonly Record<string, unknown>[]; readonly means: number }> {
+  const client = new pg.Client(connection);
+  await client.connect();
+  try {
+    await client.query(`set track_functions = 'pl'`);
+    await client.query('begin');
+    const { rows } = await client.query<Record<string, unknown>>(statement);
+    const counted = await client.query<{ calls: number }>(
+      `select coalesce(sum(calls), 0)::int as calls from pg_stat_xact_user_functions where funcname = 'mean'`,
+    );
+    return { rows, means: counted.rows[0]?.calls ?? 0 };
+  } finally {
+    await client.end();
+  }
+}
+
+it('compute nothing of runs of other workflows, however many there are', async () => {
+  const postgres = await startPostgresServer();
+  onTestFinished(() => postgres.stop());
+  const connection = await postgres.createDatabase();
+  const others = 50;
+  await storeRuns(connection, 'chosen', [[1, 2], [], [4, 3]]);
+  await storeRuns(
+    connection,
+    'other',
+    Array.from({ length: others }, () => [1, 2]),
+  );
+  const { panels } = dashboard('batchtest-results');
+  const answered = (title: string) => {
+    const rawSql = panels.find((panel) => panel.title === title)?.targets?.[0]?.rawSql ?? '';
+    return withMeans(connection, asPostgresSeesIt(rawSql, { workflow: 'chosen', metric: 'p95_ms' }));
+  };
+
+  const runs = await answered('Runs of $workflow');
+  expect(runs.rows.map(({ best, score }) => [best, score])).toEqual([
+    ['b', 1],
+    [null, null],
+    ['a', 1],
+  ]);
+  const series = await answered('Mean of $metric over the runs of $workflow');
+  expect(series.rows.map(({ metric, value }) => `${metric} ${value}`).sort()).toEqual([
+    'a 1',
+    'a 4',
+    'b 2',
+    'b 3',
+  ]);
+  for (const { means } of [runs, series]) {
+    expect(means).toBeGreaterThan(0);
+    expect(means).toBeLessThan(others);
   }
 });
