@@ -24,6 +24,10 @@ const aManifest = (spec: Partial<BatchTestManifest['spec']> = {}): BatchTestMani
   },
 });
 
+const MEASURES = `require('node:fs').writeFileSync(process.env.BATCHTEST_RESULT_FILE, '{"metrics":{"m":1}}')`;
+const measuring = (spec: Partial<BatchTestManifest['spec']> = {}) =>
+  aManifest({ local: { env: { TOKEN: 'x' }, command: [process.execPath, '-e', MEASURES] }, ...spec });
+
 /** What a local runner answers to a manifest that it refuses, having opened no store and started nothing. */
 async function refusalOf(manifest: BatchTestManifest): Promise<unknown> {
   const parent = mkdtempSync(join(tmpdir(), 'batchtest-refused-'));
@@ -58,13 +62,23 @@ describe('a local runner', () => {
     expect(error).toBeInstanceOf(InvalidBatchTestError);
     expect(error).toMatchObject({ message: expect.stringContaining('spec.variants[1]') });
   });
+
+  it('runs more at once than its store sends statements at once', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    onTestFinished(() => void process.off('warning', onWarning));
+    const runner = createRunner(presets.testing());
+    onTestFinished(() => runner.shutdown());
+    const manifests = Array.from({ length: 12 }, () => measuring());
+    const results = await Promise.all(manifests.map((manifest) => runner.run(manifest)));
+    for (const { end } of results) expect(end.state).toBe('Complete');
+    expect(new Set(results.map(({ uid }) => uid)).size).toBe(12);
+    expect(warnings).toEqual([]);
+  }, 60_000);
 });
 
 describe('a runner that is asked to resume', () => {
-  const MEASURES = `require('node:fs').writeFileSync(process.env.BATCHTEST_RESULT_FILE, '{"metrics":{"m":1}}')`;
-  const measuring = (spec: Partial<BatchTestManifest['spec']> = {}) =>
-    aManifest({ local: { env: { TOKEN: 'x' }, command: [process.execPath, '-e', MEASURES] }, ...spec });
-
   it('refuses a run that is unknown, and one that is over, whatever is asked of it', async () => {
     const runner = createRunner(presets.testing());
     onTestFinished(() => runner.shutdown());

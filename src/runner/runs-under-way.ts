@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { joinedSignal } from '../joined-signal.ts';
 
 /** The runs of a runner that are under way, so that its shutdown can end them and wait for them. */
@@ -5,6 +6,11 @@ export class RunsUnderWay {
   readonly #shutdown = new AbortController();
   readonly #giveUp = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
+
+  constructor() {
+    // One of each run: more than ten are no leak, of which Node would warn.
+    for (const { signal } of [this.#shutdown, this.#giveUp]) setMaxListeners(0, signal);
+  }
 
   /**
    * Does the work of a run. It is to end soon once `cancel` is aborted, by its caller's signal or by the shutdown; and to be given up once `giveUp` is, when the

@@ -62,7 +62,7 @@ export function createStoreMetrics(families: MetricFamilies): StoreMetrics {
   const pools = new Set<() => PoolConnections>();
   families.gauge(
     'batchtest_pg_pool_connections',
-    'Connections to Postgres, and callers that wait for one.',
+    'Connections to Postgres for statements, and callers that wait for one.',
     { state: POOL_STATES },
     (gauge) => {
       for (const state of POOL_STATES)

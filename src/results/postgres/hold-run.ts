@@ -9,7 +9,10 @@ interface LockingSession {
   readonly key: string;
 }
 
-/** Takes the advisory lock of a run on a connection of its own; undefined when another session has it. */
+/**
+ * Takes the advisory lock of a run on a connection of its own; undefined when another session has it.
+ * @param pool for holds alone, and without a limit: what is held keeps its connection until it is released
+ */
 export async function holdRun(pool: pg.Pool, runUid: string): Promise<RunHold | undefined> {
   const session = await lockingSession(pool, runUid);
   return session === undefined ? undefined : new PostgresRunHold(pool, runUid, session);

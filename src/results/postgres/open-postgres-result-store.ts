@@ -7,7 +7,7 @@ import type { StoreObserver } from './store-observer.ts';
 export interface PostgresResultStoreOptions {
   /** A URL, such as DATABASE_URL holds it and with TLS as its `sslmode` says, or the configuration of a `pg` connection. */
   readonly connection: PostgresConnection;
-  /** Connections at most. Default 10. */
+  /** Connections at most, beside one for each run that is held. Default 10. */
   readonly poolSize?: number;
   /** Shown in pg_stat_activity. Default `batchtest`. */
   readonly applicationName?: string;
@@ -33,12 +33,14 @@ const LOCK_TIMEOUT_MS = 10_000;
 export async function openPostgresResultStore(options: PostgresResultStoreOptions): Promise<ResultStore> {
   const { connection } = options;
   await bringUpToDate(connection);
-  const pool = createPool(connection, {
-    poolSize: options.poolSize ?? 10,
+  const settings = {
     applicationName: options.applicationName ?? 'batchtest',
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     statementTimeoutMs: options.statementTimeoutMs ?? 30_000,
     lockTimeoutMs: LOCK_TIMEOUT_MS,
-  });
-  return new PostgresResultStore(pool, options.onClosed, options.observer);
+  };
+  const pool = createPool(connection, { ...settings, poolSize: options.poolSize ?? 10 });
+  // Each run keeps one: taken from the same pool, those of ten runs at once would leave none for a statement.
+  const holds = createPool(connection, { ...settings, poolSize: Number.POSITIVE_INFINITY });
+  return new PostgresResultStore(pool, holds, options.onClosed, options.observer);
 }

@@ -54,14 +54,24 @@ export class PostgresResultStore implements ResultStore {
   readonly outbox: Outbox;
   readonly verification: Verification;
   readonly #pool: pg.Pool;
+  readonly #holds: pg.Pool;
   readonly #db: Kysely<Tables>;
   readonly #onClosed: () => Promise<void>;
   readonly #observer: StoreObserver | undefined;
   #closed: Promise<void> | undefined;
 
-  /** @param pool of a database whose schema is up to date; the store ends it when it is closed. */
-  constructor(pool: pg.Pool, onClosed: () => Promise<void> = async () => {}, observer?: StoreObserver) {
+  /**
+   * @param pool of a database whose schema is up to date, for statements; the store ends it when it is closed
+   * @param holds another of the same database, of which each run that is held keeps one connection; ended as well
+   */
+  constructor(
+    pool: pg.Pool,
+    holds: pg.Pool,
+    onClosed: () => Promise<void> = async () => {},
+    observer?: StoreObserver,
+  ) {
     this.#pool = pool;
+    this.#holds = holds;
     this.#onClosed = onClosed;
     this.#observer = observer;
     observer?.opened(() => ({
@@ -181,7 +191,7 @@ export class PostgresResultStore implements ResultStore {
   }
 
   holdRun(runUid: string): Promise<RunHold | undefined> {
-    return this.#whileContended(`hold run ${runUid}`, () => holdRun(this.#pool, runUid));
+    return this.#whileContended(`hold run ${runUid}`, () => holdRun(this.#holds, runUid));
   }
 
   requestCancel(runUid: string): Promise<'Requested' | 'AlreadyFinished' | 'NoSuchRun'> {
@@ -296,7 +306,7 @@ export class PostgresResultStore implements ResultStore {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#pool.end().then(this.#onClosed);
+    this.#closed ??= Promise.all([this.#pool.end(), this.#holds.end()]).then(this.#onClosed);
     return this.#closed;
   }
 

@@ -9,7 +9,7 @@ export interface PoolConnections {
 
 /** Told of what callers of a store do not see; must not throw. */
 export interface StoreObserver {
-  /** The store is open; `connections` tells of its pool whenever it is asked. */
+  /** The store is open; `connections` tells of its pool for statements whenever it is asked. */
   opened(connections: () => PoolConnections): void;
   /** A statement is tried again because other writers kept it from committing. `sqlstate` is the code that Postgres gave. */
   contended(sqlstate: string): void;
