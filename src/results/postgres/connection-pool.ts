@@ -1,3 +1,4 @@
+import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
 import { connectionOfUrl } from './connection-url.ts';
 
@@ -53,6 +54,26 @@ export function createPool(connection: PostgresConnection, settings: PoolSetting
   // One that is in use is no longer listened to by the pool, and who uses it hears of the break by its query, if at all.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
+}
+
+/**
+ * The pool as Kysely is to have it, which gives each connection back as one that can be used again, whatever came of its queries: after a query that was not
+ * answered in time, whoever is next would wait behind it. The pool ends the connection of a query of its own that fails, and so does this.
+ */
+export const withoutFailedConnections = (pool: pg.Pool): PostgresPool => ({
+  connect: async () => usedUntilItFails(await pool.connect()),
+  end: () => pool.end(),
+});
+
+function usedUntilItFails(client: PostgresPoolClient): PostgresPoolClient {
+  let hasFailed = false;
+  const query = <Row>(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<Row>> =>
+    client.query<Row>(text, values).catch((error: unknown) => {
+      hasFailed = true;
+      throw error;
+    });
+  // Nothing is read by a cursor.
+  return { query: query as PostgresPoolClient['query'], release: () => client.release(hasFailed) };
 }
 
 /** One round trip for each new connection. As statements, since poolers refuse most settings as startup parameters. */

@@ -116,6 +116,26 @@ describe('a connection that breaks', () => {
     }
   });
 
+  it('while something is read, and tells neither end, is used no more once its reader has waited long enough', async () => {
+    const network = await Network.start(connection);
+    const distant = await openPostgresResultStore({
+      connection: network.connection,
+      poolSize: 1,
+      statementTimeoutMs: 200,
+    });
+    try {
+      await distant.ping();
+      network.keepsAnswers = true;
+      expect(await reasonOf(distant.verification.counts(record.runUid))).toBe('Timeout');
+      network.keepsAnswers = false;
+      // On the same connection it would wait behind the other.
+      expect(await distant.isCancelRequested(record.runUid)).toBe(false);
+    } finally {
+      await distant.close();
+      await network.stop();
+    }
+  });
+
   it('while it is idle is replaced without a word', async () => {
     await store.ping();
     await terminateSessions();

@@ -25,6 +25,7 @@ import {
   type StoredRun,
 } from '../result-store.ts';
 import type { Verification } from '../verification.ts';
+import { withoutFailedConnections } from './connection-pool.ts';
 import { holdRun } from './hold-run.ts';
 import { loadRun, loadRunToConclude } from './load-run.ts';
 import { openRun, untriedTrials } from './open-run.ts';
@@ -79,7 +80,8 @@ export class PostgresResultStore implements ResultStore {
       idle: pool.idleCount,
       waiting: pool.waitingCount,
     }));
-    this.#db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }).withSchema(SCHEMA);
+    const dialect = new PostgresDialect({ pool: withoutFailedConnections(pool) });
+    this.#db = new Kysely<Tables>({ dialect }).withSchema(SCHEMA);
     this.outbox = new PostgresOutbox(pool, this.#db);
     this.verification = new PostgresVerification(pool, this.#db);
   }
