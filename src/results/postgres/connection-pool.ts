@@ -82,6 +82,8 @@ function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: PoolSettings): s
     `set statement_timeout = ${statementTimeoutMs ?? 0}`,
     `set lock_timeout = ${lockTimeoutMs}`,
     `set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
+    // Since Postgres 17. The timeouts above bound what a transaction may take, and a migration takes as long as it needs.
+    `select set_config('transaction_timeout', '0', false) where current_setting('transaction_timeout', true) is not null`,
     // The functions rely on it: see migrations/0002-writes.ts.
     `set default_transaction_isolation = 'read committed'`,
     `set datestyle = 'ISO'`,

@@ -225,6 +225,7 @@ describe('a database that cannot be written to', () => {
     ['53100', 'DiskFull'],
     ['53200', 'OutOfResources'],
     ['58030', 'StorageFailed'],
+    ['25P04', 'Timeout'],
     ['57014', 'Timeout'],
     ['42501', 'PermissionDenied'],
     ['40P01', 'Contention'],
@@ -407,7 +408,12 @@ describe('the deletion of a run', () => {
 });
 
 it('a session has timeouts of ours, whatever the database has as its defaults', async () => {
-  for (const name of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'])
+  for (const name of [
+    'statement_timeout',
+    'lock_timeout',
+    'idle_in_transaction_session_timeout',
+    'transaction_timeout',
+  ])
     await admin(`alter database ${connection.database} set ${name} = '1h'`);
   const pool = createPool(connection, {
     poolSize: 1,
@@ -421,6 +427,7 @@ it('a session has timeouts of ours, whatever the database has as its defaults', 
     expect(await setting('statement_timeout')).toBe('20s');
     expect(await setting('lock_timeout')).toBe('10s');
     expect(await setting('idle_in_transaction_session_timeout')).toBe('30s');
+    expect(await setting('transaction_timeout')).toBe('0');
   } finally {
     await pool.end();
   }

@@ -43,6 +43,7 @@ const BY_SQLSTATE: Readonly<Record<string, Unavailability>> = {
   '08': CONNECTION_LOST,
   '25006': because('ReadOnly', 'the database is read-only'),
   '25P03': TIMEOUT,
+  '25P04': TIMEOUT,
   '28': ACCESS_DENIED,
   '3D000': DATABASE_MISSING,
   '40001': CONTENTION,

@@ -152,9 +152,10 @@ it('migrations are applied all or none', async () => {
   await (await openPostgresResultStore({ connection })).close();
 });
 
-it('a migration is cut off by no statement timeout, whatever the database or its user have', async () => {
+it('a migration is cut off by no timeout of a statement or a transaction, whatever the database or its user have', async () => {
   const connection = await server.createDatabase();
   await query(connection, `alter database ${connection.database} set statement_timeout = 50`);
+  await query(connection, `alter database ${connection.database} set transaction_timeout = 500`);
   const slow: Migration = {
     up: async (db) => {
       await sql`select pg_sleep(1)`.execute(db);
