@@ -105,6 +105,8 @@ export const STORE_REASONS = [
   'DatabaseMissing',
   'SchemaMissing',
   'SchemaOlder',
+  'ServerTooOld',
+  'EncodingNotUtf8',
   'ReadOnly',
   'DiskFull',
   'StorageFailed',

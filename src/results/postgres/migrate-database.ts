@@ -79,6 +79,8 @@ const serverOf = ({ options: { host, port } }: pg.Pool): string | undefined =>
   host === undefined ? undefined : `${host}:${port ?? 5432}`;
 
 function checkMigratable(state: Exclude<SchemaState, { kind: 'Current' }>, doing: string): void {
+  if (state.kind === 'Unfit')
+    throw new ResultStoreUnavailableError(state.unmet.reason, `${doing}: ${state.unmet.message}`);
   if (state.kind === 'Newer') throw new SchemaTooNewError(state.unknown);
   if (state.kind === 'Closed')
     throw new ResultStoreUnavailableError(

@@ -24,6 +24,7 @@ import {
   ResultStoreUnavailableError,
 } from '../result-store.ts';
 import { createPool } from './connection-pool.ts';
+import { migrateDatabase, withMigrationPool } from './migrate-database.ts';
 import { migrate } from './migrations/migrate.ts';
 import { migrations } from './migrations/migrations.ts';
 import { openPostgresResultStore } from './open-postgres-result-store.ts';
@@ -489,6 +490,49 @@ describe('opening a store', () => {
     },
     60_000,
   );
+
+  it('in a database whose encoding lacks characters is refused, by who migrates and by who does not', async () => {
+    const { database } = connection;
+    await admin(
+      `create database ${database}_windows template template0 encoding 'WIN1252' lc_collate 'C' lc_ctype 'C'`,
+    );
+    const windows = { ...connection, database: `${database}_windows` };
+    const refusal = {
+      name: 'ResultStoreUnavailableError',
+      reason: 'EncodingNotUtf8',
+      message: expect.stringContaining(
+        `WIN1252, which lacks characters that results may have. Use one made by`,
+      ),
+    };
+    await expect(openPostgresResultStore({ connection: windows })).rejects.toMatchObject(refusal);
+    await expect(migrateDatabase(windows, { write: [], read: [] })).rejects.toMatchObject(refusal);
+    // As an earlier version has left it.
+    await withMigrationPool(windows, (pool) => migrate(pool));
+    await expect(openPostgresResultStore({ connection: windows })).rejects.toMatchObject(refusal);
+  });
+
+  it('in a database that takes every text as it comes keeps all characters', async () => {
+    const { database } = connection;
+    await admin(
+      `create database ${database}_ascii template template0 encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C'`,
+    );
+    const opened = await openPostgresResultStore({
+      connection: { ...connection, database: `${database}_ascii` },
+    });
+    try {
+      const text = 'é 漢 😀';
+      const run = aRun({ uid: randomUUID(), variants: [{ name: 'only', parameters: { CHOICE: text } }] });
+      const { fence } = await opened.openRun(run);
+      const result = { metrics: new Map([['p95_ms', 1]]), artifacts: [], outputs: { text } };
+      await opened.recordAttempt(aRecord(run, fence, { result }));
+      expect(await opened.loadRun(run.uid)).toMatchObject({
+        variants: [{ parameters: { CHOICE: text } }],
+        trialDetails: [{ outputs: { text } }],
+      });
+    } finally {
+      await opened.close();
+    }
+  });
 
   it('works by a URL', async () => {
     const opened = await openPostgresResultStore({ connection: urlOf(connection) });

@@ -1,9 +1,12 @@
 import type pg from 'pg';
+import { type ServerFacts, type UnmetRequirement, unmetRequirement } from '../server-requirements.ts';
 import { SCHEMA } from '../tables.ts';
 import { migrations } from './migrations.ts';
 
 /** What the schema of a database is to this program and to the user who asks. */
 export type SchemaState =
+  /** No schema of this program works there. */
+  | { readonly kind: 'Unfit'; readonly unmet: UnmetRequirement }
   | { readonly kind: 'Current' }
   /** There is none yet, or it lacks these migrations. */
   | {
@@ -19,8 +22,10 @@ export type SchemaState =
 /** @throws the error of the database, unchanged */
 export async function schemaState(pool: pg.Pool): Promise<SchemaState> {
   const { rows } = await pool.query<AccessRow>(READ_ACCESS, [SCHEMA]);
-  const [access = NONE] = rows;
-  if (!access.may_read) return { kind: 'Closed' };
+  const [access] = rows;
+  const unmet = access && unmetRequirement(access);
+  if (unmet !== undefined) return { kind: 'Unfit', unmet };
+  if (access?.may_read !== true) return { kind: 'Closed' };
   const applied = access.is_migrated
     ? (await pool.query<{ name: string }>(`select name from ${SCHEMA}.kysely_migration order by name`)).rows
     : [];
@@ -32,17 +37,18 @@ export async function schemaState(pool: pg.Pool): Promise<SchemaState> {
   return { kind: names.length === 0 ? 'Missing' : 'Older', lacking, mayMigrate: access.may_migrate };
 }
 
-interface AccessRow {
+interface AccessRow extends ServerFacts {
   readonly is_migrated: boolean;
   readonly may_read: boolean;
   readonly may_migrate: boolean;
 }
 
-const NONE: AccessRow = { is_migrated: false, may_read: false, may_migrate: false };
-
 /** From the catalogs, which everybody may read: asking for the table itself would be an error to whom it is closed. */
 const READ_ACCESS = `
 select
+  current_setting('server_version') as version,
+  current_setting('server_version_num')::int as "versionNumber",
+  current_setting('server_encoding') as encoding,
   c.oid is not null as is_migrated,
   c.oid is null or (has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')) as may_read,
   coalesce(pg_has_role(n.nspowner, 'usage'), has_database_privilege(current_database(), 'create')) as may_migrate
