@@ -33,7 +33,7 @@ it('decides while starts are under way, but nothing about them, and tells of the
   engine.startFaults.push('NotSent', { late: 'Started' });
   const controls = controlsOf(definition);
   const targets = { engine, store, now: () => 0, onEvent: () => {} };
-  const decide = () => reconcile(run.ledger, engine.observe(run.uid), controls, 0);
+  const decide = () => reconcile(run.ledger, engine.observe(run.ledger.definition), controls, 0);
 
   expect(await applyPlan(decide(), run, controls, targets)).toEqual({ decideAgain: true });
   await new Promise((resolve) => setImmediate(resolve));

@@ -238,7 +238,7 @@ class ReconcileLoop {
           pending: ledger.due,
           parallelism,
           isHeld: suspend || parallelism === 0,
-          attempts: unrecorded(ledger, engine.observe(uid)),
+          attempts: unrecorded(ledger, engine.observe(ledger.definition)),
           lastProgressAt: pace.lastProgressAt,
         },
       ];
@@ -375,9 +375,9 @@ class ReconcileLoop {
   async #decideAndApply(run: ActiveRun, desired: Runnable): Promise<number | undefined> {
     const { engine, store, now, logger } = this.#options;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.uid), store);
+      const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.ledger.definition), store);
       // From here on until the plan is made nothing is waited for, so that an answer cannot come in between.
-      const observed = withPushedResults(engine.observe(run.uid), pushed);
+      const observed = withPushedResults(engine.observe(run.ledger.definition), pushed);
       // One time for all of it: what it is too early for at one time must not count as done at the next.
       const decidedAt = now();
       const controls = controlsOf(desired, run, engine, decidedAt);
@@ -495,8 +495,8 @@ class ReconcileLoop {
     const { manifest } = run.ledger.definition;
     await run.work.settled();
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.uid), store);
-      const observed = withPushedResults(engine.observe(run.uid), pushed);
+      const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.ledger.definition), store);
+      const observed = withPushedResults(engine.observe(run.ledger.definition), pushed);
       run.ledger.noteObserved(observed);
       const controls = controlsOf({ manifest, cancel: 'Deleted' }, run, engine, now());
       const plan = reconcile(run.ledger, observed, controls, now());

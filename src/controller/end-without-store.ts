@@ -5,12 +5,12 @@ import type { ActiveRun } from './active-run.ts';
 
 /** While results cannot be stored, has ended what must not run any longer; that is recorded once they can be. */
 export function endWithoutStore(
-  { uid, ledger, work }: Pick<ActiveRun, 'uid' | 'ledger' | 'work'>,
+  { ledger, work }: Pick<ActiveRun, 'ledger' | 'work'>,
   controls: RunControls,
   engine: Pick<Engine, 'observe' | 'removeAttempts'>,
   now: number,
 ): void {
-  const endings = endingsWithoutStore(ledger, engine.observe(uid), controls, now);
+  const endings = endingsWithoutStore(ledger, engine.observe(ledger.definition), controls, now);
   if (endings === undefined) return;
   const { attempts, why } = endings;
   // Before it is asked for: it may be carried out though the answer is lost.

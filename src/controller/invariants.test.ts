@@ -414,8 +414,7 @@ class WatchedRun {
       }
       // Without a change that the engine would tell of, nobody looks again but at the time that was asked for.
       const isQuiet =
-        live.length === 0 &&
-        JSON.stringify(this.engine.observe(this.run.uid)) === JSON.stringify(this.#observed);
+        live.length === 0 && JSON.stringify(this.engine.observe(this.run)) === JSON.stringify(this.#observed);
       if (isQuiet && step.kind === 'Settled') {
         if (step.requeueAt === undefined) return false;
         this.now = step.requeueAt;
@@ -458,8 +457,8 @@ class WatchedRun {
     return {
       now: () => this.now,
       engine: {
-        observe: (uid) => {
-          this.#observed = engine.observe(uid);
+        observe: (run) => {
+          this.#observed = engine.observe(run);
           this.#observedAt = this.now;
           return this.#observed;
         },

@@ -81,11 +81,9 @@ export function describeEngine(name: string, harness: EngineHarness): void {
     afterEach(async () => {
       await Promise.all(
         runs.map(async (run) => {
-          await Promise.all(
-            engine.observe(run.uid).map((attempt) => engine.removeAttempts(run, [attempt.name])),
-          );
+          await Promise.all(engine.observe(run).map((attempt) => engine.removeAttempts(run, [attempt.name])));
           await until(engine, run, 'nothing is shown of a run after its attempts were removed', () =>
-            engine.observe(run.uid).length === 0 ? true : undefined,
+            engine.observe(run).length === 0 ? true : undefined,
           );
           expect(await harness.liveProgramsOf(run)).toBe(0);
         }),
@@ -121,7 +119,7 @@ export function describeEngine(name: string, harness: EngineHarness): void {
           attempt: 1,
           logs: expect.stringMatching(/./),
         });
-        expect(engine.observe(run.uid)).toHaveLength(1);
+        expect(engine.observe(run)).toHaveLength(1);
       });
 
       it('starts one program when asked twice at once', async () => {
@@ -130,7 +128,7 @@ export function describeEngine(name: string, harness: EngineHarness): void {
         const outcomes = await Promise.all([engine.startAttempt(request), engine.startAttempt(request)]);
         expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['AlreadyStarted', 'Started']);
         await untilState(engine, run, 'Running');
-        expect(engine.observe(run.uid)).toHaveLength(1);
+        expect(engine.observe(run)).toHaveLength(1);
         expect(await harness.liveProgramsOf(run)).toBe(1);
       });
 
@@ -159,7 +157,7 @@ export function describeEngine(name: string, harness: EngineHarness): void {
           reason: expect.stringMatching(/^[A-Z][A-Za-z]+$/),
           message: expect.stringMatching(/.{10}/),
         });
-        expect(engine.observe(run.uid)).toEqual([]);
+        expect(engine.observe(run)).toEqual([]);
         expect(await harness.liveProgramsOf(run)).toBe(0);
       });
 
@@ -170,10 +168,10 @@ export function describeEngine(name: string, harness: EngineHarness): void {
         );
         expect(outcomes.every(({ kind }) => kind === 'Started')).toBe(true);
         await until(engine, run, 'all have ended', () => {
-          const attempts = engine.observe(run.uid);
+          const attempts = engine.observe(run);
           return attempts.length === MANY && !attempts.some(isLive) ? true : undefined;
         });
-        expect(new Set(engine.observe(run.uid).map((attempt) => attempt.name)).size).toBe(MANY);
+        expect(new Set(engine.observe(run).map((attempt) => attempt.name)).size).toBe(MANY);
         expect(await harness.liveProgramsOf(run)).toBe(0);
       });
     });
@@ -256,7 +254,7 @@ export function describeEngine(name: string, harness: EngineHarness): void {
         await untilGone(engine, run);
         await engine.removeAttempts(run, [first]);
         await engine.removeAttempts(run, [requestFor(run, 1).name]);
-        expect(engine.observe(run.uid)).toEqual([]);
+        expect(engine.observe(run)).toEqual([]);
       });
 
       it('does not show an ended attempt again', async () => {
@@ -324,7 +322,7 @@ export function describeEngine(name: string, harness: EngineHarness): void {
 
       it('of which nothing was ever started show nothing', async () => {
         const run = await aRun(1, ENDS_SOON);
-        expect(engine.observe(run.uid)).toEqual([]);
+        expect(engine.observe(run)).toEqual([]);
       });
     });
 
@@ -376,7 +374,7 @@ export function describeEngine(name: string, harness: EngineHarness): void {
       expect(await harness.liveProgramsOf(run)).toBe(3);
       await engine.close();
       expect(await harness.liveProgramsOf(run)).toBe(0);
-      expect(engine.observe(run.uid)).toEqual([]);
+      expect(engine.observe(run)).toEqual([]);
       engine = await harness.createEngine();
     });
   });
@@ -392,7 +390,7 @@ export function requestFor(run: RunDefinition, index = 0, attempt = 1): AttemptR
 /** What the engine shows of the first attempt of the run's trial of this index. */
 export function shown(engine: Engine, run: RunDefinition, index = 0): ObservedAttempt | undefined {
   const { name } = requestFor(run, index);
-  return engine.observe(run.uid).find((attempt) => attempt.name === name);
+  return engine.observe(run).find((attempt) => attempt.name === name);
 }
 
 /**
@@ -414,7 +412,7 @@ export function untilAnnounced<T>(
       stop();
       const problem =
         look() === undefined
-          ? `the engine shows ${JSON.stringify(engine.observe(run.uid))}`
+          ? `the engine shows ${JSON.stringify(engine.observe(run))}`
           : 'it is so, but no change was announced';
       reject(new Error(`waited ${deadlineMs} ms until ${what}: ${problem}`));
     }, deadlineMs);

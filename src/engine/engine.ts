@@ -43,7 +43,7 @@ export type StartOutcome =
 export interface Engine {
   readonly name: EngineName;
   /** All attempts of a run that the engine holds, in no order. Cheap: called on every event. */
-  observe(runUid: string): readonly ObservedAttempt[];
+  observe(run: RunDefinition): readonly ObservedAttempt[];
   /** Until when `observe` is known to tell all of this run, in milliseconds since the epoch: `now`, or earlier while the engine cannot see. */
   seenUntil(run: RunDefinition, now: number): number;
   /** Never rejects for what the engine can put into words; rejects when it could not even ask. Then the start may have happened. */

@@ -33,7 +33,7 @@ export interface ModelAttempt extends AttemptKey {
 /** The model as the controller takes it. What happens in it is told to the listeners by whoever lets it happen. */
 export const asEngine = (model: ModelEngine, listeners = new Set<(runUid: string) => void>()): Engine => ({
   name: 'kubernetes',
-  observe: (uid) => model.observe(uid),
+  observe: (run) => model.observe(run),
   seenUntil: (run, now) => model.seenUntil(run, now),
   startAttempt: (request) => model.startAttempt(request),
   removeAttempts: (run, names) => model.removeAttempts(run, names),
@@ -64,8 +64,8 @@ export class ModelEngine
     this.#now = now;
   }
 
-  observe(runUid: string): readonly ObservedAttempt[] {
-    return this.attemptsOf(runUid)
+  observe({ uid }: RunDefinition): readonly ObservedAttempt[] {
+    return this.attemptsOf(uid)
       .filter(({ hidden }) => !hidden)
       .map(({ name, variantId, repetition, attempt, state }) => ({
         name,

@@ -105,7 +105,7 @@ export class ModelOperator {
     run.work.throwFailure();
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       this.#hasNews = false;
-      const observed = engine.observe(run.uid);
+      const observed = engine.observe(run.ledger.definition);
       run.ledger.noteObserved(observed);
       const controls = controlsOf(wanted, run, engine, now());
       const plan = reconcile(run.ledger, observed, controls, now());

@@ -12,6 +12,7 @@ import {
   openKubernetesEngine,
 } from '../../src/engine/kubernetes/kubernetes-engine.ts';
 import type { PodObject } from '../../src/engine/kubernetes/kubernetes-objects.ts';
+import { podManifest } from '../../src/engine/kubernetes/pod-manifest.ts';
 import type { ReflectorTimes } from '../../src/engine/kubernetes/reflector.ts';
 import { deletePod, holdPod, letPodGo } from '../faults/kubelet.ts';
 import { aDenyingPolicy } from './denying-policy.ts';
@@ -81,7 +82,7 @@ async function aRunningPod(engine: KubernetesEngine) {
 }
 
 const untilGone = (engine: KubernetesEngine, run: RunDefinition) =>
-  until(engine, run, 'nothing is shown', () => (engine.observe(run.uid).length === 0 ? true : undefined));
+  until(engine, run, 'nothing is shown', () => (engine.observe(run).length === 0 ? true : undefined));
 
 /** What a quota counts them by. */
 const COUNTED = { Job: 'count/jobs.batch', Pod: 'count/pods' };
@@ -93,10 +94,10 @@ const manifestOf = (run: RunDefinition, request = requestFor(run)) => carrierOf(
 
 /** What a kubelet writes once it has ended the program of a pod that is being deleted. */
 const sayTerminated = (
-  pod: PodObject,
+  { metadata }: PodObject,
   terminated: { readonly exitCode: number; readonly reason: string; readonly message?: string },
 ): Promise<unknown> =>
-  world.cluster.request('PATCH', `${pods()}/${pod.metadata.name}/status`, {
+  world.cluster.request('PATCH', `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/status`, {
     status: {
       phase: terminated.exitCode === 0 ? 'Succeeded' : 'Failed',
       containerStatuses: [
@@ -138,7 +139,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       proxy.freezeWatches();
       proxy.onRequest((request) => (isCreation(request) ? { kind: 'LoseAnswer' } : FORWARD));
       await expect(engine.startAttempt(requestFor(run))).rejects.toThrow('no answer');
-      expect(engine.observe(run.uid)).toEqual([]);
+      expect(engine.observe(run)).toEqual([]);
       proxy.onRequest(() => FORWARD);
       expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
       expect(['Waiting', 'Running']).toContain(shown(engine, run)?.state.kind);
@@ -176,7 +177,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       const foreign = manifestOf(other, { ...requestFor(other), name: request.name });
       await world.cluster.request('POST', world.carriers, foreign);
       expect(await engine.startAttempt(request)).toMatchObject({ kind: 'Refused', reason: 'NameTaken' });
-      expect(engine.observe(run.uid)).toEqual([]);
+      expect(engine.observe(run)).toEqual([]);
       await engine.removeAttempts(run, [request.name]);
       expect(await world.carriersOf(other)).toHaveLength(1);
     });
@@ -191,7 +192,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
         kind: 'Refused',
         reason: 'NameTaken',
       });
-      expect(engine.observe(run.uid).filter(({ state }) => state.kind === 'Ended')).toEqual([]);
+      expect(engine.observe(run).filter(({ state }) => state.kind === 'Ended')).toEqual([]);
     });
 
     it('waits for a quota instead of failing', async () => {
@@ -222,7 +223,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
         message: expect.stringContaining('nothing'),
       });
       const { name } = requestFor(run, trial);
-      expect(engine.observe(run.uid).filter((shown) => shown.name === name)).toEqual([]);
+      expect(engine.observe(run).filter((shown) => shown.name === name)).toEqual([]);
     });
 
     it.each([
@@ -240,7 +241,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
         retryAfterMs,
       });
       expect(proxy.requests.filter(isCreation)).toHaveLength(1);
-      expect(engine.observe(run.uid)).toEqual([]);
+      expect(engine.observe(run)).toEqual([]);
     });
 
     it('refuses what a policy of the cluster denies', async () => {
@@ -295,7 +296,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
         kind: 'Postponed',
         reason: 'Forbidden',
       });
-      expect(engine.observe(run.uid)).toEqual([]);
+      expect(engine.observe(run)).toEqual([]);
     });
 
     it('does not fail the trials of a namespace that is being deleted', async () => {
@@ -424,9 +425,36 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
         });
         await engine.startAttempt(requestFor(run));
         await untilState(engine, run, 'Running');
-        expect(engine.observe(run.uid)).toHaveLength(1);
+        expect(engine.observe(run)).toHaveLength(1);
       },
     );
+
+    it('in another namespace are not believed, also before anything of the run is asked for', async () => {
+      const elsewhere = await openWorld(inject('controlPlane'), 'engine-faults-elsewhere', 'Pod');
+      onTestFinished(() => elsewhere.close());
+      const run = await world.aRun(1, RUNS_ON);
+      const { metadata, spec } = podManifest(requestFor(run));
+      const forged = await world.cluster.request<PodObject>('POST', elsewhere.carriers, {
+        // The owner is no object of this namespace, so the garbage collector deletes it, and this keeps it.
+        metadata: { ...metadata, namespace: elsewhere.namespace, finalizers: ['example.com/kept'] },
+        spec,
+      });
+      onTestFinished(async () => {
+        const path = `${elsewhere.carriers}/${forged.metadata.name}`;
+        await world.cluster.request('PATCH', path, { metadata: { finalizers: null } });
+      });
+      await sayTerminated(forged, { exitCode: 0, reason: 'Completed', message: ENDS_SOON.message });
+      // As by an operator that begins to lead.
+      const engine = await openKubernetesEngine({
+        client: world.client(),
+        namespaces: [world.namespace, elsewhere.namespace],
+      });
+      onTestFinished(() => engine.close());
+      expect(engine.observe(run)).toEqual([]);
+      await engine.startAttempt(requestFor(run));
+      await untilState(engine, run, 'Running');
+      expect(engine.observe(run)).toHaveLength(1);
+    });
   });
 
   describe('what carries attempts', () => {
@@ -446,7 +474,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       await untilState(engine, second, 'Ended');
       expect(shown(engine, run)).toMatchObject({ state: ended.state });
       await engine.removeAttempts(run, [requestFor(run).name]);
-      expect(engine.observe(run.uid)).toEqual([]);
+      expect(engine.observe(run)).toEqual([]);
     });
 
     it('is shown again when it cannot be deleted now, so that its deletion is asked for again', async () => {
@@ -460,7 +488,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       expect(shown(engine, run)?.state.kind).toBe('Ended');
       proxy.onRequest(() => FORWARD);
       await engine.removeAttempts(run, [requestFor(run).name]);
-      expect(engine.observe(run.uid)).toEqual([]);
+      expect(engine.observe(run)).toEqual([]);
       await expect.poll(() => world.carriersOf(run), { timeout: DEADLINE_MS }).toEqual([]);
     });
   });
@@ -492,11 +520,11 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     await expect
       .poll(async () => (await world.podsOf(run)).filter(isLivePod).length, { timeout: DEADLINE_MS })
       .toBe(0);
-    expect(engine.observe(run.uid).some(({ state }) => state.kind === 'Ended')).toBe(false);
+    expect(engine.observe(run).some(({ state }) => state.kind === 'Ended')).toBe(false);
     expect(engine.health().every(({ lastProblem }) => lastProblem !== undefined)).toBe(true);
     proxy.onRequest(() => FORWARD);
     await until(engine, run, 'all ends are seen', () =>
-      engine.observe(run.uid).filter(({ state }) => state.kind === 'Ended').length === 3 ? true : undefined,
+      engine.observe(run).filter(({ state }) => state.kind === 'Ended').length === 3 ? true : undefined,
     );
   });
 });

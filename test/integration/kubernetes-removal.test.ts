@@ -56,7 +56,7 @@ const untilShown = (engine: KubernetesEngine, run: RunDefinition, what: string, 
   untilAnnounced(engine, run, what, () => isSo() || undefined, DEADLINE_MS);
 
 const states = (engine: KubernetesEngine, run: RunDefinition): readonly string[] =>
-  engine.observe(run.uid).map(({ state }) => state.kind);
+  engine.observe(run).map(({ state }) => state.kind);
 
 /** One attempt more than were started, and whatever the watches told of before it: resolves to its name when that many run. */
 async function oneMoreRuns({ engine, run, names }: Started): Promise<string> {
@@ -68,7 +68,7 @@ async function oneMoreRuns({ engine, run, names }: Started): Promise<string> {
 }
 
 const untilGone = (engine: KubernetesEngine, run: RunDefinition) =>
-  untilShown(engine, run, 'nothing is shown', () => engine.observe(run.uid).length === 0);
+  untilShown(engine, run, 'nothing is shown', () => engine.observe(run).length === 0);
 
 const deletions = ({ requests }: FaultyProxy): readonly string[] =>
   requests.filter(({ method }) => method === 'DELETE').map(({ url }) => url);
@@ -117,7 +117,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
   it('leaves an attempt alone that was not named', async () => {
     const { engine, run, names, proxy } = await started(7);
     await engine.removeAttempts(run, names.slice(1));
-    await untilShown(engine, run, 'one is left', () => engine.observe(run.uid).length === 1);
+    await untilShown(engine, run, 'one is left', () => engine.observe(run).length === 1);
     expect(states(engine, run)).toEqual(['Running']);
     expect(proxy.requests.filter(isOfCollection)).toEqual([]);
   });
@@ -208,7 +208,7 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       'only the late one is left, and runs',
       () => states(engine, run).join() === 'Running',
     );
-    expect(engine.observe(run.uid)[0]?.name).toBe(late.name);
+    expect(engine.observe(run)[0]?.name).toBe(late.name);
   });
 
   it('waits for the starts that are under way, and removes what came of them', async () => {

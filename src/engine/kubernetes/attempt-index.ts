@@ -11,8 +11,7 @@ export interface RecordIdentity {
 }
 
 interface RunRecords {
-  /** Once we were asked to do something for the run: what carries its UID anywhere else is a forgery. */
-  namespace: string | undefined;
+  /** By name. */
   readonly records: Map<string, AttemptRecord>;
   /** What is shown of them, kept apart because it is asked for on every event of a run that may have 10,000. */
   readonly shown: Map<string, ObservedAttempt>;
@@ -20,26 +19,29 @@ interface RunRecords {
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** The records of all attempts, by run. */
+/**
+ * The records of all attempts, by run and namespace: a run is where its object is, and whoever writes its UID on something elsewhere must not be believed, from
+ * the first look on.
+ */
 export class AttemptIndex {
+  /** By namespace and UID of the run. */
   readonly #runs = new Map<string, RunRecords>();
 
   find(runUid: string, namespace: string, name: string): AttemptRecord | undefined {
-    return this.#runs.get(runUid)?.records.get(keyOf(namespace, name));
+    return this.#runs.get(keyOf(namespace, runUid))?.records.get(name);
   }
 
   /** All records of a run in a namespace, in no order. */
   recordsOf(runUid: string, namespace: string): readonly AttemptRecord[] {
-    const records = this.#runs.get(runUid)?.records.values() ?? [];
-    return [...records].filter((record) => record.namespace === namespace);
+    return [...(this.#runs.get(keyOf(namespace, runUid))?.records.values() ?? [])];
   }
 
   /** The record of this attempt; a new, empty one when there was none. */
   ensure({ runUid, namespace, name, key }: RecordIdentity, now: number): AttemptRecord {
-    const run = this.#runs.get(runUid) ?? { namespace: undefined, records: new Map(), shown: new Map() };
-    this.#runs.set(runUid, run);
-    const recordKey = keyOf(namespace, name);
-    const known = run.records.get(recordKey);
+    const runKey = keyOf(namespace, runUid);
+    const run = this.#runs.get(runKey) ?? { records: new Map(), shown: new Map() };
+    this.#runs.set(runKey, run);
+    const known = run.records.get(name);
     if (known !== undefined) return known;
     const record: AttemptRecord = {
       ...key,
@@ -57,36 +59,27 @@ export class AttemptIndex {
       changedAt: now,
       shown: undefined,
     };
-    run.records.set(recordKey, record);
+    run.records.set(name, record);
     return record;
-  }
-
-  /** Takes note of where a run is. */
-  noteNamespace(runUid: string, namespace: string): void {
-    const run = this.#runs.get(runUid);
-    if (run === undefined || run.namespace === namespace) return;
-    run.namespace = namespace;
-    for (const record of run.records.values()) this.show(record);
   }
 
   /** Takes over what the record says to show. */
   show({ runUid, namespace, name, shown }: AttemptRecord): void {
-    const run = this.#runs.get(runUid);
-    if (run === undefined) return;
-    if (shown === undefined || (run.namespace ?? namespace) !== namespace)
-      run.shown.delete(keyOf(namespace, name));
-    else run.shown.set(keyOf(namespace, name), shown);
+    const run = this.#runs.get(keyOf(namespace, runUid));
+    if (shown === undefined) run?.shown.delete(name);
+    else run?.shown.set(name, shown);
   }
 
   forget({ runUid, namespace, name }: AttemptRecord): void {
-    const run = this.#runs.get(runUid);
-    run?.records.delete(keyOf(namespace, name));
-    run?.shown.delete(keyOf(namespace, name));
-    if (run?.records.size === 0) this.#runs.delete(runUid);
+    const runKey = keyOf(namespace, runUid);
+    const run = this.#runs.get(runKey);
+    run?.records.delete(name);
+    run?.shown.delete(name);
+    if (run?.records.size === 0) this.#runs.delete(runKey);
   }
 
-  /** What is shown of the attempts of a run in its own namespace, in no order. */
-  shownOf(runUid: string): readonly ObservedAttempt[] {
-    return [...(this.#runs.get(runUid)?.shown.values() ?? [])];
+  /** What is shown of the attempts of a run in its namespace, in no order. */
+  shownOf(runUid: string, namespace: string): readonly ObservedAttempt[] {
+    return [...(this.#runs.get(keyOf(namespace, runUid))?.shown.values() ?? [])];
   }
 }

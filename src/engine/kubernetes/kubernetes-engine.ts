@@ -185,8 +185,8 @@ export class KubernetesEngine implements Engine {
     return this.#reflectors.filter(({ path }) => !path.includes('/namespaces/') || isViewOf(path, namespace));
   }
 
-  observe(runUid: string): readonly ObservedAttempt[] {
-    return this.#index.shownOf(runUid);
+  observe(run: RunDefinition): readonly ObservedAttempt[] {
+    return this.#index.shownOf(run.uid, namespaceOf(run));
   }
 
   seenUntil({ namespace }: RunDefinition, now: number): number {
@@ -345,7 +345,6 @@ export class KubernetesEngine implements Engine {
     const carrier = carrierOf(run);
     const key = { variantId: trial.variant.id, repetition: trial.repetition, attempt };
     const record = this.#index.ensure({ runUid: run.uid, namespace, name, key }, this.#now());
-    this.#index.noteNamespace(run.uid, namespace);
     if (record.removal === undefined && (record.carrier !== undefined || record.end !== undefined))
       return { kind: 'AlreadyStarted' };
     if (record.removal !== undefined) beginAnew(record);

@@ -318,7 +318,7 @@ describe('the local engine', () => {
       const outcome = await engine.startAttempt(requestFor(run));
       expect(outcome).toMatchObject({ kind: 'Refused', reason });
       expect(outcome).toHaveProperty('message', expect.stringContaining(words));
-      expect(engine.observe(run.uid)).toEqual([]);
+      expect(engine.observe(run)).toEqual([]);
       expect(readdirSync(directoryOf(run), { recursive: true })).toEqual(['artifacts']);
     });
 
@@ -340,7 +340,7 @@ describe('the local engine', () => {
         reason: 'FilesNotMade',
         message: expect.stringMatching(/^the log of .* cannot be made: ENOTDIR/),
       });
-      expect(broken.observe(run.uid)).toEqual([]);
+      expect(broken.observe(run)).toEqual([]);
       await broken.close();
     });
 
@@ -358,7 +358,7 @@ describe('the local engine', () => {
           /was ended by exit code \d+, \d times in a row before it had done anything/,
         ),
       });
-      expect(broken.observe(run.uid)).toEqual([]);
+      expect(broken.observe(run)).toEqual([]);
       await broken.close();
     });
 
@@ -378,7 +378,7 @@ describe('the local engine', () => {
         DEADLINE_MS,
       );
       await pushing.removeAttempts(run, [requestFor(run).name]);
-      expect(pushing.observe(run.uid)).toEqual([]);
+      expect(pushing.observe(run)).toEqual([]);
       expect(await pushing.startAttempt(requestFor(run))).toMatchObject({
         kind: 'Refused',
         reason: 'FilesNotMade',
@@ -751,7 +751,7 @@ describe('the local engine', () => {
     expect(launchers().filter((group) => group !== first)).toHaveLength(1);
     await engine.close();
     expect(launchers()).toEqual([]);
-    expect(engine.observe(run.uid)).toHaveLength(1);
+    expect(engine.observe(run)).toHaveLength(1);
   });
 
   const mayBecomeOthers = process.platform === 'linux' && process.getuid?.() === 0 && isMainThread;
@@ -843,7 +843,7 @@ describe('the local engine', () => {
     await engine.close();
     await starting;
     expect(groupsOf(mark)).toEqual([]);
-    expect(engine.observe(run.uid)).toEqual([]);
+    expect(engine.observe(run)).toEqual([]);
   });
 
   it('postpones a start while the machine has no more files to open, and starts once it has', async () => {
@@ -873,9 +873,9 @@ describe('the local engine', () => {
       const engine = createLocalEngine({
         runsDirectory, manifestDirectory: '/', environment: process.env, instanceId, now: Date.now,
       });
-      outcomes.push(await start(0), engine.observe(run.uid).length);
+      outcomes.push(await start(0), engine.observe(run).length);
       giveBack();
-      outcomes.push(await start(0), engine.observe(run.uid).length);
+      outcomes.push(await start(0), engine.observe(run).length);
       await engine.close();
       console.log(JSON.stringify(outcomes));
     `;
@@ -929,7 +929,7 @@ describe('the local engine', () => {
       let attempt = 0;
       const next = () => start(short, (attempt += 1));
       engine.onChange(() => {
-        for (const { state, name } of engine.observe(run.uid))
+        for (const { state, name } of engine.observe(run))
           if (state.kind === 'Ended') engine.removeAttempts(run, [name]).then(next);
       });
       for (let slot = 0; slot < 3; slot += 1) await next();

@@ -117,8 +117,8 @@ class LocalEngine implements Engine {
     this.#launching();
   }
 
-  observe(runUid: string): readonly ObservedAttempt[] {
-    const run = this.#runs.get(runUid);
+  observe({ uid }: RunDefinition): readonly ObservedAttempt[] {
+    const run = this.#runs.get(uid);
     if (run === undefined) return [];
     run.shown ??= [...run.attempts.values()].map(({ observed }) => observed);
     return run.shown;
