@@ -170,6 +170,44 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       await untilGone(engine, run);
     });
 
+    it('lets go of attempts that it had to ask for, and that go before any watch shows them', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy, { backoff: { firstMs: 100, maxMs: 500 } });
+      const run = await world.aRun(2, RUNS_ON);
+      const names = [requestFor(run, 0).name, requestFor(run, 1).name] as const;
+      const paths = names.map((name) => `${world.carriers}/${name}`);
+      const found = new Set<string>();
+      const isView = ({ url }: { url: string }) => url.startsWith(`${world.carriers}?`);
+      await expect.poll(() => proxy.openWatches(), { timeout: DEADLINE_MS }).toBe(2);
+      proxy.onRequest((request) => {
+        if (isView(request)) return { kind: 'Answer', status: 500 };
+        const { method, url } = request;
+        if (method !== 'GET' || !paths.includes(url)) return FORWARD;
+        const answered = async () => {
+          found.add(url);
+          return 'Deliver' as const;
+        };
+        return { kind: 'Intercept', answered };
+      });
+      proxy.cutWatches('Reset');
+      await engine.startAttempt(requestFor(run, 0));
+      await engine.startAttempt(requestFor(run, 1));
+      await expect.poll(() => found.size, { timeout: DEADLINE_MS }).toBe(2);
+      await engine.removeAttempts(run, [names[0]]);
+      await world.cluster.request('DELETE', `${world.carriers}/${names[1]}`, {
+        propagationPolicy: 'Background',
+      });
+      await expect.poll(() => world.carriersOf(run), { timeout: DEADLINE_MS }).toEqual([]);
+      // The view lists anew what there is. It had neither of them before, so it misses none.
+      let isExpired = true;
+      proxy.onRequest((request) => {
+        if (!request.isWatch || !isView(request) || !isExpired) return FORWARD;
+        isExpired = false;
+        return { kind: 'Answer', status: 410 };
+      });
+      await untilGone(engine, run);
+    });
+
     it('refuses a name that something of somebody else has, and leaves that alone', async () => {
       const engine = await anEngine();
       const [run, other] = [await world.aRun(1, RUNS_ON), await world.aRun(1, RUNS_ON)];

@@ -33,7 +33,7 @@ export interface AttemptRecord extends AttemptKey {
 
 export interface KnownCarrier {
   readonly projection: CarrierProjection;
-  /** False while only the answer to our own request tells of it: the watch has yet to. */
+  /** False while only answers to our own requests tell of it: the watch has yet to, and tells of its end only then. */
   readonly isObserved: boolean;
 }
 
@@ -191,10 +191,10 @@ export function takeCarrier(
   record: AttemptRecord,
   uid: string,
   after: CarrierProjection | undefined,
-  isObserved = true,
+  from: 'Watch' | 'Answer',
 ): void {
   record.carrierUids.add(uid);
-  if (after !== undefined) record.carrier = { projection: after, isObserved };
+  if (after !== undefined) record.carrier = { projection: after, isObserved: from === 'Watch' };
   else if (record.carrier?.projection.uid === uid) record.carrier = undefined;
   if (after?.kind === 'Pod') record.pods.set(uid, after);
   else record.pods.delete(uid);

@@ -410,7 +410,7 @@ export class KubernetesEngine implements Engine {
   #expect(record: AttemptRecord, projection: CarrierProjection | undefined): void {
     // The watch was faster: it is known already, or even gone again.
     if (projection === undefined || record.carrierUids.has(projection.uid)) return;
-    takeCarrier(record, projection.uid, projection, false);
+    takeCarrier(record, projection.uid, projection, 'Answer');
   }
 
   /** The record of an attempt that no view shows, made from what the server says; undefined when nothing of the run has the name. */
@@ -437,7 +437,7 @@ export class KubernetesEngine implements Engine {
     const job = after ?? before;
     if (job === undefined) return;
     const record = this.#index.ensure(job, this.#now());
-    takeCarrier(record, job.uid, after);
+    takeCarrier(record, job.uid, after, 'Watch');
     this.#changed(record);
   }
 
@@ -445,7 +445,7 @@ export class KubernetesEngine implements Engine {
     const pod = after ?? before;
     if (pod === undefined) return;
     const record = this.#index.ensure(pod, this.#now());
-    if (isCarrier(pod)) takeCarrier(record, pod.uid, after);
+    if (isCarrier(pod)) takeCarrier(record, pod.uid, after, 'Watch');
     else if (after === undefined) record.pods.delete(pod.uid);
     else record.pods.set(after.uid, after);
     this.#changed(record);
@@ -483,16 +483,14 @@ export class KubernetesEngine implements Engine {
       if (age >= UNOBSERVED_LIMIT_MS) void this.#verify(record, carrier.projection);
       return;
     }
-    const job = jobOf(record);
+    const job = jobOfUnseenEnd(record);
+    if (job !== undefined && age >= POD_LAG_MS) {
+      void this.#lookForPod(record, job);
+      return;
+    }
     if (removal !== undefined && carrier === undefined) {
       if (age >= LATE_POD_MS) removal.mayStillGetPod = false;
       if (age >= REMOVED_MEMORY_MS && pods.size === 0) record.removal = undefined;
-    } else if (job !== undefined && age >= POD_LAG_MS) {
-      const isPodless = removal === undefined && record.end === undefined && pods.size === 0;
-      if (isPodless && job.finished !== undefined) {
-        void this.#lookForPod(record, job);
-        return;
-      }
     } else if (carrier === undefined && pods.size === 0 && age >= END_MEMORY_MS) {
       record.end = undefined;
     }
@@ -514,9 +512,7 @@ export class KubernetesEngine implements Engine {
           query: { labelSelector: `${LABEL_RUN_UID}=${job.runUid},batch.kubernetes.io/job-name=${job.name}` },
         },
       );
-      const isStillMissing =
-        record.removal === undefined && record.end === undefined && record.pods.size === 0;
-      if (!isStillMissing || this.#isClosed) return;
+      if (!isPodless(record) || this.#isClosed) return;
       const pods = items
         .flatMap((pod) => projectPod(pod) ?? [])
         .filter(({ carrierUid }) => record.carrierUids.has(carrierUid));
@@ -528,7 +524,10 @@ export class KubernetesEngine implements Engine {
     }
   }
 
-  /** Asks the server for what ought to have been seen long since. */
+  /**
+   * Asks the server for what ought to have been seen long since, and again until the watch shows it or the server has no such object: a list that comes after it
+   * went tells nothing of it.
+   */
   async #verify(record: AttemptRecord, expected: CarrierProjection): Promise<void> {
     const { uid } = expected;
     // Not again before the answer is here and some time has passed.
@@ -537,12 +536,11 @@ export class KubernetesEngine implements Engine {
       const found = await this.#get(expected);
       const { carrier } = record;
       if (carrier?.isObserved !== false || carrier.projection.uid !== uid || this.#isClosed) return;
-      takeCarrier(
-        record,
-        uid,
-        found?.metadata.uid === uid ? projectCarrier(found, carrier.projection) : undefined,
-      );
+      const after = found?.metadata.uid === uid ? projectCarrier(found, carrier.projection) : undefined;
+      takeCarrier(record, uid, after, 'Answer');
       this.#changed(record);
+      const job = jobOfUnseenEnd(record);
+      if (job !== undefined) await this.#lookForPod(record, job);
     } catch {
       // The views have the same trouble and report it; it is asked again.
     }
@@ -565,6 +563,16 @@ const isOfRecord = ({ runUid, key }: CarrierProjection, record: AttemptRecord): 
 
 const hasOwnPod = ({ pods, carrierUids }: AttemptRecord): boolean =>
   [...pods.values()].some(({ carrierUid }) => carrierUids.has(carrierUid));
+
+/** Nothing of it tells its end, which somebody still waits for. */
+const isPodless = ({ removal, end, pods }: AttemptRecord): boolean =>
+  removal === undefined && end === undefined && pods.size === 0;
+
+/** Its Job, when that is over and the pod that tells how was not seen. */
+function jobOfUnseenEnd(record: AttemptRecord): JobProjection | undefined {
+  const job = jobOf(record);
+  return job?.finished !== undefined && isPodless(record) ? job : undefined;
+}
 
 /** Its pod was seen, went without telling its end, and the Job is over. */
 function endOfPodless(record: AttemptRecord) {
