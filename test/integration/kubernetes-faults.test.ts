@@ -531,21 +531,52 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     });
   });
 
+  /** How long ago the engine last knew all of the run, in milliseconds. */
+  const behindMs = (engine: KubernetesEngine, run: RunDefinition): number => {
+    const now = Date.now();
+    return now - engine.seenUntil(run, now);
+  };
+  const untilUpToDate = (engine: KubernetesEngine, run: RunDefinition) =>
+    expect.poll(() => behindMs(engine, run), { timeout: DEADLINE_MS }).toBe(0);
+
   it('says until when it saw, while the API server is away', async () => {
     const proxy = await aProxy();
-    // A watch that goes on from where it was is known to be up to date with its first event, which may take a minute; a list at once.
-    const engine = await anEngine(proxy, { resyncMs: 0 });
+    const engine = await anEngine(proxy);
     const run = await world.aRun(1, RUNS_ON);
-    const behindMs = () => {
-      const now = Date.now();
-      return now - engine.seenUntil(run, now);
-    };
-    expect(behindMs()).toBe(0);
+    await untilUpToDate(engine, run);
     proxy.onRequest(() => ({ kind: 'Answer', status: 503 }));
     proxy.cutWatches('Reset');
-    await expect.poll(behindMs, { timeout: DEADLINE_MS }).toBeGreaterThan(500);
+    await expect.poll(() => behindMs(engine, run), { timeout: DEADLINE_MS }).toBeGreaterThan(500);
     proxy.onRequest(() => FORWARD);
-    await expect.poll(behindMs, { timeout: DEADLINE_MS }).toBe(0);
+    await untilUpToDate(engine, run);
+  });
+
+  it('has seen nothing since an outage before all pages of what there is now are here', async () => {
+    const proxy = await aProxy();
+    const engine = await anEngine(proxy, { backoff: { firstMs: 100, maxMs: 500 } });
+    const run = await world.aRun(1, RUNS_ON);
+    await untilUpToDate(engine, run);
+    proxy.onRequest(() => ({ kind: 'Answer', status: 503 }));
+    proxy.cutWatches('Reset');
+    await expect.poll(() => behindMs(engine, run), { timeout: DEADLINE_MS }).toBeGreaterThan(500);
+    const seenUntil = engine.seenUntil(run, Date.now());
+    // Back, and it no longer knows what changed since: everything is listed, and the second page is long in coming.
+    let letThrough = () => {};
+    const held = new Promise<void>((resolve) => {
+      letThrough = resolve;
+    });
+    const page = { metadata: { resourceVersion: '1', continue: 'more' }, items: [] };
+    const isSecondPage = ({ url }: { url: string }) => url.includes('continue=more');
+    proxy.onRequest((request) => {
+      if (request.isWatch) return { kind: 'Answer', status: 410 };
+      if (isSecondPage(request)) return { kind: 'Hold', until: held };
+      return { kind: 'Answer', status: 200, body: JSON.stringify(page) };
+    });
+    await expect.poll(() => proxy.requests.filter(isSecondPage).length, { timeout: DEADLINE_MS }).toBe(2);
+    expect(engine.seenUntil(run, Date.now())).toBe(seenUntil);
+    proxy.onRequest(() => FORWARD);
+    letThrough();
+    await untilUpToDate(engine, run);
   });
 
   it('goes on through an outage of the API server, and tells what happened meanwhile', async () => {

@@ -6,7 +6,13 @@ import {
   type ReflectorProblem,
   type ReflectorTimes,
 } from '../../src/engine/kubernetes/reflector.ts';
-import { type FaultyProxy, FORWARD, openFaultyProxy } from './faulty-proxy.ts';
+import {
+  type Fault,
+  type FaultyProxy,
+  FORWARD,
+  openFaultyProxy,
+  type ProxiedRequest,
+} from './faulty-proxy.ts';
 import { type KubernetesWorld, openWorld } from './kubernetes-world.ts';
 
 interface ConfigMap {
@@ -257,6 +263,56 @@ it('lists anew from time to time, and finds what a watch never told', async () =
   await reflector.whenSynced();
   await create('a', '1');
   await eventually(held, { a: '1' });
+});
+
+it.each<{
+  while: string;
+  times: Partial<ReflectorTimes>;
+  fault: (request: ProxiedRequest) => Fault;
+}>([
+  {
+    while: 'everything is listed anew',
+    times: { resyncMs: 0 },
+    fault: ({ isWatch }) => (isWatch ? FORWARD : { kind: 'Hang' }),
+  },
+  {
+    while: 'it waits to watch again, though nothing failed',
+    times: { backoff: { firstMs: 30_000, maxMs: 30_000 } },
+    fault: ({ isWatch }) => (isWatch ? { kind: 'Hang' } : FORWARD),
+  },
+  {
+    while: 'nothing answers its watch',
+    times: {},
+    fault: ({ isWatch }) => (isWatch ? { kind: 'Hang' } : FORWARD),
+  },
+])('has seen nothing more while $while', async ({ times, fault }) => {
+  const { reflector, proxy, problems } = await aReflection(times);
+  const behindMs = () => {
+    const now = Date.now();
+    return now - reflector.seenUntil(now);
+  };
+  expect(reflector.seenUntil(Date.now())).toBe(0);
+  reflector.start();
+  await eventually(behindMs, 0);
+  proxy.onRequest(fault);
+  proxy.cutWatches('End');
+  await expect.poll(behindMs, { timeout: DEADLINE_MS }).toBeGreaterThan(1_000);
+  expect(problems).toEqual([]);
+});
+
+it('has seen all again once it watches again, before anything happens', async () => {
+  const { reflector, proxy } = await aReflection({ backoff: { firstMs: 100, maxMs: 500 } });
+  const isUpToDate = () => {
+    const now = Date.now();
+    return reflector.seenUntil(now) === now;
+  };
+  reflector.start();
+  await eventually(isUpToDate, true);
+  proxy.onRequest(() => ({ kind: 'Answer', status: 500 }));
+  proxy.cutWatches('Reset');
+  await eventually(isUpToDate, false);
+  proxy.onRequest(() => FORWARD);
+  await eventually(isUpToDate, true);
 });
 
 it('reports nothing more once it is stopped, and says so to who waits for it', async () => {

@@ -243,14 +243,16 @@ it('gives the events of a watch as they come, wherever the network cuts them', a
     },
   ]);
   const signal = new AbortController().signal;
-  const seen = [];
+  const seen: unknown[] = [];
   for await (const events of client.watch('/pods', {
     query: { resourceVersion: '7' },
     signal,
     inactivityMs: 5_000,
+    onOpen: () => seen.push('open'),
   }))
     seen.push(...events);
   expect(seen).toEqual([
+    'open',
     { type: 'ADDED', object: { name: 'é' } },
     { type: 'ADDED', object: { name: 'é' } },
   ]);

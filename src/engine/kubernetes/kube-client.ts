@@ -38,6 +38,8 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
   /** The watch is given up when nothing at all arrives for this long: a half-open connection never says so itself. */
   readonly inactivityMs: number;
+  /** Told when the server has answered and begins to tell: the first event may be a minute away. */
+  readonly onOpen?: () => void;
 }
 
 /** Told of what becomes of requests, watches included; must not throw. Nothing of a request's path is told: it names objects. */
@@ -158,6 +160,7 @@ export class KubeClient {
         query: { ...options.query, watch: true },
         signal: controller.signal,
       });
+      options.onOpen?.();
       const decoder = new StringDecoder('utf8');
       let rest = '';
       for await (const chunk of response.body) {

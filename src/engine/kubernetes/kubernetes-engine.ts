@@ -182,6 +182,10 @@ export class KubernetesEngine implements Engine {
 
   /** The views that show what there is in a namespace: nothing of a run is known for certain before they are complete. */
   viewsOf(namespace: string | undefined): readonly View[] {
+    return this.#reflectorsOf(namespace);
+  }
+
+  #reflectorsOf(namespace: string | undefined) {
     return this.#reflectors.filter(({ path }) => !path.includes('/namespaces/') || isViewOf(path, namespace));
   }
 
@@ -190,8 +194,7 @@ export class KubernetesEngine implements Engine {
   }
 
   seenUntil({ namespace }: RunDefinition, now: number): number {
-    const behind = this.viewsOf(namespace).filter(({ lastProblem }) => lastProblem !== undefined);
-    return Math.min(now, ...behind.map(({ lastActivityAt }) => lastActivityAt));
+    return Math.min(now, ...this.#reflectorsOf(namespace).map((view) => view.seenUntil(now)));
   }
 
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
