@@ -1,4 +1,5 @@
 import type { EngineName } from '../core/run.ts';
+import { steadyClock } from '../engine/local/steady-clock.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { UsageError } from './failure.ts';
 
@@ -25,7 +26,8 @@ export async function servedMetrics(flags: {
   // Loaded here, so that no other run carries it.
   const { createMetrics } = await import('../telemetry/metrics.ts');
   const { startMetricsServer } = await import('../telemetry/metrics-server.ts');
-  const metrics = createMetrics();
+  // Runs tell their times by such a clock.
+  const metrics = createMetrics(steadyClock());
   const server = await startMetricsServer({ host: '127.0.0.1', port: flags.metricsPort }, metrics);
   return { metrics, port: server.port, close: () => server.close() };
 }

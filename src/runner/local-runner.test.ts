@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -76,6 +76,50 @@ describe('a local runner', () => {
     expect(new Set(results.map(({ uid }) => uid)).size).toBe(12);
     expect(warnings).toEqual([]);
   }, 60_000);
+});
+
+describe('a local run', () => {
+  const WAITS = `
+    const { existsSync, writeFileSync } = require('node:fs');
+    const look = () => {
+      if (existsSync(process.env.UNTIL)) writeFileSync(process.env.BATCHTEST_RESULT_FILE, '{"metrics":{"m":1}}');
+      else setTimeout(look, 20);
+    };
+    look();`;
+
+  it('holds it against no program that the clock of the machine is set while it runs', async () => {
+    const timeOfDay = Date.now;
+    let setBy = 0;
+    Date.now = () => timeOfDay() + setBy;
+    onTestFinished(() => {
+      Date.now = timeOfDay;
+    });
+    const folder = mkdtempSync(join(tmpdir(), 'batchtest-clock-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const [first, second] = [join(folder, 'first'), join(folder, 'second')];
+    const runner = createRunner(presets.testing());
+    onTestFinished(() => runner.shutdown());
+    const manifest = aManifest({
+      parallelism: 2,
+      trialDeadlineSeconds: 600,
+      variants: [
+        { name: 'first', parameters: { UNTIL: first } },
+        { name: 'second', parameters: { UNTIL: second } },
+      ],
+      local: { env: { TOKEN: 'x' }, command: [process.execPath, '-e', WAITS] },
+    });
+    const { end } = await runner.run(manifest, {
+      onProgress({ trials }) {
+        if (trials?.running === 2) {
+          setBy = 7_200_000;
+          writeFileSync(first, '');
+        }
+        // The end of the other one had all that runs judged.
+        if (trials?.succeeded === 1 || trials?.failed === 1) writeFileSync(second, '');
+      },
+    });
+    expect(end).toMatchObject({ state: 'Complete', reason: 'AllTrialsSucceeded' });
+  });
 });
 
 describe('a runner that is asked to resume', () => {

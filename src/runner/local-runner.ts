@@ -14,6 +14,7 @@ import { expandVariants } from '../core/variants.ts';
 import { createLocalEngine } from '../engine/local/local-engine.ts';
 import { workingDirectoryOf } from '../engine/local/local-program.ts';
 import { STRAYS_END_WITHIN_MS } from '../engine/local/program-launcher.ts';
+import { steadyClock } from '../engine/local/steady-clock.ts';
 import { unsupportedLocally } from '../engine/local/unsupported-locally.ts';
 import { checkDeliveryConfig } from '../outbox/delivery-config.ts';
 import { type DryRun, dryRun } from '../parity/dry-run.ts';
@@ -183,6 +184,7 @@ export class LocalRunner implements BatchTestRunner {
       await ingest?.close();
       throw error;
     });
+    const now = steadyClock();
     const engine = createLocalEngine({
       runsDirectory,
       manifestDirectory,
@@ -190,7 +192,7 @@ export class LocalRunner implements BatchTestRunner {
       instanceId: randomUUID(),
       ...(ingest === undefined ? {} : { push: ingest }),
       ...(onNotice === undefined ? {} : { onLeftRunning: onNotice }),
-      now: Date.now,
+      now,
     });
     const outcome = new Outcome();
     const progressed = toleratedListener(onProgress, 'onProgress', onNotice);
@@ -199,7 +201,7 @@ export class LocalRunner implements BatchTestRunner {
       manifest,
       directory: manifestDirectory,
       // The clock of spec.activeDeadlineSeconds begins anew, as for a run that was suspended.
-      status: resume === undefined ? undefined : { startTime: new Date().toISOString() },
+      status: resume === undefined ? undefined : { startTime: new Date(now()).toISOString() },
       onStatus: (status) => {
         progressed(status);
         outcome.observe(status);
@@ -223,7 +225,7 @@ export class LocalRunner implements BatchTestRunner {
       store: metrics?.store.measured(store) ?? store,
       ...(metrics === undefined ? {} : { onEvent: metrics.runs.observe, queueObserver: metrics.queue }),
       logger: this.#logger,
-      now: Date.now,
+      now,
       random: Math.random,
       statusIntervalMs: STATUS_INTERVAL_MS,
       // Nothing that could be deleted stands for a local run.

@@ -14,6 +14,7 @@ import { killMarkedPrograms } from './marked-programs.ts';
 import { nodeSpawn } from './node-spawn.ts';
 import { posixSpawn } from './posix-spawn.ts';
 import { endGroup, signalGroup } from './process-group.ts';
+import { steadyMs } from './steady-clock.ts';
 
 /** How long programs that lost their engine may take after SIGTERM, in milliseconds. */
 const GRACE_MS = 2_000;
@@ -52,11 +53,11 @@ function start(request: LaunchRequest, { stdout, stderr }: AttemptLogs): void {
     {
       failed: (failure) => report({ kind: 'NotStarted', id, ...failure }),
       spawned(group) {
-        const startedAt = performance.now();
+        const startedAt = steadyMs();
         liveGroups.add(group);
-        report({ kind: 'Started', id, group, at: Date.now() });
+        report({ kind: 'Started', id, group, at: startedAt });
         return (exitCode) => {
-          const ranMs = performance.now() - startedAt;
+          const ranMs = steadyMs() - startedAt;
           endGroup(group, () => {
             liveGroups.delete(group);
             report({ kind: 'Ended', id, exitCode, ranMs });

@@ -34,7 +34,7 @@ export type LaunchReport =
       readonly kind: 'Started';
       readonly id: number;
       readonly group: number;
-      /** When it was started, in milliseconds since the epoch: it is told a little later, see `launcher-main.ts`. */
+      /** When it was started, by `steadyMs`: it is told a little later, see `launcher-main.ts`. */
       readonly at: number;
     }
   /** Its logs could not be made; nothing was started. */

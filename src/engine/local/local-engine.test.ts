@@ -827,6 +827,20 @@ describe('the local engine', () => {
     expect(shown(engine, run)?.state.kind).toBe('Ended');
   });
 
+  it('tells when a program started by its own clock, which the launcher does not have', async () => {
+    const now = () => Date.now() - 3_600_000;
+    const behind = createEngine({ now });
+    const run = aRunOfScript('sleep 600', { graceSeconds: 0 });
+    const askedAt = now();
+    await behind.startAttempt(requestFor(run));
+    const state = shown(behind, run)?.state;
+    await behind.close();
+    const since = state?.kind === 'Running' ? state.since : undefined;
+    // Two clocks are read for it, one after the other.
+    expect(since).toBeGreaterThanOrEqual(askedAt - 100);
+    expect(since).toBeLessThanOrEqual(now());
+  });
+
   it('ends an attempt that is removed while it is being started', async () => {
     const run = aRunOfScript('sleep 600');
     const starting = start(run);

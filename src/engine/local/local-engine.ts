@@ -30,6 +30,7 @@ import {
   startLauncher,
 } from './program-launcher.ts';
 import { outcomeOfMissingFile, outcomeOfSpawnFailure, postponed, refused } from './spawn-failure.ts';
+import { steadyMs } from './steady-clock.ts';
 
 /** What a pod gets that asks for nothing else. */
 const DEFAULT_GRACE_SECONDS = 30;
@@ -305,7 +306,12 @@ class LocalEngine implements Engine {
   #started(run: LocalRun, attempt: LocalAttempt, program: RunningProgram, at: number): void {
     attempt.program = program;
     if (attempt.observed.state.kind === 'Stopping') program.stop(run.graceMs);
-    else this.#show(attempt, { kind: 'Running', since: at });
+    else this.#show(attempt, { kind: 'Running', since: this.#timeOf(at) });
+  }
+
+  /** What the engine's clock showed at this time of `steadyMs`, which the launcher has as well: it may have been long ago, as when this process was paused. */
+  #timeOf(at: number): number {
+    return Math.floor(this.#options.now() - (steadyMs() - at));
   }
 
   #ended(attempt: LocalAttempt, end: ProgramEnd): void {

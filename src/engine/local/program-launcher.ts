@@ -35,7 +35,7 @@ export type ProgramEnd =
 
 /** What is told of a program that was started: its start, then its end, both in one turn of the event loop when it is over at once. */
 export interface ProgramListener {
-  /** @param at when it was, in milliseconds since the epoch */
+  /** @param at when it was, by `steadyMs` */
   started(program: RunningProgram, at: number): void;
   ended(end: ProgramEnd): void;
   /** It was to be stopped, and that is not possible for now. */
