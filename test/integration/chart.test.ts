@@ -352,6 +352,25 @@ describe('the chart', () => {
     await helm('uninstall', 'bt', '-n', namespace, '--wait');
   }, 300_000);
 
+  it('keeps the password of a database whose volume outlives the release', async () => {
+    const namespace = await cluster.createNamespace('kept');
+    const release = [
+      ...['kept', CHART, '-n', namespace, '--set', 'crds.install=false,rbac.create=false'],
+      ...['--set', 'database.embedded.enabled=true,database.embedded.storage.size=1Gi'],
+    ];
+    const password = async () => {
+      const path = `/api/v1/namespaces/${namespace}/secrets/kept-batchtest-postgres`;
+      return (await cluster.request<{ data: Readonly<Record<string, string>> }>('GET', path)).data;
+    };
+    await helm('install', ...release);
+    const first = await password();
+    expect(Object.keys(first).sort()).toEqual(['password', 'url']);
+    await helm('uninstall', 'kept', '-n', namespace, '--wait');
+    await helm('install', ...release);
+    expect(await password()).toEqual(first);
+    await helm('uninstall', 'kept', '-n', namespace, '--wait');
+  }, 300_000);
+
   it('upgrades the CRD', async () => {
     const older = await mkdtemp(join(tmpdir(), 'batchtest-older-'));
     onTestFinished(() => rm(older, { recursive: true, force: true }));
