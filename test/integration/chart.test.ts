@@ -175,6 +175,34 @@ describe('the chart', () => {
     expect(await ports('resultIngest.port=8080')).not.toEqual([]);
   });
 
+  it('refuses what the operator would end with at its start', async () => {
+    const failure = (...values: readonly string[]) =>
+      failureOf(rendered(...DATABASE, ...values.flatMap((value) => ['--set', value])));
+    expect(await failure('operator.retention=7776000s')).toContain('retention');
+    expect(await failure('operator.deletionPatience=7776000s')).toContain('deletionPatience');
+    expect(await failure('artifactStores={s3://}')).toContain('artifactStores');
+    expect(await failure('artifactStores={s3://Bucket}')).toContain('artifactStores');
+    expect(await failure('notifications.urls={https://}')).toContain('urls');
+
+    const token = 'notifications.tokenSecret.name=hooks';
+    const canary = 'canary.example/canary';
+    const plain = await failure(token, `notifications.urls={https://hooks.example,http://${canary}}`);
+    expect(plain).toContain('goes over https:// only');
+    const user = await failure(token, `notifications.urls={https://user:password@${canary}}`);
+    expect(user).toContain('a URL of notifications.urls has a user');
+    expect(`${plain}${user}`).not.toContain('canary');
+    // This far a token may go, and without one a user or plain HTTP are for the administrator to choose.
+    const urls = 'https://hooks.example/a@b,http://localhost:8080/runs,http://127.0.0.1,http://[::1]:8080';
+    expect(await rendered(...DATABASE, '--set', `${token},notifications.urls={${urls}}`)).not.toEqual([]);
+    expect(
+      await rendered(
+        ...DATABASE,
+        '--set',
+        'notifications.urls={http://hooks.example,https://user@hooks.example}',
+      ),
+    ).not.toEqual([]);
+  });
+
   it('takes names of digits for text', async () => {
     const digits = ['fullnameOverride', 'nameOverride', 'serviceAccount.name', 'operator.priorityClassName'];
     const own = [
