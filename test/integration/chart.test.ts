@@ -279,6 +279,13 @@ describe('the chart', () => {
     });
   });
 
+  it('lets a drain end one operator at a time, and those that are not ready', async () => {
+    const budgets = (await rendered(...DATABASE)).filter(({ kind }) => kind === 'PodDisruptionBudget');
+    expect(budgets).toMatchObject([
+      { spec: { maxUnavailable: 1, unhealthyPodEvictionPolicy: 'AlwaysAllow' } },
+    ]);
+  });
+
   it('has a role of its own migrate before every installation and upgrade, and gives its URL to nothing else', async () => {
     const values = PROFILES['roles and TLS of the database'] ?? [];
     const objects = await rendered(...values);
