@@ -246,6 +246,12 @@ describe('the chart', () => {
     ]);
   });
 
+  it('does not watch the whole cluster for who names namespaces', async () => {
+    expect(await failureOf(rendered(...DATABASE, '--set', 'watch.namespaces={team-a}'))).toContain(
+      'set watch.clusterWide=false for these alone, or leave watch.namespaces empty',
+    );
+  });
+
   it('shares no object with a release of the same name in another namespace, each with some namespaces', async () => {
     const identities = async (namespace: string) => {
       const objects = await program.rendered(

@@ -45,6 +45,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "batchtest.namespaces" -}}
 {{- if not .Values.watch.clusterWide -}}
 {{- default (list .Release.Namespace) .Values.watch.namespaces | uniq | toJson -}}
+{{- else if .Values.watch.namespaces -}}
+{{- fail "watch.namespaces names namespaces, and watch.clusterWide has all of them watched: set watch.clusterWide=false for these alone, or leave watch.namespaces empty" -}}
 {{- else -}}
 []
 {{- end -}}
