@@ -73,6 +73,8 @@ const OTHERS: Readonly<Record<string, { readonly to: unknown; readonly given?: V
   },
   artifactStores: { to: ['s3://bucket/prefix'] },
   'notifications.urls': { to: ['https://hooks.example'] },
+  'notifications.urlsSecret.name': { to: 'hooks' },
+  'notifications.urlsSecret.key': { to: 'other', given: { 'notifications.urlsSecret.name': 'hooks' } },
   'notifications.tokenSecret.name': { to: 'hooks' },
   'notifications.tokenSecret.key': { to: 'other', given: { 'notifications.tokenSecret.name': 'hooks' } },
   'resultIngest.enabled': { to: true },

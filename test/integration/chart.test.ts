@@ -31,6 +31,8 @@ const PROFILES: Readonly<Record<string, readonly string[]>> = {
     'metrics.secure.enabled=true,metrics.secure.tlsSecretName=metrics-tls,metrics.serviceMonitor.enabled=true',
     '--set',
     'artifactStores={s3://bucket/prefix},notifications.urls={https://hooks.example},notifications.tokenSecret.name=hooks',
+    '--set',
+    'notifications.urlsSecret.name=hooks',
   ],
   'roles and TLS of the database': [
     ...DATABASE,
@@ -208,6 +210,7 @@ describe('the chart', () => {
     const own = [
       ...['database.existingSecret.name', 'database.existingSecret.key', 'resultIngest.tls.secretName'],
       ...['metrics.secure.tlsSecretName', 'notifications.tokenSecret.name', 'notifications.tokenSecret.key'],
+      ...['notifications.urlsSecret.name', 'notifications.urlsSecret.key'],
     ];
     const set = (paths: readonly string[]) => paths.flatMap((path) => ['--set-string', `${path}=456`]);
     const enabled = 'metrics.secure.enabled=true,resultIngest.enabled=true,networkPolicy.enabled=true';
@@ -283,6 +286,19 @@ describe('the chart', () => {
       metadata: { labels: { grafana_dashboard: '1' } },
       data: { 'batchtest-results.json': dashboard },
     });
+  });
+
+  it('has the operator take URLs that may hold secrets from a Secret', async () => {
+    const deployments = async (...values: readonly string[]) =>
+      (await rendered(...DATABASE, ...values)).filter(({ kind }) => kind === 'Deployment');
+    const fromSecret = await deployments(
+      '--set',
+      'notifications.urlsSecret.name=hooks,notifications.urlsSecret.key=all',
+    );
+    const valueFrom = { secretKeyRef: { name: 'hooks', key: 'all' } };
+    const env = expect.arrayContaining([{ name: 'BATCHTEST_NOTIFY_URLS', valueFrom }]);
+    expect(fromSecret).toMatchObject([{ spec: { template: { spec: { containers: [{ env }] } } } }]);
+    expect(JSON.stringify(await deployments())).not.toContain('BATCHTEST_NOTIFY_URLS');
   });
 
   it('lets a drain end one operator at a time, and those that are not ready', async () => {

@@ -45,7 +45,7 @@ it('artifacts are read back from the stores that the operator is given, and from
     ],
   };
   const operator = await world.startOperator({
-    environment: s3.environment,
+    environment: { ...s3.environment, BATCHTEST_NOTIFY_URLS: `${webhook.origin}/of-the-environment` },
     options: ['--artifact-store', 's3://artifacts/team', '--notify-url', `${webhook.origin}/runs`],
   });
   const uid = await world.create(
@@ -76,9 +76,13 @@ it('artifacts are read back from the stores that the operator is given, and from
       reason: 'not in a configured artifact store',
     })),
   ]);
+  const body = { type: 'dev.batchtest.run.finished', data: { run: { uid, state: 'Complete' } } };
   await expect
-    .poll(() => webhook.received.map(({ body }) => body), { timeout: 30_000 })
-    .toMatchObject([{ type: 'dev.batchtest.run.finished', data: { run: { uid, state: 'Complete' } } }]);
+    .poll(() => webhook.received.toSorted((a, b) => a.path.localeCompare(b.path)), { timeout: 30_000 })
+    .toMatchObject([
+      { path: '/of-the-environment', body },
+      { path: '/runs', body },
+    ]);
   const { text } = await operator.health('/metrics');
   expect(text).toContain('batchtest_verified_total{subject="artifact",state="Mismatch"} 1');
   expect(text).toContain('batchtest_verified_total{subject="result",state="Verified"} 1');
