@@ -249,6 +249,15 @@ describe('the chart', () => {
     ]);
   });
 
+  it('grants nothing to anybody with rbac.create=false, whatever else is asked for', async () => {
+    const served = 'resultIngest.enabled=true,metrics.secure.enabled=true,metrics.secure.tlsSecretName=tls';
+    for (const namespaces of ['watch.clusterWide=true', 'watch.clusterWide=false']) {
+      const values = `rbac.create=false,rbac.aggregate=true,${served},${namespaces}`;
+      const objects = await rendered(...DATABASE, '--set', values);
+      expect(objects.filter(({ apiVersion }) => apiVersion.startsWith('rbac.')).map(nameOf)).toEqual([]);
+    }
+  });
+
   it('does not watch the whole cluster for who names namespaces', async () => {
     expect(await failureOf(rendered(...DATABASE, '--set', 'watch.namespaces={team-a}'))).toContain(
       'set watch.clusterWide=false for these alone, or leave watch.namespaces empty',
@@ -408,6 +417,29 @@ describe('the chart', () => {
     expect(await cluster.request('GET', `${batchTests}/mine`)).toMatchObject({ metadata: { name: 'mine' } });
     await helm('uninstall', 'bt', '-n', namespace, '--wait');
   }, 300_000);
+
+  it('pulls and reaches the embedded database as it does everything else', async () => {
+    const objects = await rendered(
+      ...['--set', 'database.embedded.enabled=true,imagePullSecrets[0].name=registry'],
+      // That of another database, which is not there.
+      ...['--set', 'networkPolicy.enabled=true,networkPolicy.database.port=6432'],
+    );
+    const workloads = objects.filter(isWorkload);
+    expect(workloads.map(({ kind }) => kind).sort()).toEqual(['Deployment', 'StatefulSet']);
+    for (const { spec } of workloads)
+      expect(spec.template.spec).toMatchObject({ imagePullSecrets: [{ name: 'registry' }] });
+    const operatorPolicy = objects.find(
+      ({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'batchtest',
+    );
+    expect(operatorPolicy).toMatchObject({
+      spec: {
+        egress: expect.arrayContaining([
+          expect.objectContaining({ ports: [{ protocol: 'TCP', port: 5432 }] }),
+        ]),
+      },
+    });
+    expect(JSON.stringify(operatorPolicy)).not.toContain('6432');
+  });
 
   it('keeps the password of a database whose volume outlives the release', async () => {
     const namespace = await cluster.createNamespace('kept');
