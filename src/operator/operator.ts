@@ -163,6 +163,8 @@ async function operate(
   const { environment, kubeconfig, namespaces, identity } = config;
   const { clock } = state;
   const term = new LeadershipTerm(config.leaseNamespace === undefined);
+  // From the start: an alert is to tell of operators that never get as far as an election, too.
+  if (config.leaseNamespace !== undefined) metrics.leader.follow(LEASE_NAME, () => term.isHeld());
   const access = await configuredAccess({ kubeconfig }, environment);
   const client = new KubeClient({
     access,
@@ -260,7 +262,6 @@ async function operate(
     await delivering;
   };
   if (config.leaseNamespace === undefined) return lead(signal);
-  metrics.leader.follow(LEASE_NAME, () => term.isHeld());
   const election = new LeaseElection({
     client,
     namespace: config.leaseNamespace,

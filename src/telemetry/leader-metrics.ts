@@ -10,7 +10,7 @@ export function createLeaderMetrics(families: MetricFamilies): LeaderMetrics {
   const leases = new Map<string, () => boolean>();
   families.gauge(
     'leader_election_master_status',
-    'Whether this process holds the lease: 1, or 0 when it only stands by.',
+    'Whether this process holds the lease: 1, or 0 while it starts or stands by.',
     { name: 'name of the Lease' },
     (gauge) => {
       for (const [name, isLeading] of leases) gauge.set({ name }, isLeading() ? 1 : 0);

@@ -135,6 +135,17 @@ it('leaves the gauges of runs to the leader', async () => {
   ).toBeGreaterThan(0);
 });
 
+it('says that it does not lead when it can see nothing', async () => {
+  const world = await site.aWorld('metrics-unseen');
+  const unseen = 'operator-may-see-nothing-here';
+  const operator = await world.startOperator({
+    args: ['--namespace', unseen, '--lease-namespace', world.namespace],
+  });
+  await operator.untilLogged('it says what it may not see', ({ waiting }) => waiting !== undefined);
+  expect((await operator.health('/readyz')).status).toBe(503);
+  expect(seriesValue(await scrape(operator), LEADS, { name: 'batchtest-operator' })).toBe(0);
+});
+
 it('answers a scrape while the result store and the API server are away, and tells of both', async () => {
   const world = await site.aWorld('metrics-away');
   const store = await aGateToTheStore(world);
