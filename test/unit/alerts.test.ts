@@ -64,6 +64,29 @@ it('the reasons that the runbook of BatchTestStoreFailing explains are ones that
   );
 });
 
+it('the words that a runbook explains of a label are ones that the metric may have there', () => {
+  const metrics = createMetrics().descriptions;
+  const words = readdirSync(path('docs/runbooks')).flatMap((page) => {
+    const [, ...items] = readFileSync(path(`docs/runbooks/${page}`), 'utf8').split(/^- /m);
+    return items.flatMap((item) => {
+      const [text = ''] = item.split('\n\n');
+      const [, name, labels = '', rest = ''] =
+        /^`(\w+)(?:\{[^}]*\})?` by ((?:`\w+`(?: and )?)+)(.*)$/s.exec(text) ?? [];
+      const lists = metrics.find((metric) => metric.name === name)?.labels ?? {};
+      const may = [...labels.matchAll(/\w+/g)].flatMap(([label]) => lists[label] ?? []);
+      return [...rest.matchAll(/`([A-Za-z]+)`/g)].map(([, word = '']) => ({
+        page,
+        word,
+        is: may.includes(word),
+      }));
+    });
+  });
+  expect(words.map(({ word }) => word)).toEqual(
+    expect.arrayContaining(['RunFinished', 'TimedOut', 'storing']),
+  );
+  expect(words.filter(({ is }) => !is)).toEqual([]);
+});
+
 describe('the metrics that are named', () => {
   const known = new Set(createMetrics().descriptions.map(({ name }) => name));
   const documents = [

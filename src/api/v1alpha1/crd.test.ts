@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { ConditionType } from './constants.ts';
 import { batchTestCrd, batchTestStructuralSchema } from './crd.ts';
 import type { StructuralSchema } from './structural-schema.ts';
 
@@ -80,5 +81,13 @@ describe('the CRD', () => {
 
   it('writes patterns that Go understands as well as JavaScript', () => {
     expect(pathsWhere((schema) => /\\u|\(\?[=!<]/.test(schema.pattern ?? ''))).toEqual([]);
+  });
+
+  it('says of the column State what kubectl may show there', () => {
+    const columns = batchTestCrd().spec.versions.flatMap((version) => version.additionalPrinterColumns);
+    const told = columns.find(({ name }) => name === 'State')?.description.match(/[A-Z]\w+/g);
+    // That of the result store is the last one, and another is always true.
+    const shown = Object.values(ConditionType).filter((type) => type !== ConditionType.ResultStoreAvailable);
+    expect(told?.toSorted()).toEqual(shown.toSorted());
   });
 });

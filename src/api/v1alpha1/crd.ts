@@ -20,7 +20,7 @@ const PRINTER_COLUMNS: readonly PrinterColumn[] = [
     type: 'string',
     // kubectl shows the first condition that is true: status.conditions is ordered with that in mind.
     jsonPath: '.status.conditions[?(@.status=="True")].type',
-    description: 'Progressing, Complete, Failed or Cancelled.',
+    description: 'Progressing, Suspended, Complete, Failed or Cancelled.',
   },
   column('Succeeded', 'integer', '.status.trials.succeeded', 'Trials that succeeded.'),
   column('Failed', 'integer', '.status.trials.failed', 'Trials that failed.'),
