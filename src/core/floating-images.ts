@@ -8,7 +8,7 @@ import { InvalidBatchTestError } from './errors.ts';
  */
 export function refuseFloatingImages({ reusePolicy, template }: BatchTestSpec): void {
   if (reusePolicy !== 'Succeeded') return;
-  for (const [index, { image = '' }] of template.spec?.containers.entries() ?? [])
+  for (const [index, { image = '' }] of template.spec.containers.entries())
     if (isFloating(image))
       throw new InvalidBatchTestError(
         ['spec', 'template', 'spec', 'containers', index, 'image'],

@@ -15,7 +15,7 @@ const DEFAULT_CONTAINER_ANNOTATION = 'kubectl.kubernetes.io/default-container';
  */
 export function programOf(manifest: BatchTest): V1Container {
   const { metadata, spec } = manifest.spec.template;
-  const containers = spec?.containers ?? [];
+  const { containers } = spec;
   const chosen = metadata?.annotations?.[DEFAULT_CONTAINER_ANNOTATION];
   const program = containers.find(({ name }) => name === chosen) ?? containers[0];
   if (program === undefined)

@@ -103,7 +103,7 @@ function expandedIn(variables: Variables, text: string): KnownValue {
 function withResultFile(manifest: BatchTest): BatchTest {
   const { template } = manifest.spec;
   const program = programOf(manifest);
-  const containers = (template.spec?.containers ?? []).map((container) =>
+  const containers = template.spec.containers.map((container) =>
     container === program ? { ...container, terminationMessagePath: RESULT_FILE } : container,
   );
   return {

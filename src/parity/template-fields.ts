@@ -53,11 +53,11 @@ export function templateFieldParity(manifest: BatchTest, rendered: AttemptPod): 
   const { metadata, spec } = manifest.spec.template;
   const unsupported = unsupportedLocally(manifest);
   const podPath = 'spec.template.spec';
-  const pod = Object.entries(spec ?? {}).flatMap(([name, value]) =>
+  const pod = Object.entries(spec).flatMap(([name, value]) =>
     value === undefined || name === 'containers' ? [] : fieldParity(`${podPath}.${name}`, name, unsupported),
   );
   const program = programOf(manifest);
-  const containers = (spec?.containers ?? []).flatMap((container, index) => {
+  const containers = spec.containers.flatMap((container, index) => {
     const path = `${podPath}.containers[${index}]`;
     return container === program
       ? programFields(container, path, unsupported)

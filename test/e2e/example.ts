@@ -25,7 +25,7 @@ export async function exampleWith(name: string, image: string, command?: string[
   await cp(join(REPOSITORY, 'examples', name), folder, { recursive: true, filter });
   const file = join(folder, 'batchtest.yaml');
   const manifest: BatchTestManifest = parse(await readFile(file, 'utf8'));
-  const [container] = manifest.spec.template.spec?.containers ?? [];
+  const [container] = manifest.spec.template.spec.containers;
   if (container === undefined) throw new Error('the example has no container');
   container.image = image;
   if (command !== undefined) manifest.spec.local = { ...manifest.spec.local, command };

@@ -602,6 +602,8 @@ describe('zod and the API server both refuse, at the same place,', () => {
       'must not begin with BATCHTEST_',
     ],
     ['no template', { template: undefined }, 'spec.template', 'Required value'],
+    ['a template with nothing in it', { template: {} }, 'spec.template.spec', 'Required value'],
+    ['a template without a pod', { template: { spec: null } }, 'spec.template.spec', 'Required value'],
     [
       'a template without containers',
       { template: template({ containers: [] }) },

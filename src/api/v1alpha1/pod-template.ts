@@ -5,8 +5,8 @@ import { corePodTemplateSchema } from './pod-template.generated.ts';
 import type { StructuralSchema } from './structural-schema.ts';
 import { zodFromStructural } from './structural-to-zod.ts';
 
-/** An ordinary pod template, as of core/v1. */
-export type PodTemplate = V1PodTemplateSpec;
+/** An ordinary pod template, as of core/v1. There, its spec may be left out; here, that would be a trial without a program. */
+export type PodTemplate = V1PodTemplateSpec & Required<Pick<V1PodTemplateSpec, 'spec'>>;
 
 /** The API server bounds the cost of a CEL rule by the length of the lists that it looks into. */
 const MAX_CONTAINERS = 64;
@@ -15,14 +15,17 @@ const MAX_ENVIRONMENT_ENTRIES = 1_000;
 const RESERVED_NAME_MESSAGE = `must not begin with ${RESERVED_ENVIRONMENT_PREFIX}, which is reserved`;
 
 /** core/v1 PodTemplateSpec with the rules that a trial's pod obeys besides. */
-export const podTemplateStructuralSchema: StructuralSchema = withFields(corePodTemplateSchema, {
-  spec: (spec) =>
-    withFields(spec, {
-      restartPolicy: (policy) => ({ ...policy, enum: ['Never'] }),
-      containers: (containers) => ({ ...containerList(containers), minItems: 1 }),
-      initContainers: containerList,
-    }),
-});
+export const podTemplateStructuralSchema: StructuralSchema = {
+  ...withFields(corePodTemplateSchema, {
+    spec: (spec) =>
+      withFields(spec, {
+        restartPolicy: (policy) => ({ ...policy, enum: ['Never'] }),
+        containers: (containers) => ({ ...containerList(containers), minItems: 1 }),
+        initContainers: containerList,
+      }),
+  }),
+  required: ['spec'],
+};
 
 function containerList(containers: StructuralSchema): StructuralSchema {
   const container = withFields(itemsOf(containers), {
@@ -83,7 +86,7 @@ function unworded(issue: z.core.$ZodIssue): z.core.$ZodRawIssue {
 
 function refuseReservedNames(template: PodTemplate, context: z.core.$RefinementCtx): void {
   for (const list of ['initContainers', 'containers'] as const)
-    for (const [index, container] of (template.spec?.[list] ?? []).entries())
+    for (const [index, container] of (template.spec[list] ?? []).entries())
       for (const [entry, { name }] of (container.env ?? []).entries())
         if (name.startsWith(RESERVED_ENVIRONMENT_PREFIX))
           context.addIssue({

@@ -115,7 +115,7 @@ function podSpec(
   ingest: ResultIngestAddress | undefined,
 ): V1PodSpec {
   const program = programOf(run.manifest);
-  const spec = run.manifest.spec.template.spec ?? { containers: [program] };
+  const { spec } = run.manifest.spec.template;
   const { sharedData = [] } = run.manifest.spec;
   const paths = new Map(sharedData.map(({ name, mountPath }) => [name, mountPath]));
   const variables = trialVariables(trial, program.terminationMessagePath || DEFAULT_RESULT_FILE, [

@@ -245,7 +245,7 @@ class LocalEngine implements Engine {
     const known = this.#runs.get(uid);
     if (known !== undefined) return known;
     const { runsDirectory, manifestDirectory, killGraceMs } = this.#options;
-    const graceSeconds = manifest.spec.template.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
+    const graceSeconds = manifest.spec.template.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
     const run: LocalRun = {
       directory: resolve(runsDirectory, uid),
       program: localRunProgram(manifest, manifestDirectory, this.#inherited),

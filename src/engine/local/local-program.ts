@@ -69,7 +69,7 @@ export function localRunProgram(
 ): LocalRunProgram {
   const { local, template } = manifest.spec;
   const container = programOf(manifest);
-  const index = template.spec?.containers.indexOf(container) ?? 0;
+  const index = template.spec.containers.indexOf(container);
   const command = local?.command ?? container.command ?? [];
   const args = local?.args ?? container.args ?? [];
   return {

@@ -46,9 +46,9 @@ const PROBLEMS: Readonly<Record<string, string>> = {
  * ConfigMap or the pod has none locally, unless `spec.local.env` or a parameter gives it one.
  */
 export function unsupportedLocally(manifest: BatchTest): readonly UnsupportedField[] {
-  const spec = manifest.spec.template.spec;
+  const { spec } = manifest.spec.template;
+  const { containers } = spec;
   const program = programOf(manifest);
-  const containers = spec?.containers ?? [];
   const path = `spec.template.spec.containers[${containers.indexOf(program)}]`;
   const others = containers.flatMap((container, index) =>
     container === program
