@@ -27,6 +27,8 @@ export type ControllerEvent =
       readonly counts: TrialCounts;
       readonly pace: AttemptPace;
     }
+  /** The object has fields that this version does not know, and does not act on. */
+  | { readonly kind: 'FieldsIgnored'; readonly run: RunDefinition; readonly fields: string }
   /** The run's deleted object was let go before the run could be stored as over. */
   | { readonly kind: 'RunAbandoned'; readonly run: Pick<RunDefinition, 'uid' | 'name' | 'namespace'> }
   /** Something was seen that must never be; see {@link InvariantWatch}. */

@@ -1,9 +1,13 @@
 /** What of the loop depends on its clock; the rest is in invariants.test.ts, and with real parts in the integration tests. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, it, vi } from 'vitest';
-import { asEngine, ModelEngine } from '../../test/builders/model-engine.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { aBatchTest } from '../../test/builders/batch-test.ts';
+import { asEngine, exitedWell, ModelEngine } from '../../test/builders/model-engine.ts';
 import { ModelStore } from '../../test/builders/model-store.ts';
 import { aRun } from '../../test/builders/run.ts';
+import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
+import type { RunDefinition } from '../core/run.ts';
+import { finishedCondition, isFinished } from '../core/status.ts';
 import type { DesiredRun, RunSource } from '../engine/run-source.ts';
 import { SingleRunSource } from '../runner/single-run-source.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -72,6 +76,7 @@ it('keeps nothing of an object that is gone, also when it never had a run', asyn
     deletedAt: undefined,
     isHeld: false,
     message: 'spec.variants: expected a list',
+    metadata: { name: 'a', namespace: 'ns' },
   };
   let desired: DesiredRun | undefined = refused;
   let look = (_key: string): void => {};
@@ -123,5 +128,187 @@ it('keeps nothing of an object that is gone, also when it never had a run', asyn
   look('ns/a');
   await vi.waitUntil(() => written === 2, 3_000).catch(() => {});
   expect(written).toBe(2);
+  await controller.stop(1_000);
+});
+
+const twins = ['a', 'b'].map((name) => ({ name, parameters: { CHOICE: 'same' } }));
+
+/** One object in a cluster, which its user edits. */
+class EditedObject implements RunSource {
+  readonly directory = undefined;
+  readonly #listeners = new Set<(key: string) => void>();
+  desired: DesiredRun;
+
+  constructor(run: RunDefinition) {
+    this.desired = {
+      kind: 'Runnable',
+      manifest: run.manifest,
+      ignoredFields: [],
+      cancel: undefined,
+      uid: run.uid,
+      generation: 1,
+      status: undefined,
+      deletedAt: undefined,
+      isHeld: false,
+    };
+  }
+
+  edit(desired: DesiredRun): void {
+    this.desired = desired;
+    for (const listener of this.#listeners) listener('ns/a');
+  }
+
+  get = (): DesiredRun => this.desired;
+  keys = (): string[] => ['ns/a'];
+  keyOf = (): string => 'ns/a';
+  async writeStatus(_key: string, _uid: string, status: BatchTestStatus): Promise<boolean> {
+    this.edit({ ...this.desired, status });
+    return true;
+  }
+  async hold(): Promise<void> {
+    this.edit({ ...this.desired, isHeld: true });
+  }
+  async letGo(): Promise<void> {
+    this.edit({ ...this.desired, isHeld: false });
+  }
+  async remove(): Promise<void> {}
+  onChange(listener: (key: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+describe('a run under way whose object cannot be run any more', () => {
+  const cannotBeRead = ({ uid, generation, status, deletedAt, isHeld }: DesiredRun): DesiredRun => ({
+    kind: 'Invalid',
+    message: 'spec.execution: expected "Job"',
+    metadata: { name: 'a', namespace: 'ns' },
+    uid,
+    generation,
+    status,
+    deletedAt,
+    isHeld,
+  });
+  const describesNoRun = (desired: DesiredRun): DesiredRun =>
+    desired.kind === 'Invalid'
+      ? desired
+      : { ...desired, manifest: aBatchTest({ variants: twins, parallelism: 2 }) };
+
+  /** A run of two trials, one of which has succeeded while the other one runs. */
+  async function underWay() {
+    const run = aRun({ variants: 2, parallelism: 2 });
+    const engine = new ModelEngine(Date.now);
+    const listeners = new Set<(uid: string) => void>();
+    const store = new ModelStore(run);
+    const source = new EditedObject(run);
+    const start = () =>
+      startController({
+        ...{ source, store, engine: asEngine(engine, listeners), logger: createLogger('silent') },
+        ...{ now: Date.now, random: () => 0.5, statusIntervalMs: 0, concurrency: 1 },
+        deletionPatienceMs: Number.POSITIVE_INFINITY,
+      });
+    const happens = (what: () => void): void => {
+      what();
+      for (const listener of listeners) listener(run.uid);
+    };
+    const controller = start();
+    await vi.waitUntil(() => engine.attemptsOf(run.uid).length === 2);
+    const [done, live] = engine.attemptsOf(run.uid);
+    if (done === undefined || live === undefined) throw new Error('unreachable: two were waited for');
+    happens(() => {
+      engine.begin(done);
+      engine.begin(live);
+      engine.end(done, exitedWell());
+    });
+    await vi.waitUntil(() => store.records.size === 1 && source.desired.isHeld);
+    return { run, engine, store, source, controller, start, happens, live };
+  }
+
+  it.each([
+    { what: 'cannot be read', edit: cannotBeRead, restarted: false },
+    { what: 'cannot be read', edit: cannotBeRead, restarted: true },
+    { what: 'describes no run', edit: describesNoRun, restarted: true },
+  ])('is ended in good order: it $what, restarted: $restarted', async ({ edit, restarted }) => {
+    const { engine, store, source, controller, start, happens, live } = await underWay();
+    if (restarted) {
+      await controller.stop(1_000);
+      engine.restart();
+    }
+    source.edit(edit(source.desired));
+    const last = restarted ? start() : controller;
+    await vi.waitUntil(() => live.state.kind === 'Stopping', 3_000);
+    // Nothing says that it is over while something of it runs.
+    expect(isFinished(source.desired.status)).toBe(false);
+    expect(source.desired.isHeld).toBe(true);
+    happens(() => engine.finishStopping(live));
+    await vi.waitUntil(() => isFinished(source.desired.status) && !source.desired.isHeld, 3_000);
+    expect(store.end).toMatchObject({ state: 'Failed', reason: 'InvalidSpec' });
+    expect(store.end?.message).toMatch(/, with 1 of 2 trials done$/);
+    expect(
+      [...store.records.values()].map(({ judgement: { outcome, reason } }) => [outcome, reason]),
+    ).toEqual([
+      ['Succeeded', 'Completed'],
+      ['Cancelled', 'InvalidSpec'],
+    ]);
+    expect(finishedCondition(source.desired.status)).toMatchObject({ type: 'Failed', reason: 'InvalidSpec' });
+    expect(source.desired.status?.trials).toMatchObject({ succeeded: 1, cancelled: 1, pending: 0 });
+    await last.stop(1_000);
+  });
+
+  it('goes on when it can be run again before it is over', async () => {
+    const { engine, store, source, controller, happens, live } = await underWay();
+    const { desired } = source;
+    source.edit(cannotBeRead(desired));
+    await vi.waitUntil(() => live.state.kind === 'Stopping', 3_000);
+    source.edit({ ...desired, status: source.desired.status, isHeld: true });
+    happens(() => engine.finishStopping(live));
+    await vi.waitUntil(
+      () => engine.attemptsOf(source.desired.uid).some(({ attempt }) => attempt === 2),
+      3_000,
+    );
+    happens(() => {
+      for (const attempt of engine.attemptsOf(source.desired.uid)) {
+        engine.begin(attempt);
+        engine.end(attempt, exitedWell());
+      }
+    });
+    await vi.waitUntil(() => isFinished(source.desired.status), 3_000);
+    expect(store.end).toMatchObject({ state: 'Complete' });
+    await controller.stop(1_000);
+  });
+});
+
+it('tells once of each set of fields that it ignores, and runs the run all the same', async () => {
+  const run = aRun({ parallelism: 0 });
+  const source = new EditedObject(run);
+  const told: string[] = [];
+  const controller = startController({
+    ...{ source, store: new ModelStore(run), engine: asEngine(new ModelEngine(Date.now)) },
+    ...{
+      logger: createLogger('silent'),
+      now: Date.now,
+      random: () => 0.5,
+      statusIntervalMs: 0,
+      concurrency: 1,
+    },
+    deletionPatienceMs: Number.POSITIVE_INFINITY,
+    onEvent: (event) => {
+      if (event.kind === 'FieldsIgnored') told.push(event.fields);
+    },
+  });
+  const withFields = (generation: number, ...ignoredFields: readonly string[]): void => {
+    if (source.desired.kind === 'Runnable') source.edit({ ...source.desired, generation, ignoredFields });
+  };
+  const looked = (generation: number) =>
+    vi.waitUntil(() => source.desired.status?.observedGeneration === generation, 3_000);
+  await looked(1);
+  expect(told).toEqual([]);
+  withFields(2, 'spec.later');
+  await looked(2);
+  withFields(3, 'spec.later');
+  await looked(3);
+  withFields(4, 'spec.later', 'spec.latest');
+  await looked(4);
+  expect(told).toEqual(['spec.later', 'spec.later, spec.latest']);
   await controller.stop(1_000);
 });

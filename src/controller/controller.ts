@@ -9,7 +9,7 @@ import { END_OF_DELETED } from '../core/completion-policy.ts';
 import { InvalidBatchTestError } from '../core/errors.ts';
 import type { ObservedAttempts } from '../core/plan.ts';
 import { reconcile } from '../core/reconcile.ts';
-import { defineRun, type RunDefinition } from '../core/run.ts';
+import { type BegunRun, defineRun, type RunDefinition, runAsBegun } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
 import { finishedCondition, type MissingRun, statusOf, statusWithoutRun } from '../core/status.ts';
 import { isStoreInTrouble, storeProblemOf } from '../core/store-trouble.ts';
@@ -28,7 +28,7 @@ import { GatheredNews } from './gathered-news.ts';
 import { InvariantWatch } from './invariant-watch.ts';
 import { nextTryAt } from './postponement.ts';
 import { PushedResultsLook, withPushedResults } from './pushed-results.ts';
-import { controlsOf } from './run-controls.ts';
+import { controlsOf, type WantedOfRun, wantedOf } from './run-controls.ts';
 import { RunPace } from './run-pace.ts';
 import { type RunSnapshot, unrecorded } from './run-snapshot.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -44,6 +44,8 @@ export interface ControllerOptions {
     'openRun' | 'recordAttempt' | 'readPushed' | 'skipTrials' | 'finishRun'
   > & {
     readonly verification: Pick<Verification, 'counts'>;
+    /** What is stored of a run; undefined when nothing is. */
+    loadRunToConclude(runUid: string): Promise<BegunRun | undefined>;
   };
   readonly logger: Logger;
   readonly onEvent?: ControllerListener;
@@ -99,11 +101,18 @@ class NotHeldError extends Error {
 /** With what the loop itself keeps of a run. */
 type ActiveRun = BareRun & {
   readonly pushed: PushedResultsLook;
+  /** Why its object, though it can be read, describes no run that this version would begin: the run is only ended. Undefined for nothing. */
+  readonly unrunnable: string | undefined;
+  /** Fields of the object that this version does not know, as they were told last. */
+  toldIgnored: string;
   /** A status is being written, which is part of its work. */
   isStatusUnderWay: boolean;
 };
 
-type Runnable = Extract<DesiredRun, { kind: 'Runnable' }>;
+/** Why there is no run of an object, and will be none. */
+interface Unrunnable {
+  readonly problem: string;
+}
 
 /**
  * What happens to an attempt in a cluster comes in a dozen events, most of which call for nothing: while many arrive, a run is looked at once in this time
@@ -195,13 +204,11 @@ class ReconcileLoop {
     if (this.#takenOver.has(desired.uid)) return SETTLED;
     const finished = finishedCondition(desired.status);
     if (finished !== undefined) return this.#afterEnd(key, desired, Date.parse(finished.lastTransitionTime));
-    if (desired.kind === 'Invalid') return this.#refuse(key, desired, desired.message);
 
-    let run: ActiveRun;
+    let run: ActiveRun | Unrunnable;
     try {
       run = this.#runs.get(key) ?? (await this.#open(key, desired));
     } catch (error) {
-      if (error instanceof InvalidBatchTestError) return this.#refuse(key, desired, error.message);
       const explanation = { message: error instanceof Error ? error.message : String(error) };
       if (error instanceof NotHeldError)
         await this.#reportWithoutRun(key, desired, {
@@ -217,7 +224,7 @@ class ReconcileLoop {
       }
       throw error;
     }
-    return this.#step(key, run, desired);
+    return 'problem' in run ? this.#refuse(key, desired, run.problem) : this.#step(key, run, desired);
   }
 
   /** Resolves when nothing is under way for any run; false when that takes longer. */
@@ -228,10 +235,10 @@ class ReconcileLoop {
 
   runs(): readonly RunSnapshot[] {
     const { source, engine } = this.#options;
-    return [...this.#runs].flatMap(([key, { uid, ledger, pace }]) => {
+    return [...this.#runs].flatMap(([key, { uid, ledger, pace, unrunnable }]) => {
       const desired = source.get(key);
-      if (ledger.end !== undefined || desired?.kind !== 'Runnable' || desired.uid !== uid) return [];
-      const { parallelism, suspend } = desired.manifest.spec;
+      if (ledger.end !== undefined || desired?.uid !== uid) return [];
+      const { parallelism, suspend } = wantedOf(desired, ledger.definition, unrunnable).manifest.spec;
       return [
         {
           run: ledger.definition,
@@ -297,13 +304,42 @@ class ReconcileLoop {
     return begun;
   }
 
-  async #open(key: string, desired: Runnable): Promise<ActiveRun> {
-    const { engine, store, source, logger } = this.#options;
-    const definition = defineRun(desired.manifest, {
-      uid: desired.uid,
-      engine: engine.name,
-      directory: source.directory,
-    });
+  /** The run that an object describes, or why it describes none. */
+  #described(desired: DesiredRun): RunDefinition | Unrunnable {
+    if (desired.kind === 'Invalid') return { problem: desired.message };
+    const { engine, source } = this.#options;
+    const { uid, manifest } = desired;
+    try {
+      return defineRun(manifest, { uid, engine: engine.name, directory: source.directory });
+    } catch (error) {
+      if (error instanceof InvalidBatchTestError) return { problem: error.message };
+      throw error;
+    }
+  }
+
+  /**
+   * Opens the run of an object. One that cannot be run is refused, for good, when nothing of it was begun; what was, by an earlier process that could run it, is opened
+   * as it is stored, so that its attempts are recorded and removed and its end is stored before anything says that it is over
+   * (docs/decisions/0026-fields-of-a-later-version.md).
+   */
+  async #open(key: string, desired: DesiredRun): Promise<ActiveRun | Unrunnable> {
+    const { store, source } = this.#options;
+    const described = this.#described(desired);
+    if (!('problem' in described)) return this.#openDefined(key, desired, described, undefined);
+    const begun = desired.isHeld ? await store.loadRunToConclude(desired.uid) : undefined;
+    if (begun === undefined) return described;
+    // Of an object that cannot be read each look tells anew whether it is still so.
+    const unrunnable = desired.kind === 'Runnable' ? described.problem : undefined;
+    return this.#openDefined(key, desired, runAsBegun(begun, source.directory), unrunnable);
+  }
+
+  async #openDefined(
+    key: string,
+    desired: DesiredRun,
+    definition: RunDefinition,
+    unrunnable: string | undefined,
+  ): Promise<ActiveRun> {
+    const { store, source, logger } = this.#options;
     const opened = await store.openRun(definition);
     // Before anything starts: from then on the object does not go before the run is over in the store.
     if (!desired.isHeld && desired.deletedAt === undefined)
@@ -323,6 +359,8 @@ class ReconcileLoop {
       verification: new VerificationWatch(opened.trials.some(({ recordedAttempts }) => recordedAttempts > 0)),
       storeProblem: undefined,
       pushed: new PushedResultsLook(),
+      unrunnable,
+      toldIgnored: '',
       isStatusUnderWay: false,
     };
     this.#runs.set(key, run);
@@ -333,18 +371,21 @@ class ReconcileLoop {
     return run;
   }
 
-  async #step(key: string, run: ActiveRun, desired: Runnable): Promise<ProcessedKey> {
+  async #step(key: string, run: ActiveRun, desired: DesiredRun): Promise<ProcessedKey> {
     const { engine, now } = this.#options;
+    this.#tellOfIgnored(run, desired);
+    const wanted = wantedOf(desired, run.ledger.definition, run.unrunnable);
     // As of a Job: the clock of activeDeadlineSeconds begins anew when the run is resumed.
-    run.activeSince = desired.manifest.spec.suspend ? undefined : (run.activeSince ?? now());
+    if (desired.kind === 'Runnable')
+      run.activeSince = wanted.manifest.spec.suspend ? undefined : (run.activeSince ?? now());
     try {
       run.work.throwFailure();
-      const decideAt = await this.#decideAndApply(run, desired);
+      const decideAt = await this.#decideAndApply(run, wanted);
       run.storeProblem = storeProblemOf(run.ledger, run.storeProblem, now());
       // One that does not answer is as good as one that refuses.
       if (isStoreInTrouble(run.ledger, now()))
-        endWithoutStore(run, controlsOf(desired, run, engine, now()), engine, now());
-      const writeAt = await this.#writeStatus(key, run, desired);
+        endWithoutStore(run, controlsOf(wanted, run, engine, now()), engine, now());
+      const writeAt = await this.#writeStatus(key, run, desired, wanted);
       return {
         requeueAt: earliest(decideAt, writeAt ?? run.verification.lookAgainAt),
         isUnderWay: !run.work.isIdle,
@@ -363,16 +404,31 @@ class ReconcileLoop {
       }
       if (error instanceof ResultStoreUnavailableError) {
         run.storeProblem = { reason: error.reason, message: error.message };
-        endWithoutStore(run, controlsOf(desired, run, engine, now()), engine, now());
-        await this.#writeStatus(key, run, desired);
+        endWithoutStore(run, controlsOf(wanted, run, engine, now()), engine, now());
+        await this.#writeStatus(key, run, desired, wanted);
         await this.#letGoInTime(key, desired);
       }
       throw error;
     }
   }
 
+  /** What the object asks for and this version does not know counts for nothing, which is told once. */
+  #tellOfIgnored(run: ActiveRun, desired: DesiredRun): void {
+    if (desired.kind === 'Invalid') return;
+    const fields = desired.ignoredFields.join(', ');
+    if (fields === run.toldIgnored) return;
+    run.toldIgnored = fields;
+    if (fields === '') return;
+    const { definition } = run.ledger;
+    this.#options.logger.warn(
+      { ...subject(definition), fields },
+      'the object has fields that this version does not know; they are ignored',
+    );
+    this.#targets.onEvent({ kind: 'FieldsIgnored', run: definition, fields });
+  }
+
   /** Decides and applies until there is nothing more to decide; gives the time at which there will be. */
-  async #decideAndApply(run: ActiveRun, desired: Runnable): Promise<number | undefined> {
+  async #decideAndApply(run: ActiveRun, wanted: WantedOfRun): Promise<number | undefined> {
     const { engine, store, now, logger } = this.#options;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.ledger.definition), store);
@@ -380,7 +436,7 @@ class ReconcileLoop {
       const observed = withPushedResults(engine.observe(run.ledger.definition), pushed);
       // One time for all of it: what it is too early for at one time must not count as done at the next.
       const decidedAt = now();
-      const controls = controlsOf(desired, run, engine, decidedAt);
+      const controls = controlsOf(wanted, run, engine, decidedAt);
       if (controls.cancel !== undefined) run.pace.cancelSeen(decidedAt);
       this.#watch(run, observed, controls.parallelism);
       run.ledger.noteObserved(observed);
@@ -414,18 +470,23 @@ class ReconcileLoop {
   }
 
   /** A deletion does not hang for ever on a store that does not come back. */
-  async #letGoInTime(key: string, desired: Runnable): Promise<void> {
+  async #letGoInTime(key: string, desired: DesiredRun): Promise<void> {
     const { source, now, logger, deletionPatienceMs } = this.#options;
     if (!desired.isHeld || desired.deletedAt === undefined) return;
     if (now() < desired.deletedAt + deletionPatienceMs) return;
     logger.warn({ run: desired.uid, key }, 'the deleted BatchTest is let go though its run is not stored');
-    const { name, namespace } = desired.manifest.metadata;
+    const { name, namespace } = desired.kind === 'Runnable' ? desired.manifest.metadata : desired.metadata;
     this.#targets.onEvent({ kind: 'RunAbandoned', run: { uid: desired.uid, name, namespace } });
     await source.letGo(key, desired.uid);
   }
 
   /** Has the status written: the one that ends the run before this resolves, any other while decisions go on. Gives when to look again for its sake. */
-  async #writeStatus(key: string, run: ActiveRun, desired: Runnable): Promise<number | undefined> {
+  async #writeStatus(
+    key: string,
+    run: ActiveRun,
+    desired: DesiredRun,
+    wanted: WantedOfRun,
+  ): Promise<number | undefined> {
     const { now, store, engine } = this.#options;
     const isOver = run.ledger.end !== undefined;
     if (!isOver && run.isStatusUnderWay) return undefined;
@@ -435,7 +496,7 @@ class ReconcileLoop {
     const status = statusOf(
       run.ledger,
       {
-        controls: controlsOf(desired, run, engine, now()),
+        controls: controlsOf(wanted, run, engine, now()),
         activeSince: run.activeSince,
         waiting: run.waiting,
         storeProblem: run.storeProblem,

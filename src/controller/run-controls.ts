@@ -1,4 +1,5 @@
-import type { RunControls } from '../core/run.ts';
+import type { BatchTest } from '../api/v1alpha1/schema.ts';
+import type { RunControls, RunDefinition } from '../core/run.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { DesiredRun } from '../engine/run-source.ts';
 import type { ActiveRun } from './active-run.ts';
@@ -13,9 +14,33 @@ const REMOVAL_DELAY_MS = 1_000;
 /** A cluster that does not answer may take minutes; this process has heard of all that its programs did after another turn of its event loop. */
 const UNSEEN_RETRY_MS = { cluster: 1_000, local: 10 };
 
+/** What is wanted of a run, and by which manifest. */
+export interface WantedOfRun extends Pick<RunControls, 'cancel'>, Partial<Pick<RunControls, 'invalidSpec'>> {
+  readonly manifest: BatchTest;
+}
+
+/**
+ * What is wanted of a run now. Of an object that cannot be read only that is known, so the run is ended by the manifest that it was opened with.
+ * @param unrunnable what was wrong with the object when the run was opened, though it can be read; undefined for nothing
+ */
+export function wantedOf(
+  desired: DesiredRun,
+  definition: RunDefinition,
+  unrunnable: string | undefined,
+): WantedOfRun {
+  if (desired.kind === 'Runnable')
+    return { manifest: desired.manifest, cancel: desired.cancel, invalidSpec: unrunnable };
+  return {
+    manifest: definition.manifest,
+    cancel: desired.deletedAt === undefined ? undefined : 'Deleted',
+    // A line per mistake, in a sentence.
+    invalidSpec: desired.message.replaceAll('\n', '; '),
+  };
+}
+
 /** What a user wants now of a run, as a decision takes it. */
 export function controlsOf(
-  { manifest: { spec }, cancel }: Pick<Extract<DesiredRun, { kind: 'Runnable' }>, 'manifest' | 'cancel'>,
+  { manifest: { spec }, cancel, invalidSpec }: WantedOfRun,
   { activeSince, postponement, ledger }: Pick<ActiveRun, 'activeSince' | 'postponement' | 'ledger'>,
   engine: Pick<Engine, 'seenUntil'>,
   now: number,
@@ -33,6 +58,7 @@ export function controlsOf(
     podCleanupPolicy: isLocal ? 'Always' : spec.podCleanupPolicy,
     removalDelayMs: isLocal ? 0 : REMOVAL_DELAY_MS,
     cancel,
+    invalidSpec,
     suspended: spec.suspend,
     deadlineAt:
       activeSince === undefined || activeDeadlineSeconds === undefined

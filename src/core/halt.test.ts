@@ -73,6 +73,21 @@ describe('a run is halted', () => {
     expect(haltOf(ledger, { ...controlsOf(run), maxFailedVariants: 1 }, NOW)).toBeUndefined();
   });
 
+  it('when its object cannot be read any more, whatever else it seems to say, and not once it can be', () => {
+    const others = { maxFailedVariants: 0, deadlineAt: NOW, suspended: true };
+    expect(halt({ ...others, invalidSpec: 'spec.x: unknown' }, 1)).toEqual({
+      reason: 'InvalidSpec',
+      message: 'the run cannot go on as its object is now (spec.x: unknown)',
+      end: {
+        state: 'Failed',
+        reason: 'InvalidSpec',
+        message: 'the run cannot go on as its object is now (spec.x: unknown), with 2 of 8 trials done',
+      },
+    });
+    expect(halt({ invalidSpec: 'spec.x: unknown', cancel: 'Deleted' })?.reason).toBe('RunDeleted');
+    expect(halt({ invalidSpec: undefined })).toBeUndefined();
+  });
+
   it('from the instant of its deadline on, and not any more when that is extended', () => {
     expect(halt({ deadlineAt: NOW + 1 })).toBeUndefined();
     expect(halt({ deadlineAt: NOW })).toMatchObject({

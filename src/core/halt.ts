@@ -10,6 +10,7 @@ export interface Halt {
     | 'RunCancelled'
     | 'RunDeleted'
     | 'TargetMet'
+    | 'InvalidSpec'
     | 'TooManyFailedVariants'
     | 'DeadlineExceeded'
     | 'RunSuspended';
@@ -42,7 +43,13 @@ export function haltOf(ledger: ReadonlyRunLedger, controls: RunControls, now: nu
   // Before what may come later: once they are met they stay met, so the run ends in one way.
   if (ledger.targetMetBy !== undefined && counts.pending + counts.active + counts.skipped > 0)
     return halt('TargetMet', targetMessage(ledger), { state: 'Complete', reason: 'TargetMet' });
-  const { maxFailedVariants, deadlineAt } = controls;
+  const { invalidSpec, maxFailedVariants, deadlineAt } = controls;
+  // What else the object says is not known then.
+  if (invalidSpec !== undefined)
+    return halt('InvalidSpec', `the run cannot go on as its object is now (${invalidSpec})`, {
+      state: 'Failed',
+      reason: 'InvalidSpec',
+    });
   if (maxFailedVariants !== undefined && variantCounts.failed > maxFailedVariants)
     return halt(
       'TooManyFailedVariants',

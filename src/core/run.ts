@@ -39,6 +39,8 @@ export interface RunControls
   > {
   /** Why the run is to be ended for good. */
   readonly cancel: 'Requested' | 'Deleted' | undefined;
+  /** What is wrong with the object as it is now, so that its run is to be ended; undefined for nothing. */
+  readonly invalidSpec: string | undefined;
   /** Nothing runs and nothing starts until it is false again. */
   readonly suspended: boolean;
   /** When the run is over its deadline (milliseconds since the epoch); undefined for never. */
@@ -81,4 +83,22 @@ export function defineRun(
     seed,
     trials: trialsInOrder(variants, manifest.spec.repetitions, seed),
   };
+}
+
+/** What is stored of a run as far as it defines it. */
+export type BegunRun = Pick<
+  RunDefinition,
+  'uid' | 'name' | 'namespace' | 'workflowId' | 'engine' | 'manifest' | 'variants'
+>;
+
+/**
+ * A run as it was begun, for when its object does not tell any more what it consists of: its variants are those that are stored, whatever this version would make
+ * of the manifest.
+ */
+export function runAsBegun(stored: BegunRun, directory: string | undefined): RunDefinition {
+  const { uid, name, namespace, workflowId, engine, manifest } = stored;
+  const variants = stored.variants.map(({ id, name, parameters }): Variant => ({ id, name, parameters }));
+  const seed = trialOrderSeed(uid);
+  const trials = trialsInOrder(variants, manifest.spec.repetitions, seed);
+  return { uid, name, namespace, workflowId, engine, directory, manifest, variants, seed, trials };
 }

@@ -38,6 +38,7 @@ const ENDS: readonly RunEnd[] = [
 const HALTS = [
   { reason: 'RunCancelled', controls: { cancel: 'Requested' } },
   { reason: 'RunDeleted', controls: { cancel: 'Deleted' } },
+  { reason: 'InvalidSpec', controls: { invalidSpec: 'spec.parallelism: expected an integer' } },
   { reason: 'DeadlineExceeded', controls: { deadlineAt: NOW } },
 ] as const;
 

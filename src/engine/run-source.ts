@@ -20,10 +20,16 @@ export type DesiredRun =
   | (DesiredObject & {
       readonly kind: 'Runnable';
       readonly manifest: BatchTest;
+      /** Where the object has fields that this version does not know, and that count for nothing: `spec.comparison.later`. */
+      readonly ignoredFields: readonly string[];
       readonly cancel: RunControls['cancel'];
     })
   /** The object is there and cannot be run; `message` names the field, the value and what was expected. */
-  | (DesiredObject & { readonly kind: 'Invalid'; readonly message: string });
+  | (DesiredObject & {
+      readonly kind: 'Invalid';
+      readonly message: string;
+      readonly metadata: Pick<BatchTest['metadata'], 'name' | 'namespace'>;
+    });
 
 /** Where wanted runs come from and where their status goes: BatchTest objects in a cluster, one manifest locally. */
 export interface RunSource {

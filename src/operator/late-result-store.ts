@@ -18,7 +18,14 @@ export class LateResultStore
   implements
     Pick<
       ResultStore,
-      'openRun' | 'recordAttempt' | 'skipTrials' | 'pushResult' | 'readPushed' | 'finishRun' | 'pruneRuns'
+      | 'openRun'
+      | 'loadRunToConclude'
+      | 'recordAttempt'
+      | 'skipTrials'
+      | 'pushResult'
+      | 'readPushed'
+      | 'finishRun'
+      | 'pruneRuns'
     >
 {
   readonly #logger: Logger;
@@ -47,6 +54,8 @@ export class LateResultStore
   }
 
   openRun: ResultStore['openRun'] = async (run) => (await this.#opened()).openRun(run);
+  loadRunToConclude: ResultStore['loadRunToConclude'] = async (uid) =>
+    (await this.#opened()).loadRunToConclude(uid);
   recordAttempt: ResultStore['recordAttempt'] = async (record) =>
     (await this.#opened()).recordAttempt(record);
   skipTrials: ResultStore['skipTrials'] = async (record) => (await this.#opened()).skipTrials(record);

@@ -45,6 +45,13 @@ function announcementOf(event: ControllerEvent): RunEvent | undefined {
     case 'InvariantViolated':
       // Too many to be events; or told by the log and a metric, since a user of the namespace can do nothing about it.
       return undefined;
+    case 'FieldsIgnored':
+      return {
+        reason: 'FieldsIgnored',
+        type: 'Warning',
+        action: 'ReadSpec',
+        note: `not known to this version of the operator, and ignored: ${event.fields}`,
+      };
     case 'RunAbandoned':
       return {
         reason: 'ResultsAbandoned',

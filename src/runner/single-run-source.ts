@@ -43,6 +43,7 @@ export class SingleRunSource implements RunSource {
       kind: 'Runnable',
       uid: this.#uid,
       manifest: this.#manifest,
+      ignoredFields: [],
       generation: undefined,
       status: this.#status,
       cancel: this.#cancelRequested || this.#manifest.spec.cancel ? 'Requested' : undefined,

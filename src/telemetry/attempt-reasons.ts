@@ -58,6 +58,7 @@ export const FAILURE_REASONS = [
   'RunCancelled',
   'RunDeleted',
   'RunSuspended',
+  'InvalidSpec',
   'TooManyFailedVariants',
   'TargetMet',
   'VariantFailed',

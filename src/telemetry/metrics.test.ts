@@ -201,6 +201,7 @@ describe('a store', () => {
     const metrics = createMetrics();
     const store = metrics.store.measured({
       openRun: () => Promise.reject(new Error('a defect')),
+      loadRunToConclude: async () => undefined,
       recordAttempt: () => Promise.reject(new ResultStoreUnavailableError('DiskFull', 'full')),
       finishRun: async () => 'Finished',
       readPushed: async () => [],

@@ -137,6 +137,8 @@ export function createRunMetrics(families: MetricFamilies, now: () => number): R
           storing.observe({ namespace }, storeMs / 1_000);
           return;
         }
+        case 'FieldsIgnored':
+          return;
         case 'RunAbandoned':
           abandoned.inc();
           return;

@@ -1,3 +1,4 @@
+import type { BegunRun } from '../core/run.ts';
 import type { PoolConnections, StoreObserver } from '../results/postgres/store-observer.ts';
 import {
   type RecordOutcome,
@@ -13,10 +14,14 @@ import { boundedWord, type MetricFamilies } from './metric-families.ts';
 export type WrittenStore = Pick<
   ResultStore,
   'openRun' | 'recordAttempt' | 'readPushed' | 'skipTrials' | 'finishRun'
-> & { readonly verification: Pick<Verification, 'counts'> };
+> & {
+  readonly verification: Pick<Verification, 'counts'>;
+  loadRunToConclude(uid: string): Promise<BegunRun | undefined>;
+};
 
 const OPERATIONS = [
   'open_run',
+  'load_run',
   'record_attempt',
   'read_pushed',
   'skip_trials',
@@ -97,6 +102,7 @@ export function createStoreMetrics(families: MetricFamilies): StoreMetrics {
   return {
     measured: (store) => ({
       openRun: (run) => measure('open_run', () => store.openRun(run)),
+      loadRunToConclude: (uid) => measure('load_run', () => store.loadRunToConclude(uid)),
       async recordAttempt(record) {
         try {
           const outcome = await measure('record_attempt', () => store.recordAttempt(record));

@@ -17,6 +17,7 @@ const controls: RunControls = {
   maxFailedVariants: undefined,
   podCleanupPolicy: 'Succeeded',
   cancel: undefined,
+  invalidSpec: undefined,
   suspended: false,
   deadlineAt: undefined,
   seenUntil: Number.POSITIVE_INFINITY,

@@ -1,5 +1,5 @@
 import type { RunEnd } from '../../src/core/plan.ts';
-import type { RunDefinition } from '../../src/core/run.ts';
+import type { BegunRun, RunDefinition } from '../../src/core/run.ts';
 import { isTerminal, type StoredTrial } from '../../src/core/run-ledger.ts';
 import {
   type AttemptRecord,
@@ -32,11 +32,13 @@ export class ModelStore
   end: RunEnd | undefined;
   /** How many of the next records and skips are answered only when somebody lets them be. What they say is done at once. */
   lateWrites = 0;
+  readonly #run: RunDefinition;
   readonly #lateAnswers: (() => void)[];
   #fence = 0;
 
   /** @param lateAnswers takes what lets the answers come that are late */
   constructor(run: RunDefinition, lateAnswers: (() => void)[] = []) {
+    this.#run = run;
     this.#lateAnswers = lateAnswers;
     for (const { variant, repetition } of run.trials)
       this.trials.set(trialKey(variant.id, repetition), {
@@ -64,6 +66,10 @@ export class ModelStore
         previousRun: undefined,
       };
     });
+  }
+
+  async loadRunToConclude(): Promise<BegunRun | undefined> {
+    return this.#fence === 0 ? undefined : this.#run;
   }
 
   recordAttempt(record: AttemptRecord): Promise<RecordOutcome> {

@@ -33,6 +33,7 @@ export const controlsOf = ({ manifest: { spec } }: RunDefinition): RunControls =
   maxFailedVariants: spec.maxFailedVariants,
   podCleanupPolicy: spec.podCleanupPolicy,
   cancel: undefined,
+  invalidSpec: undefined,
   suspended: spec.suspend,
   deadlineAt: undefined,
   seenUntil: Number.POSITIVE_INFINITY,

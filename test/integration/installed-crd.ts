@@ -17,14 +17,17 @@ const CRD_PATH = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${batc
 const ESTABLISHED_DEADLINE_MS = 20_000;
 
 /**
- * Applies the CRD, which several test files may do at once, and resolves with its conditions when the API server serves
+ * Applies the CRD, or one of another version, which several test files may do at once, and resolves with its conditions when the API server serves
  * BatchTests. Throws with the conditions when it does not within 20 s.
  */
-export async function installCrd(client: ClusterClient): Promise<readonly ConditionOfCrd[]> {
+export async function installCrd(
+  client: ClusterClient,
+  crd: unknown = batchTestCrd(),
+): Promise<readonly ConditionOfCrd[]> {
   await client.request(
     'PATCH',
     `${CRD_PATH}?fieldManager=tests&force=true`,
-    batchTestCrd(),
+    crd,
     'application/apply-patch+yaml',
   );
   for (let waitedMs = 0; ; waitedMs += 100) {

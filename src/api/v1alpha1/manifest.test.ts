@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { Limits } from './constants.ts';
-import { formatProblem, parseManifest, validateManifest } from './manifest.ts';
+import {
+  formatProblem,
+  parseManifest,
+  servedStatus,
+  validateManifest,
+  validateServedManifest,
+} from './manifest.ts';
 import { isMetricName } from './schema.ts';
 
 const VALID = `
@@ -33,6 +39,8 @@ spec:
     metrics:
     - {name: p95_ms, goal: minimize, weight: "0.5"}
 `.trimStart();
+
+const TEMPLATE = VALID.slice(VALID.indexOf('  template:'), VALID.indexOf('  objective:'));
 
 /** The problems of a text as they are printed; empty when it is valid. */
 function problemsOf(text: string): string[] {
@@ -208,6 +216,16 @@ describe('a mistake is reported with its place, what was expected and what was f
       'a misspelt field of the pod template',
       withChange('image:', 'imgae:'),
       ['bt.yaml:21:9: spec.template.spec.containers[0].imgae: unknown field; did you mean "image"?'],
+    ],
+    [
+      'a template with nothing in it',
+      withChange(TEMPLATE, '  template: {}\n'),
+      ['bt.yaml:16:13: spec.template.spec: required, but missing'],
+    ],
+    [
+      'a template without a pod',
+      withChange(TEMPLATE, '  template:\n    spec:\n'),
+      ['bt.yaml:17:10: spec.template.spec: required, but missing'],
     ],
     [
       'a word for a number',
@@ -506,6 +524,75 @@ describe('an object that was never text', () => {
     expect(result.ok ? [] : result.problems.map(formatProblem)).toEqual([
       'BatchTest: spec.matrix[1].list: is an object or a list that holds itself, which would have no end',
     ]);
+  });
+});
+
+describe('an object that an API server has', () => {
+  const valid = Object(toObject(VALID));
+  const { spec } = valid;
+  const [variant] = spec.variants;
+  const template = {
+    later: true,
+    spec: { ...spec.template.spec, later: { a: [1] } },
+  };
+
+  it('may have fields that only a later version knows: they are left out, but for those of the template', () => {
+    const served = {
+      ...valid,
+      spec: {
+        ...spec,
+        variants: [{ ...variant, later: null }],
+        matrix: { ...spec.matrix, later: [{ later: 1 }] },
+        template,
+        constructor: 'x',
+        later: 'x',
+      },
+    };
+    const known = validateManifest(valid, 'BatchTest');
+    if (!known.ok) throw new Error(known.problems.map(formatProblem).join('\n'));
+    const { batchTest } = known;
+    expect(validateServedManifest(served, 'BatchTest')).toEqual({
+      ok: true,
+      batchTest: { ...batchTest, spec: { ...batchTest.spec, template } },
+      ignoredFields: ['spec.variants[0].later', 'spec.matrix.later', 'spec.constructor', 'spec.later'],
+    });
+    expect(validateManifest(served, 'BatchTest').ok).toBe(false);
+  });
+
+  it('keeps the names that a map of free names has', () => {
+    const parameters = { later: 'x', CACHE: 'lru' };
+    const result = validateServedManifest(
+      { ...valid, spec: { ...spec, variants: [{ ...variant, parameters }] } },
+      'x',
+    );
+    expect(result).toMatchObject({ ok: true, ignoredFields: [] });
+    expect(result.ok ? result.batchTest.spec.variants?.[0]?.parameters : undefined).toEqual(parameters);
+  });
+
+  it.each<[what: string, change: Readonly<Record<string, unknown>>, problem: string]>([
+    [
+      'a value that this version does not know',
+      { execution: 'Later' },
+      'spec.execution: expected "Job" or "Pod", got "Later"',
+    ],
+    ['a template without a pod', { template: { later: 1 } }, 'spec.template.spec: required, but missing'],
+    ['no object', { matrix: 'later' }, 'spec.matrix: expected an object, got "later"'],
+  ])('is refused for %s', (_, change, problem) => {
+    const result = validateServedManifest(
+      { ...valid, spec: { ...spec, later: 'x', ...change } },
+      'BatchTest',
+    );
+    expect(result.ok ? [] : result.problems.map(formatProblem)).toEqual([`BatchTest: ${problem}`]);
+  });
+
+  it('tells of its status what this version knows', () => {
+    const trials = { total: 3, pending: 1, running: 2, succeeded: 0, failed: 0, cancelled: 0 };
+    expect(servedStatus({ runUid: 'a', later: 1, trials: { ...trials, later: 2 } })).toEqual({
+      runUid: 'a',
+      trials,
+    });
+    expect(servedStatus({ gate: 'Later' })).toBeUndefined();
+    expect(servedStatus(undefined)).toBeUndefined();
   });
 });
 

@@ -5,7 +5,8 @@ import { batchTestStructuralSchema } from './crd.ts';
 import { readDocument, type TextProblem } from './manifest-document.ts';
 import { formatPath, type ManifestProblem } from './manifest-problem.ts';
 import * as wording from './manifest-wording.ts';
-import { type BatchTest, batchTestSchema, objectMetaSchema } from './schema.ts';
+import { type BatchTest, batchTestSchema, objectMetaSchema, type PodTemplate } from './schema.ts';
+import { type BatchTestStatus, batchTestStatusSchema } from './status.ts';
 import type { StructuralSchema } from './structural-schema.ts';
 import { structuralFromZod } from './zod-to-structural.ts';
 
@@ -14,6 +15,11 @@ export { formatProblem, type ManifestProblem } from './manifest-problem.ts';
 export type ManifestResult =
   | { readonly ok: true; readonly batchTest: BatchTest }
   | { readonly ok: false; readonly problems: readonly ManifestProblem[] };
+
+/** `ignoredFields`: where the fields were that were left out, such as `spec.comparison.later`. */
+export type ServedManifestResult =
+  | { readonly ok: true; readonly batchTest: BatchTest; readonly ignoredFields: readonly string[] }
+  | Extract<ManifestResult, { readonly ok: false }>;
 
 /**
  * Reads and validates a manifest: one BatchTest in YAML or JSON. A manifest that is refused has at least one problem;
@@ -77,6 +83,43 @@ export function validateManifest(manifest: unknown, sourceName: string): Manifes
     message,
   }));
   return { ok: false, problems };
+}
+
+/**
+ * Validates the manifest of an object that an API server has. Its resource may be that of a later version, whose defaults are in the object though nobody asked
+ * for them: fields of the spec that this version does not know are left out, as API clients do. Those of the pod template stay, because a variant's identity
+ * hashes it, and whether they mean something is for the API server to say, which gets the pod. See docs/decisions/0026-fields-of-a-later-version.md.
+ */
+export function validateServedManifest(
+  manifest: Readonly<Record<string, unknown>>,
+  sourceName: string,
+): ServedManifestResult {
+  const schema = manifestSchema();
+  const unknown: (readonly PropertyKey[])[] = [];
+  const spec = withoutUnknownFields(manifest.spec, schema.properties?.spec, ['spec'], unknown);
+  const result = validateManifest({ ...manifest, spec }, sourceName);
+  if (!result.ok) return result;
+  const ignored = unknown.filter(([, field]) => field !== 'template');
+  return {
+    ok: true,
+    batchTest:
+      ignored.length === unknown.length ? result.batchTest : withTemplateOf(manifest, result.batchTest),
+    ignoredFields: ignored.map(formatPath),
+  };
+}
+
+/** A status as an API server has it, without what only a later version knows; undefined when there is none, or none that this version understands. */
+export function servedStatus(status: unknown): BatchTestStatus | undefined {
+  const known = withoutUnknownFields(status, manifestSchema().properties?.status, ['status'], []);
+  const parsed = batchTestStatusSchema.safeParse(known);
+  return parsed.success ? parsed.data : undefined;
+}
+
+function withTemplateOf(manifest: unknown, { spec, ...batchTest }: BatchTest): BatchTest {
+  const served = withoutEmptyFields(manifest, manifestSchema());
+  // What was validated, with fields that this version does not know.
+  const template = valueAt(served, ['spec', 'template']) as PodTemplate;
+  return { ...batchTest, spec: { ...spec, template } };
 }
 
 /** A problem is at the value of a field, or at its name when that is what is wrong. */
@@ -172,6 +215,33 @@ function withoutEmptyFields(value: unknown, schema: StructuralSchema | undefined
     const property = schema?.properties?.[name];
     if (field === null && property !== undefined) return [];
     return [[name, withoutEmptyFields(field, property ?? schema?.additionalProperties)]];
+  });
+  return Object.fromEntries(fields);
+}
+
+/**
+ * The value without the fields that its schema does not have. What is no object where there should be one is left to whoever validates it.
+ * @param path where the value is
+ * @param unknown gets the paths of the fields that were left out
+ */
+function withoutUnknownFields(
+  value: unknown,
+  schema: StructuralSchema | undefined,
+  path: readonly PropertyKey[],
+  unknown: (readonly PropertyKey[])[],
+): unknown {
+  if (Array.isArray(value))
+    return value.map((entry, index) => withoutUnknownFields(entry, schema?.items, [...path, index], unknown));
+  if (!isObject(value)) return value;
+  const { properties, additionalProperties } = schema ?? {};
+  const fields = Object.entries(value).flatMap(([name, field]): [string, unknown][] => {
+    const fieldPath = [...path, name];
+    if (properties === undefined)
+      return [[name, withoutUnknownFields(field, additionalProperties, fieldPath, unknown)]];
+    if (Object.hasOwn(properties, name))
+      return [[name, withoutUnknownFields(field, properties[name], fieldPath, unknown)]];
+    unknown.push(fieldPath);
+    return [];
   });
   return Object.fromEntries(fields);
 }

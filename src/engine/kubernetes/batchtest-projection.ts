@@ -1,7 +1,6 @@
 import { API_VERSION, FINALIZER, KIND } from '../../api/v1alpha1/constants.ts';
-import { formatProblem, validateManifest } from '../../api/v1alpha1/manifest.ts';
+import { formatProblem, servedStatus, validateServedManifest } from '../../api/v1alpha1/manifest.ts';
 import type { BatchTest } from '../../api/v1alpha1/schema.ts';
-import { type BatchTestStatus, batchTestStatusSchema } from '../../api/v1alpha1/status.ts';
 import { isFinished } from '../../core/status.ts';
 import type { DesiredRun } from '../run-source.ts';
 import type { ObjectMeta } from './kubernetes-objects.ts';
@@ -34,16 +33,17 @@ export function projectBatchTest(
   const common = {
     uid,
     generation,
-    status: statusOf(object.status),
+    status: servedStatus(object.status),
     deletedAt: deletionTimestamp === undefined ? undefined : Date.parse(deletionTimestamp),
     isHeld: finalizers.includes(FINALIZER),
   };
   const desired: DesiredRun =
     spec.kind === 'Invalid'
-      ? { kind: 'Invalid', message: spec.message, ...common }
+      ? { kind: 'Invalid', message: spec.message, metadata: spec.metadata, ...common }
       : {
           kind: 'Runnable',
           manifest: spec.manifest,
+          ignoredFields: spec.ignoredFields,
           cancel: cancelOf(common.deletedAt, spec.manifest),
           ...common,
         };
@@ -71,32 +71,23 @@ function cancelOf(
 }
 
 type ValidatedSpec =
-  | Pick<Extract<DesiredRun, { kind: 'Runnable' }>, 'kind' | 'manifest'>
-  | Pick<Extract<DesiredRun, { kind: 'Invalid' }>, 'kind' | 'message'>;
+  | Pick<Extract<DesiredRun, { kind: 'Runnable' }>, 'kind' | 'manifest' | 'ignoredFields'>
+  | Pick<Extract<DesiredRun, { kind: 'Invalid' }>, 'kind' | 'message' | 'metadata'>;
 
 /** Of the metadata, only what a run has a use for is kept: kubectl's annotation alone may be as large as the whole object. */
 function validated({ metadata, spec }: BatchTestObject): ValidatedSpec {
   const { name, namespace, labels } = metadata;
+  const named = { name, ...(namespace === undefined ? {} : { namespace }) };
   const manifest = {
     apiVersion: API_VERSION,
     kind: KIND,
-    metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(labels === undefined ? {} : { labels }),
-    },
+    metadata: { ...named, ...(labels === undefined ? {} : { labels }) },
     spec,
   };
-  const result = validateManifest(manifest, 'BatchTest');
+  const result = validateServedManifest(manifest, 'BatchTest');
   return result.ok
-    ? { kind: 'Runnable', manifest: result.batchTest }
-    : { kind: 'Invalid', message: result.problems.map(formatProblem).join('\n') };
-}
-
-/** The status as it was last written; undefined when there is none, or none that this version understands. */
-function statusOf(status: unknown): BatchTestStatus | undefined {
-  const parsed = batchTestStatusSchema.safeParse(status);
-  return parsed.success ? parsed.data : undefined;
+    ? { kind: 'Runnable', manifest: result.batchTest, ignoredFields: result.ignoredFields }
+    : { kind: 'Invalid', message: result.problems.map(formatProblem).join('\n'), metadata: named };
 }
 
 /** True when the controller need not look at it: both want the same of the same run, whatever its status says while it is not over. */
