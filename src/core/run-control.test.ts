@@ -610,6 +610,28 @@ describe('while results cannot be stored', () => {
     expect(t.held).toEqual(['a/0#2 Waiting', 'b/0#2 Waiting']);
   });
 
+  it('what was ended and is stored is not held against the next attempt of its trial', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 2 });
+    await t.decide();
+    t.begins('a/0', 'b/0');
+    t.isSuspended();
+    t.storeIsLate();
+    await t.decide();
+    // The record of b is committed by now, and it is to be removed together with a.
+    expect([...t.store.records.values()]).toHaveLength(2);
+    expect(t.held).toEqual(['a/0 Running', 'b/0 Running']);
+    t.passes(5);
+    await t.decide();
+    expect(t.held).toEqual(['a/0 Stopping', 'b/0 Stopping']);
+    t.isGone('a/0');
+    t.isGone('b/0');
+    t.isAnswered();
+    t.isResumed();
+    await t.decide();
+    await t.decide();
+    expect([...t.held].sort()).toEqual(['a/0#2 Waiting', 'b/0#2 Waiting']);
+  });
+
   it('nothing is ended that may go on', async () => {
     const t = new Transcript({ variants: 2, parallelism: 2 });
     await t.decide();

@@ -480,10 +480,14 @@ export class RunLedger {
     return this.#unconfirmedSkip;
   }
 
-  /** Takes note that an attempt under way was ended without that being recorded. */
+  /**
+   * Takes note that an attempt under way is ended before that is recorded. Of one that is recorded, and only has yet to go, nothing is noted: it would be held
+   * against the next attempt of its trial.
+   */
   noteEndedUnrecorded(attempt: ObservedAttempt, { reason, message }: Explanation): void {
     const index = this.indexOf(attempt);
-    if (index !== undefined) this.#endedUnrecorded.set(index, { reason, message });
+    if (index !== undefined && !isRecorded(this, attempt))
+      this.#endedUnrecorded.set(index, { reason, message });
   }
 
   /** Takes note of an attempt that was started. */
