@@ -253,7 +253,7 @@ describe('a variant that fails as a whole', () => {
         a/0 fails, exit 42
       3 RecordAttempt a/0 TestFailed (NonZeroExitCode), variant Failed
       4 RemoveAttempt a/1 (StartUnanswered)
-      5 RecordAttempt a/1 Cancelled (VariantFailed), trial Pending (not counted)
+      5 RecordAttempt a/1 Cancelled (StartUnanswered), trial Pending (not counted)
       6 StartAttempt b/0 (SlotAvailable), StartAttempt b/1 (SlotAvailable)
         looked at again at 3600 s
         a/1 is gone

@@ -554,8 +554,8 @@ describe('a start', () => {
     expect(t.held).toEqual(['a/0 Stopping']);
   });
 
-  it('is none while another that got no answer has no slot any more', async () => {
-    const t = new Transcript({ variants: 3, parallelism: 2 });
+  it('is none while another that got no answer has no slot any more, which is undone and not held against its trial', async () => {
+    const t = new Transcript({ variants: 3, parallelism: 2, spec: { retryPolicy: { limit: 0 } } });
     t.nextStart('NotSent');
     t.nextStart('AnswerLost');
     await t.decide();
@@ -570,11 +570,11 @@ describe('a start', () => {
         Error: start checkout-cache-a-0c65e0e5bf: connection refused
         parallelism 1
       2 RemoveAttempt b/0 (StartUnanswered)
-      3 RemoveAttempt checkout-cache-a-0c65e0e5bf (StartUnanswered)
+      3 RecordAttempt b/0 Cancelled (StartUnanswered), trial Pending (not counted)
+      4 RemoveAttempt checkout-cache-a-0c65e0e5bf (StartUnanswered)
         b/0 is gone
-      4 RecordAttempt b/0 Infrastructure (AttemptVanished), trial Pending
-      5 StartAttempt a/0 (SlotAvailable)
-        looked at again at 1.944 s"
+      5 StartAttempt b/0#2 (Retry)
+        looked at again at 3600 s"
     `);
   });
 
@@ -593,8 +593,35 @@ describe('a start', () => {
         Error: start checkout-cache-a-0c65e0e5bf: connection refused
         maxPending 1
       2 RemoveAttempt b/0 (StartUnanswered)
-      3 StartAttempt a/0 (SlotAvailable)
+      3 RecordAttempt b/0 Cancelled (StartUnanswered), trial Pending (not counted)
+      4 StartAttempt a/0 (SlotAvailable)
         looked at again at 3600 s
+        looked at again at 3600 s"
+    `);
+  });
+
+  it('that is undone is not held against its trial, though the answer to that was lost', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1, spec: { retryPolicy: { limit: 0 } } });
+    t.nextStart('AnswerLost');
+    await t.decide();
+    t.parallelismIs(0);
+    t.engine.removeFaults.push('AnswerLost');
+    await t.decide();
+    await t.decide();
+    t.isGone('a/0');
+    t.parallelismIs(1);
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  next start: AnswerLost
+      1 StartAttempt a/0 (SlotAvailable)
+        Error: start checkout-cache-a-0c65e0e5bf: connection reset
+        parallelism 0
+      2 RemoveAttempt a/0 (StartUnanswered)
+        Error: remove checkout-cache-a-0c65e0e5bf: connection reset
+      3 RecordAttempt a/0 Cancelled (StartUnanswered), trial Pending (not counted)
+        a/0 is gone
+        parallelism 1
+      4 StartAttempt a/0#2 (Retry)
         looked at again at 3600 s"
     `);
   });

@@ -262,7 +262,7 @@ const endedByUs = (outcome: EndedByUs, reason: string, message: string): Judgeme
   result: undefined,
 });
 
-/** Attempts that were started and are gone without an end that anybody saw: somebody else removed them, or we did while they could not be recorded. */
+/** Attempts that were started and are gone without an end that anybody saw: somebody else removed them, or we did before that was recorded. */
 function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly RecordAttempt[] {
   if (ledger.activeTrials.size === 0) return [];
   const seen = new Set<number>();

@@ -236,6 +236,18 @@ describe('what may start', () => {
     expect([...ledger.unansweredStarts]).toEqual([]);
     expect(ledger.startable(1, 0)).toEqual([0]);
   });
+
+  it('is no trial of which an earlier attempt is still being undone, also when that is gone and recorded', () => {
+    const ledger = new RunLedger(run);
+    ledger.noteStartAsked(0, 1);
+    ledger.noteStartUnanswered(0);
+    ledger.noteAbandonmentAsked(0);
+    ledger.noteObserved([seen(0, 1)]);
+    ledger.noteRecorded(0, 1, 'Cancelled', NO_METRICS, { phase: 'Pending', notBefore: 0, counts: false });
+    expect(ledger.startable(9, 0)).toEqual([1, 2, 3]);
+    ledger.noteStartAbandoned(0);
+    expect(ledger.startable(9, 0)).toEqual([0, 1, 2, 3]);
+  });
 });
 
 describe('the attempts that count', () => {

@@ -355,7 +355,7 @@ export class RunLedger {
       .slice(0, limit);
     for (const [index, notBefore] of this.#retries) {
       if (indices.length >= limit) return indices;
-      if (notBefore <= now && !busy.has(index)) indices.push(index);
+      if (notBefore <= now && !busy.has(index) && !this.#beingAbandoned.has(index)) indices.push(index);
     }
     for (let index = this.#firstUntried; index < this.#trials.length && indices.length < limit; index += 1)
       if (this.#trials[index] === UNTRIED && !this.isGivenUp(index)) indices.push(index);
@@ -394,7 +394,10 @@ export class RunLedger {
     return [...this.#refused.values()];
   }
 
-  /** Trials whose attempt under way was ended by us while that could not be recorded, and why. Lifting the reason does not bring them back. */
+  /**
+   * Trials whose attempt was ended by us before that was recorded, and why: while it could not be, or because its start got no answer and was undone. Lifting the
+   * reason does not bring them back.
+   */
   get endedUnrecorded(): ReadonlyMap<number, Explanation> {
     return this.#endedUnrecorded;
   }
@@ -505,6 +508,8 @@ export class RunLedger {
   noteStartAsked(index: number, attempt: number): void {
     this.noteStarted(index, attempt);
     this.#startsUnderWay.add(index);
+    // An earlier start of it was undone; from now on it is wanted again.
+    this.#endedUnrecorded.delete(index);
   }
 
   /** Takes note that an attempt that was asked for was started. */
@@ -532,9 +537,10 @@ export class RunLedger {
     if (this.#backToPending(index)) this.#unanswered.add(index);
   }
 
-  /** Takes note that the engine is asked to hold nothing of an attempt, should it have been started. */
+  /** Takes note that the engine is asked to hold nothing of an attempt, should it have been started. Should it show up all the same, it is ended by us. */
   noteAbandonmentAsked(index: number): void {
     this.#beingAbandoned.add(index);
+    this.#endedUnrecorded.set(index, START_UNDONE);
   }
 
   /** Takes note that this came to nothing: whether the attempt was started is as unknown as before. */
@@ -723,6 +729,12 @@ export class RunLedger {
     return state;
   }
 }
+
+/** Of an attempt that was not to run any more when nobody knew whether it had started. */
+const START_UNDONE: Explanation = {
+  reason: 'StartUnanswered',
+  message: 'its start got no answer, and was undone when there was no slot for it, or no use',
+};
 
 /** The state of every trial that has had no attempt; compared by identity. */
 const UNTRIED: TrialState = {

@@ -110,11 +110,13 @@ describe('a variant that is significantly behind at a look', () => {
       4 RecordAttempt b/1 Succeeded (Completed), trial Succeeded
       5 SkipTrials  (StoppedEarly), stops b at look 1
       6 RemoveAttempt b/3 (StartUnanswered)
-      7 StartAttempt a/3 (SlotAvailable)
+      7 RecordAttempt b/3 Cancelled (StartUnanswered), trial Pending (not counted)
+      8 SkipTrials b/3 (StoppedEarly)
+      9 StartAttempt a/3 (SlotAvailable)
         looked at again at 1 s
         b/2 is lost
-      8 RecordAttempt b/2 Infrastructure (NodeLost), trial Pending
-      9 SkipTrials b/2 (StoppedEarly)
+      10 RecordAttempt b/2 Infrastructure (NodeLost), trial Pending
+      11 SkipTrials b/2 (StoppedEarly)
         looked at again at 1 s
         held: a/0 Ended, b/0 Ended, a/1 Ended, b/1 Ended, a/2 Ended, b/2 Ended, a/3 Waiting, b/3 Stopping, a/4 Waiting, b/4 Waiting"
     `);

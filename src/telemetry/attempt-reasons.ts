@@ -63,6 +63,7 @@ export const FAILURE_REASONS = [
   'TargetMet',
   'VariantFailed',
   'Preempted',
+  'StartUnanswered',
   'Other',
 ] as const;
 
