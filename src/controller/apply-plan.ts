@@ -172,7 +172,7 @@ async function start(
   const { definition } = run.ledger;
   const trial = definition.trials[action.trial];
   if (trial === undefined) throw new RangeError(`no trial ${action.trial} in run ${run.uid}`);
-  const mayHaveStarted = run.ledger.unansweredStarts.has(action.trial);
+  const mayHaveStartedBefore = run.ledger.unansweredStarts.has(action.trial);
   const { postponement } = run;
   // Before it is asked for: from then on the engine shows the attempt, and events are handled before the answer is here.
   run.ledger.noteStartAsked(action.trial, action.attempt);
@@ -200,7 +200,7 @@ async function start(
     case 'Postponed':
       run.pace.forget(action.trial);
       // A quota is checked before a name is, so this says nothing about an earlier start that got no answer.
-      if (mayHaveStarted) run.ledger.noteStartUnanswered(action.trial);
+      if (outcome.mayHaveStarted || mayHaveStartedBefore) run.ledger.noteStartUnanswered(action.trial);
       else run.ledger.noteNotStarted(action.trial);
       // Of many that were asked for together and find no room, the first says it for all.
       if (run.postponement === postponement)

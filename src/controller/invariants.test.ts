@@ -157,6 +157,7 @@ const startAnswers = fc.constantFrom(
   'NotSent' as const,
   'AnswerLost' as const,
   'Postponed' as const,
+  'PostponedButStarted' as const,
   'Refused' as const,
 );
 

@@ -554,6 +554,50 @@ describe('a start', () => {
     expect(t.held).toEqual(['a/0 Stopping']);
   });
 
+  it('that a failing server postpones may have happened, and is undone before a cancelled run ends', async () => {
+    const t = new Transcript({ variants: 2, parallelism: 1 });
+    t.nextStart('PostponedButStarted');
+    await t.decide();
+    t.isCancelled();
+    await t.decide();
+    t.isGone('a/0');
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "  next start: PostponedButStarted
+      1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 1 s
+        cancel
+      2 RemoveAttempt a/0 (StartUnanswered)
+      3 RecordAttempt a/0 Cancelled (RunCancelled), trial Pending (not counted)
+        a/0 is gone
+      4 FinishRun Cancelled (CancelRequested): cancelled, with 0 of 2 trials done"
+    `);
+    expect(t.held).toEqual([]);
+  });
+
+  it('that a failing server postpones is asked for again before any other, and meets its first', async () => {
+    const t = new Transcript({ variants: 3, parallelism: 1 });
+    await t.decide();
+    t.isLost('a/0');
+    t.nextStart('PostponedButStarted');
+    await t.decide();
+    t.passes(2);
+    await t.decide();
+    expect(t.text).toMatchInlineSnapshot(`
+      "1 StartAttempt a/0 (SlotAvailable)
+        looked at again at 3600 s
+        a/0 is lost
+        next start: PostponedButStarted
+      2 RecordAttempt a/0 Infrastructure (NodeLost), trial Pending
+      3 StartAttempt b/0 (SlotAvailable)
+        looked at again at 1 s
+        at 2 s
+      4 StartAttempt b/0 (SlotAvailable)
+        looked at again at 3600 s"
+    `);
+    expect(t.held).toEqual(['a/0 Ended', 'b/0 Waiting']);
+  });
+
   it('is none while another that got no answer has no slot any more, which is undone and not held against its trial', async () => {
     const t = new Transcript({ variants: 3, parallelism: 2, spec: { retryPolicy: { limit: 0 } } });
     t.nextStart('NotSent');

@@ -26,6 +26,8 @@ export type StartOutcome =
       readonly reason: string;
       readonly message: string;
       readonly retryAfterMs: number;
+      /** A server that failed may have started it all the same: it may be there unseen, as after a rejection. */
+      readonly mayHaveStarted?: true;
     };
 
 /**

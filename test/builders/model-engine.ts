@@ -10,7 +10,15 @@ type StartAnswer =
   /** It started, but the answer was lost; nothing shows the attempt until it is asked for again or revealed. */
   | 'AnswerLost'
   | 'Postponed'
+  /** It started, but the server failed then; nothing shows the attempt until it is asked for again or revealed. */
+  | 'PostponedButStarted'
   | 'Refused';
+
+/** Those with which it starts, if it is not there yet. */
+const STARTING_ANSWERS: ReadonlySet<StartAnswer> = new Set(['Started', 'AnswerLost', 'PostponedButStarted']);
+
+/** Those that tell nothing of an attempt of this name which is there. */
+const UNKNOWING_ANSWERS: ReadonlySet<StartAnswer> = new Set(['NotSent', 'Postponed', 'PostponedButStarted']);
 
 /** What goes wrong with it; what is late is answered when somebody lets it be. */
 export type StartFault = StartAnswer | { readonly late: StartAnswer };
@@ -85,12 +93,12 @@ export class ModelEngine
     const fault = this.startFaults.shift() ?? 'Started';
     const answer = typeof fault === 'object' ? fault.late : fault;
     const existing = this.attempts.get(name);
-    const starts = existing === undefined && (answer === 'Started' || answer === 'AnswerLost');
+    const starts = existing === undefined && STARTING_ANSWERS.has(answer);
     const attempt =
       starts || typeof fault === 'object' ? (existing ?? this.#show(request, !starts)) : existing;
     if (typeof fault === 'object') await new Promise<void>((resolve) => this.lateAnswers.push(resolve));
     if (attempt?.isPhantom) this.attempts.delete(name);
-    if (existing !== undefined && answer !== 'NotSent' && answer !== 'Postponed') existing.hidden = false;
+    if (existing !== undefined && !UNKNOWING_ANSWERS.has(answer)) existing.hidden = false;
     switch (answer) {
       case 'Started':
         return { kind: starts ? 'Started' : 'AlreadyStarted' };
@@ -101,6 +109,15 @@ export class ModelEngine
         throw new Error(`start ${name}: connection reset`);
       case 'Postponed':
         return { kind: 'Postponed', reason: 'QuotaExceeded', message: 'pods=3', retryAfterMs: 1_000 };
+      case 'PostponedButStarted':
+        if (starts && attempt !== undefined) attempt.hidden = true;
+        return {
+          kind: 'Postponed',
+          reason: 'ServerUnavailable',
+          message: 'etcdserver: request timed out',
+          retryAfterMs: 1_000,
+          mayHaveStarted: true,
+        };
       case 'Refused':
         if (existing !== undefined) return { kind: 'AlreadyStarted' };
         return { kind: 'Refused', reason: 'PodRefused', message: 'not allowed' };

@@ -25,7 +25,9 @@ export type Fault =
   /** The server hears of it once this has resolved. */
   | { readonly kind: 'Hold'; readonly until: Promise<unknown> }
   /** The server does it; what becomes of its answer is asked then. */
-  | { readonly kind: 'Intercept'; readonly answered: (status: number) => Promise<'Deliver' | 'Lose'> };
+  | { readonly kind: 'Intercept'; readonly answered: (status: number) => Promise<'Deliver' | 'Lose'> }
+  /** The server does it, and the proxy answers in its place that it took too long. */
+  | { readonly kind: 'TimeOut' };
 
 /** One line of a watch, as far as faults look at it. */
 export interface WatchLine {
@@ -186,6 +188,14 @@ export async function openFaultyProxy(
       case 'LoseAnswer':
         forward(request, response, (answer) => {
           answer.resume().once('end', () => reset(response));
+        });
+        return;
+      case 'TimeOut':
+        forward(request, response, (answer) => {
+          answer.resume().once('end', () => {
+            response.writeHead(504);
+            response.end('upstream request timeout');
+          });
         });
         return;
       case 'Intercept':

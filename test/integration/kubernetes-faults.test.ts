@@ -265,19 +265,17 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     });
 
     it.each([
-      [429, { 'retry-after': '7' }, 'TooManyRequests', 7_000],
-      [500, {}, 'ServerUnavailable', 2_000],
-      [503, {}, 'ServerUnavailable', 2_000],
-    ])('postpones after HTTP %i', async (status, headers, reason, retryAfterMs) => {
+      [429, { 'retry-after': '7' }, 'TooManyRequests', 7_000, undefined],
+      [500, {}, 'ServerUnavailable', 2_000, true],
+      [503, {}, 'ServerUnavailable', 2_000, true],
+    ])('postpones after HTTP %i', async (status, headers, reason, retryAfterMs, mayHaveStarted) => {
       const proxy = await aProxy();
       const engine = await anEngine(proxy);
       const run = await world.aRun(1, ENDS_SOON);
       proxy.onRequest((request) => (isCreation(request) ? { kind: 'Answer', status, headers } : FORWARD));
-      expect(await engine.startAttempt(requestFor(run))).toMatchObject({
-        kind: 'Postponed',
-        reason,
-        retryAfterMs,
-      });
+      const outcome = await engine.startAttempt(requestFor(run));
+      expect(outcome).toMatchObject({ kind: 'Postponed', reason, retryAfterMs });
+      expect(outcome.kind === 'Postponed' && outcome.mayHaveStarted).toBe(mayHaveStarted);
       expect(proxy.requests.filter(isCreation)).toHaveLength(1);
       expect(engine.observe(run)).toEqual([]);
     });

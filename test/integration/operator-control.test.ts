@@ -1,12 +1,15 @@
 /** What a user may do to a run that is under way: cancel, delete, suspend and resume it, and change how much of it runs at once. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { FINALIZER } from '../../src/api/v1alpha1/constants.ts';
+import { withoutThose } from '../faults/watch-shapes.ts';
+import { FORWARD } from './faulty-proxy.ts';
 import { OPERATOR_RULES } from './operator-rights.ts';
 import {
   aProxyToTheCluster,
   createdAfter,
   edit,
   isDeletion,
+  isJobCreation,
   lastPods,
   left,
   nowhereToRun,
@@ -176,6 +179,26 @@ describe('cancelling', () => {
     );
     expect(await world.storedRun(uid)).toMatchObject({ state: 'Cancelled', cancelled: 100 });
     expect(new Set(await outcomes(world, uid)).size).toBe(100);
+  });
+
+  it('ends as well what a start made that a proxy said had failed, before the run is over', async () => {
+    const world = await site.aWorld('cancel-unseen');
+    const { proxy, kubeconfigPath } = await aProxyToTheCluster(world);
+    // No watch tells of what was made.
+    proxy.onWatch(({ url }) => (/\/(jobs|pods)\?/.test(url) ? withoutThose(() => true) : undefined));
+    proxy.onRequest((request) => (isJobCreation(request) ? { kind: 'TimeOut' } : FORWARD));
+    await world.startOperator({ kubeconfigPath });
+    const uid = await world.create(aBatchTest({ parallelism: 1, pod: RUNS_ON }));
+    await untilProgress(world, uid, 'ServerUnavailable');
+    expect(present(world.recorder.changes(), uid, 'Job')).toHaveLength(1);
+    await edit(world, { cancel: true });
+    await world.untilCondition(uid, 'Cancelled');
+    const changes = world.recorder.changes();
+    const told = changes.findIndex(
+      (change) => change.kind === 'BatchTest' && conditionOf(change.object, 'Cancelled')?.status === 'True',
+    );
+    expect(present(changes.slice(0, told), uid, 'Job')).toEqual([]);
+    await untilNothingIsLeft(world, uid);
   });
 
   it('works one Job at a time where the right to delete them together was not granted', async () => {

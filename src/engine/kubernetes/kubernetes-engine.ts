@@ -362,14 +362,18 @@ export class KubernetesEngine implements Engine {
       this.#expect(record, carrier.project(created));
       return { kind: 'Started' };
     } catch (error) {
-      // A server that failed may have done it all the same. One that refuses for now says nothing about an earlier try.
-      if (!(error instanceof ApiError) || error.status >= 500) this.#noteAnswer(run.uid, name, false);
-      if (!(error instanceof ApiError))
+      if (!(error instanceof ApiError)) {
+        this.#noteAnswer(run.uid, name, false);
         throw new Error(`start ${namespace}/${name}: no answer`, { cause: error });
-      if (error.reason === 'AlreadyExists') this.#noteAnswer(run.uid, name, true);
-      return error.reason === 'AlreadyExists'
-        ? await this.#adopt(record, request)
-        : outcomeOfRefusal(error, carrier.kind);
+      }
+      if (error.reason === 'AlreadyExists') {
+        this.#noteAnswer(run.uid, name, true);
+        return await this.#adopt(record, request);
+      }
+      const outcome = outcomeOfRefusal(error, carrier.kind);
+      // One that is refused for now says nothing about an earlier try.
+      if (outcome.kind === 'Postponed' && outcome.mayHaveStarted) this.#noteAnswer(run.uid, name, false);
+      return outcome;
     } finally {
       record.startingSince = undefined;
       this.#changed(record, 'Quietly');

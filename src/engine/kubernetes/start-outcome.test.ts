@@ -102,6 +102,18 @@ it('postpones for a namespace that is being deleted', () => {
   });
 });
 
+it.each([
+  [408, true],
+  [429, undefined],
+  [409, undefined],
+  [500, true],
+  [502, true],
+  [504, true],
+])('HTTP %i says that it may have been started: %s', (status, mayHaveStarted) => {
+  const outcome = refusal(status, 'x');
+  expect(outcome.kind === 'Postponed' ? outcome.mayHaveStarted : outcome).toBe(mayHaveStarted);
+});
+
 it('asks again when the server said to', () => {
   expect(refusal(500, 'x', { retryAfterSeconds: 9 })).toMatchObject({ retryAfterMs: 9_000 });
 });

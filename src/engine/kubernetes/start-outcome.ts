@@ -7,6 +7,8 @@ const OVERLOAD_RETRY_MS = 2_000;
 /** Needs a person, or an end that is under way: asking more often changes nothing. */
 const SLOW_RETRY_MS = 30_000;
 
+type Postponed = Extract<StartOutcome, { kind: 'Postponed' }>;
+
 /**
  * What the API server's refusal to create a Job or pod means for its attempt. Refused is what would be refused again tomorrow, because of
  * what that is; everything that time or an administrator can change is Postponed. (409 AlreadyExists is not dealt with here: it takes
@@ -14,7 +16,7 @@ const SLOW_RETRY_MS = 30_000;
  */
 export function outcomeOfRefusal(error: ApiError, kind: AttemptCarrier['kind']): StartOutcome {
   const { status, statement, details } = error;
-  const postponed = (reason: string, usualMs: number): StartOutcome => ({
+  const postponed = (reason: string, usualMs: number): Postponed => ({
     kind: 'Postponed',
     reason,
     message: withoutName(statement),
@@ -24,7 +26,8 @@ export function outcomeOfRefusal(error: ApiError, kind: AttemptCarrier['kind']):
 
   if (status === 429) return postponed('TooManyRequests', OVERLOAD_RETRY_MS);
   // A server error, a webhook that does not answer, a storage that is away. It may have been carried out; the name tells.
-  if (status >= 500 || status === 408) return postponed('ServerUnavailable', OVERLOAD_RETRY_MS);
+  if (status >= 500 || status === 408)
+    return { ...postponed('ServerUnavailable', OVERLOAD_RETRY_MS), mayHaveStarted: true };
   if (status === 401) return postponed('Unauthorized', SLOW_RETRY_MS);
   // The namespace goes, and the run's object with it: the run is over very soon, and no trial of it failed.
   if (status === 404 || details.causes?.some(({ reason }) => reason === 'NamespaceTerminating'))
