@@ -35,7 +35,7 @@ it('decides while starts are under way, but nothing about them, and tells of the
   const targets = { engine, store, now: () => 0, onEvent: () => {} };
   const decide = () => reconcile(run.ledger, engine.observe(run.ledger.definition), controls, 0);
 
-  expect(await applyPlan(decide(), run, controls, targets)).toEqual({ decideAgain: true });
+  expect(applyPlan(decide(), run, controls, targets)).toEqual({ decideAgain: true });
   await new Promise((resolve) => setImmediate(resolve));
   expect([...run.ledger.unansweredStarts], 'the first was not answered').toEqual([0]);
   expect([...run.ledger.startsUnderWay], 'the second is still to be').toEqual([1]);

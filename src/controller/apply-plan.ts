@@ -46,16 +46,15 @@ export class FencedError extends LedgerOutdatedError {
 }
 
 /**
- * Carries out a plan: records, skips, starts and removals are asked for and are then under way (`ActiveRun.work`), so that the next decision waits for none
- * of them. The ledger follows what is committed and started as it happens. Only the end of the run is stored when this resolves, and it rejects when that
- * could not be.
+ * Carries out a plan: what it says is asked for and is then under way (`ActiveRun.work`), so that the next decision waits for none of it. The ledger follows what
+ * is committed and started as it happens.
  */
-export async function applyPlan(
+export function applyPlan(
   plan: Plan,
   run: ActiveRun,
   controls: RunControls,
   targets: PlanTargets,
-): Promise<AppliedPlan> {
+): AppliedPlan {
   const records = plan.actions.filter(isRecord);
   run.work.add(records.map((action) => record(action, run, targets)));
   run.work.add(plan.actions.filter(isSkip).map((action) => skip(action, run, targets)));
@@ -63,9 +62,11 @@ export async function applyPlan(
   run.work.add(starts.map((action) => start(action, run, controls, targets)));
   remove(plan.actions.filter(isRemoval), run, targets);
   // A removal that is under way may yet fail.
-  if (run.work.isIdle) for (const action of plan.actions.filter(isFinish)) await finish(action, run, targets);
-  // What is recorded is no longer in the way of what else there is to decide; what is started has deadlines, which an engine need not announce.
-  return { decideAgain: records.length + starts.length > 0 };
+  const ends = run.work.isIdle ? plan.actions.filter(isFinish) : [];
+  run.work.add(ends.map((action) => finish(action, run, targets)));
+  // What is recorded is no longer in the way of what else there is to decide; what is started has deadlines, which an engine need not announce, and so has
+  // the answer to what is to be stored.
+  return { decideAgain: records.length + starts.length + ends.length > 0 };
 }
 
 async function record(
@@ -243,15 +244,26 @@ function remove(removals: readonly RemoveAttempt[], run: ActiveRun, { engine }: 
   });
 }
 
-async function finish(
+async function finish(action: FinishRun, run: ActiveRun, targets: PlanTargets): Promise<void> {
+  run.ledger.noteFinishing();
+  try {
+    await endRun(action, run, targets);
+  } catch (error) {
+    run.ledger.noteNotFinished();
+    throw error;
+  }
+}
+
+async function endRun(
   { end: planned, gate }: FinishRun,
   run: ActiveRun,
   { store, onEvent, now, changedDataOf }: PlanTargets,
 ): Promise<void> {
   const isOpen = run.ledger.ending === undefined && planned.state !== 'Cancelled';
-  const changed = isOpen ? await changedDataOf?.(run.uid) : undefined;
+  // Without data to look at, the store is asked at once.
+  const changed = isOpen && changedDataOf !== undefined ? await changedDataOf(run.uid) : undefined;
   const end = changed === undefined ? planned : endOfChangedData(planned, changed);
-  run.ledger.noteEnding(end);
+  run.ledger.noteEnding(end, now());
   // By an end that nobody planned, gates come out otherwise.
   const judged = changed === undefined ? gate : run.ledger.gate;
   const outcome = await store.finishRun(run.uid, run.fence, end, judged);

@@ -1,6 +1,7 @@
-/** What of the loop depends on its clock; the rest is in invariants.test.ts, and with real parts in the integration tests. */
+/** What of the loop depends on its clock, on how its object is edited, or on how many runs there are; the rest is in invariants.test.ts, and with real parts in the integration tests. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { aBatchTest } from '../../test/builders/batch-test.ts';
 import { asEngine, exitedWell, ModelEngine } from '../../test/builders/model-engine.ts';
 import { ModelStore } from '../../test/builders/model-store.ts';
@@ -11,7 +12,7 @@ import { finishedCondition, isFinished } from '../core/status.ts';
 import type { DesiredRun, RunSource } from '../engine/run-source.ts';
 import { SingleRunSource } from '../runner/single-run-source.ts';
 import { createLogger } from '../telemetry/logger.ts';
-import { startController } from './controller.ts';
+import { type ControllerOptions, startController } from './controller.ts';
 
 const RETRY_AFTER_MS = 1_000;
 const MOST_READINGS = 40;
@@ -312,3 +313,181 @@ it('tells once of each set of fields that it ignores, and runs the run all the s
   expect(told).toEqual(['spec.later', 'spec.later, spec.latest']);
   await controller.stop(1_000);
 });
+
+/** The objects of a cluster, of which a test says what is wanted. */
+class Objects implements RunSource {
+  readonly directory = undefined;
+  readonly #wanted = new Map<string, DesiredRun>();
+  readonly #listeners = new Set<(key: string) => void>();
+
+  /** @param desired undefined: the object is gone */
+  want(key: string, desired: DesiredRun | undefined): void {
+    if (desired === undefined) this.#wanted.delete(key);
+    else this.#wanted.set(key, desired);
+    for (const listener of this.#listeners) listener(key);
+  }
+
+  get(key: string): DesiredRun | undefined {
+    return this.#wanted.get(key);
+  }
+
+  keys(): Iterable<string> {
+    return this.#wanted.keys();
+  }
+
+  keyOf(uid: string): string | undefined {
+    return [...this.#wanted].find(([, desired]) => desired.uid === uid)?.[0];
+  }
+
+  /** Why results of the object's run cannot be stored, as its status tells it. */
+  storeProblemOf(key: string): string | undefined {
+    const conditions = this.get(key)?.status?.conditions ?? [];
+    return conditions.find(({ type, status }) => type === 'ResultStoreAvailable' && status === 'False')
+      ?.reason;
+  }
+
+  async writeStatus(key: string, uid: string, status: BatchTestStatus): Promise<boolean> {
+    const desired = this.get(key);
+    if (desired?.uid !== uid) return false;
+    this.#wanted.set(key, { ...desired, status });
+    return true;
+  }
+
+  async hold(): Promise<void> {}
+  async letGo(): Promise<void> {}
+  async remove(): Promise<void> {}
+
+  onChange(listener: (key: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+const wanted = ({ uid, manifest }: RunDefinition, cancel?: 'Requested'): DesiredRun => ({
+  kind: 'Runnable',
+  uid,
+  manifest,
+  cancel,
+  generation: 1,
+  status: undefined,
+  deletedAt: undefined,
+  isHeld: true,
+  ignoredFields: [],
+});
+
+/**
+ * Runs of one trial each, and what stores them.
+ * @param isWithheld true for what is answered once it is released; `index` is that of the run
+ */
+function aStoreOf(count: number, isWithheld: (request: 'openRun' | 'finishRun', index: number) => boolean) {
+  const runs = Array.from({ length: count }, () => aRun({ uid: randomUUID(), variants: 1, parallelism: 1 }));
+  const stores = new Map(runs.map((run) => [run.uid, new ModelStore(run)]));
+  const of = (uid: string): ModelStore => {
+    const store = stores.get(uid);
+    if (store === undefined) throw new RangeError(`no run ${uid}`);
+    return store;
+  };
+  const asked: string[] = [];
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const answered = async (request: 'openRun' | 'finishRun', uid: string): Promise<ModelStore> => {
+    asked.push(`${request} ${uid}`);
+    if (isWithheld(request, [...stores.keys()].indexOf(uid))) await released;
+    return of(uid);
+  };
+  const store: ControllerOptions['store'] = {
+    verification: { counts: (uid) => of(uid).verification.counts() },
+    loadRunToConclude: (uid) => of(uid).loadRunToConclude(),
+    openRun: async ({ uid }) => (await answered('openRun', uid)).openRun(),
+    recordAttempt: (record) => of(record.runUid).recordAttempt(record),
+    readPushed: (uid, starts) => of(uid).readPushed(uid, starts),
+    skipTrials: (record) => of(record.runUid).skipTrials(record),
+    finishRun: async (uid, fence, end) => (await answered('finishRun', uid)).finishRun(uid, fence, end),
+  };
+  return { runs, store, of, asked, release };
+}
+
+const WAIT = { timeout: 20_000, interval: 20 };
+
+/** A loop over these objects, which ends with the test. */
+function aController(objects: Objects, engine: ModelEngine, store: ControllerOptions['store']): void {
+  const controller = startController({
+    ...{ source: objects, engine: asEngine(engine), store },
+    ...{ logger: createLogger('silent'), now: Date.now, random: () => 0.5 },
+    ...{ statusIntervalMs: 0, deletionPatienceMs: Number.POSITIVE_INFINITY, concurrency: 2 },
+  });
+  onTestFinished(async () => {
+    await controller.stop(1_000);
+  });
+}
+
+it('ends what is cancelled while the store neither opens nor ends any other run', async () => {
+  const { runs, store, asked } = aStoreOf(21, (_, index) => index > 0);
+  const [cancelled, ...others] = runs;
+  if (cancelled === undefined) throw new Error('unreachable: there are 21');
+  const engine = new ModelEngine(Date.now);
+  const objects = new Objects();
+  aController(objects, engine, store);
+  objects.want('ns/cancelled', wanted(cancelled));
+  await vi.waitUntil(() => engine.attemptsOf(cancelled.uid).length === 1, WAIT);
+  for (const other of others) objects.want(`ns/${other.uid}`, wanted(other));
+  await vi.waitUntil(() => asked.length > 1, WAIT);
+  objects.want('ns/cancelled', wanted(cancelled, 'Requested'));
+  await vi.waitUntil(
+    () => engine.attemptsOf(cancelled.uid).every(({ state }) => state.kind === 'Stopping'),
+    WAIT,
+  );
+  // Each that is late would have somebody wait for it.
+  expect(asked.filter((request) => request.startsWith('openRun')).length).toBeLessThanOrEqual(1 + 2 * 2);
+  await vi.waitUntil(() => others.every(({ uid }) => objects.storeProblemOf(`ns/${uid}`) === 'Slow'), WAIT);
+}, 60_000);
+
+it('waits for no end of a run to be stored', async () => {
+  const { runs, store, asked } = aStoreOf(9, (request) => request === 'finishRun');
+  const engine = new ModelEngine(Date.now);
+  const objects = new Objects();
+  aController(objects, engine, store);
+  for (const run of runs) objects.want(`ns/${run.uid}`, wanted(run, 'Requested'));
+  const ends = () => asked.filter((request) => request.startsWith('finishRun'));
+  await vi.waitUntil(() => ends().length === runs.length, WAIT);
+  await vi.waitUntil(() => runs.every(({ uid }) => objects.storeProblemOf(`ns/${uid}`) === 'Slow'), WAIT);
+  expect(ends()).toHaveLength(runs.length);
+}, 60_000);
+
+it('goes on when the store has answered late, and ends a run whose object has gone meanwhile, each asked once', async () => {
+  const { runs, store, of, asked, release } = aStoreOf(2, (request) => request === 'openRun');
+  const [stays, goes] = runs;
+  if (stays === undefined || goes === undefined) throw new Error('unreachable: there are 2');
+  const engine = new ModelEngine(Date.now);
+  const objects = new Objects();
+  aController(objects, engine, store);
+  for (const run of runs) objects.want(`ns/${run.uid}`, wanted(run));
+  await vi.waitUntil(() => runs.every(({ uid }) => objects.storeProblemOf(`ns/${uid}`) === 'Slow'), WAIT);
+  objects.want(`ns/${goes.uid}`, undefined);
+  release();
+  await vi.waitUntil(() => engine.attemptsOf(stays.uid).length === 1, WAIT);
+  await vi.waitUntil(() => of(goes.uid).end !== undefined, WAIT);
+  expect(of(goes.uid).end?.reason).toBe('Deleted');
+  expect(engine.attemptsOf(goes.uid)).toEqual([]);
+  expect(asked.filter((request) => request.startsWith('openRun'))).toHaveLength(2);
+}, 60_000);
+
+it('ends the run of an object before that of another one of its name is opened', async () => {
+  const { runs, store, of, asked, release } = aStoreOf(2, (request) => request === 'openRun');
+  const [former, latter] = runs;
+  if (former === undefined || latter === undefined) throw new Error('unreachable: there are 2');
+  const engine = new ModelEngine(Date.now);
+  const objects = new Objects();
+  aController(objects, engine, store);
+  objects.want('ns/a', wanted(former));
+  await vi.waitUntil(() => asked.length === 1, WAIT);
+  objects.want('ns/a', wanted(latter));
+  await vi.waitUntil(() => objects.storeProblemOf('ns/a') === 'Slow', WAIT);
+  release();
+  await vi.waitUntil(() => engine.attemptsOf(latter.uid).length === 1, WAIT);
+  expect(of(former.uid).end?.reason).toBe('Deleted');
+  expect(engine.attemptsOf(former.uid)).toEqual([]);
+  expect(asked).toEqual([`openRun ${former.uid}`, `finishRun ${former.uid}`, `openRun ${latter.uid}`]);
+}, 60_000);

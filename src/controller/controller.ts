@@ -32,6 +32,7 @@ import { controlsOf, type WantedOfRun, wantedOf } from './run-controls.ts';
 import { RunPace } from './run-pace.ts';
 import { type RunSnapshot, unrecorded } from './run-snapshot.ts';
 import { StatusWriter } from './status-writer.ts';
+import { StoreRequests } from './store-requests.ts';
 import { lookAgainAfterMs, VerificationWatch } from './verification-watch.ts';
 import { type ProcessedKey, WorkQueue, type WorkQueueObserver, type WorkQueueState } from './work-queue.ts';
 import { WorkUnderWay } from './work-under-way.ts';
@@ -107,6 +108,8 @@ type ActiveRun = BareRun & {
   toldIgnored: string;
   /** A status is being written, which is part of its work. */
   isStatusUnderWay: boolean;
+  /** The object does not go before it is let go, or is to go already. */
+  isHeld: boolean;
 };
 
 /** Why there is no run of an object, and will be none. */
@@ -174,6 +177,8 @@ class ReconcileLoop {
   readonly #readBack = new Map<string, { readonly uid: string; readonly watch: VerificationWatch }>();
   /** UIDs of runs that are another process' own by now. */
   readonly #takenOver = new Set<string>();
+  /** Runs that are being opened, or ended because their object has gone, by key. */
+  readonly #storeRequests: StoreRequests;
 
   readonly #lookAgain: (key: string) => void;
 
@@ -181,15 +186,19 @@ class ReconcileLoop {
   constructor(options: ControllerOptions, lookAgain: (key: string) => void) {
     this.#options = options;
     this.#lookAgain = lookAgain;
-    const { engine, store, now, onEvent = () => {}, changedDataOf } = options;
+    const { engine, store, logger, now, onEvent = () => {}, changedDataOf } = options;
     this.#targets = {
       engine,
       store,
       now,
-      onEvent,
+      onEvent: (event) => {
+        if (event.kind === 'RunEnded') logger.info({ ...subject(event.run), ...event.end }, 'run ended');
+        onEvent(event);
+      },
       ...(changedDataOf === undefined ? {} : { changedDataOf }),
     };
     this.#statuses = new StatusWriter(options.source, options.statusIntervalMs, options.now);
+    this.#storeRequests = new StoreRequests(options.concurrency, lookAgain);
   }
 
   async process(key: string): Promise<ProcessedKey> {
@@ -205,9 +214,14 @@ class ReconcileLoop {
     const finished = finishedCondition(desired.status);
     if (finished !== undefined) return this.#afterEnd(key, desired, Date.parse(finished.lastTransitionTime));
 
-    let run: ActiveRun | Unrunnable;
+    let run: ActiveRun;
     try {
-      run = this.#runs.get(key) ?? (await this.#open(key, desired));
+      const opened = this.#runs.get(key) ?? (await this.#open(key, desired));
+      if (opened !== undefined && 'problem' in opened) return this.#refuse(key, desired, opened.problem);
+      // That of another object, which had the name before: it is ended first.
+      if (opened?.uid !== desired.uid) return { requeueAt: this.#options.now() };
+      run = opened;
+      await this.#hold(key, run, desired);
     } catch (error) {
       const explanation = { message: error instanceof Error ? error.message : String(error) };
       if (error instanceof NotHeldError)
@@ -224,12 +238,13 @@ class ReconcileLoop {
       }
       throw error;
     }
-    return 'problem' in run ? this.#refuse(key, desired, run.problem) : this.#step(key, run, desired);
+    return this.#step(key, run, desired);
   }
 
   /** Resolves when nothing is under way for any run; false when that takes longer. */
   async isSettledWithin(deadlineMs: number): Promise<boolean> {
-    const settled = Promise.all([...this.#runs.values()].map(({ work }) => work.settled()));
+    const works = [...this.#runs.values()].map(({ work }) => work.settled());
+    const settled = Promise.all([...works, this.#storeRequests.settled()]);
     return (await answerWithin(settled, deadlineMs)) !== undefined;
   }
 
@@ -321,39 +336,44 @@ class ReconcileLoop {
    * Opens the run of an object. One that cannot be run is refused, for good, when nothing of it was begun; what was, by an earlier process that could run it, is opened
    * as it is stored, so that its attempts are recorded and removed and its end is stored before anything says that it is over
    * (docs/decisions/0026-fields-of-a-later-version.md).
+   * @returns the run that was opened under this key: an answer that comes late is that of whatever was asked for first
    */
-  async #open(key: string, desired: DesiredRun): Promise<ActiveRun | Unrunnable> {
+  async #open(key: string, desired: DesiredRun): Promise<ActiveRun | Unrunnable | undefined> {
     const { store, source } = this.#options;
     const described = this.#described(desired);
-    if (!('problem' in described)) return this.#openDefined(key, desired, described, undefined);
-    const begun = desired.isHeld ? await store.loadRunToConclude(desired.uid) : undefined;
-    if (begun === undefined) return described;
-    // Of an object that cannot be read each look tells anew whether it is still so.
-    const unrunnable = desired.kind === 'Runnable' ? described.problem : undefined;
-    return this.#openDefined(key, desired, runAsBegun(begun, source.directory), unrunnable);
+    if ('problem' in described && !desired.isHeld) return described;
+    let refused: Unrunnable | undefined;
+    await this.#storeRequests.done(key, async () => {
+      if (!('problem' in described)) return this.#takeUp(key, described, desired.status, undefined);
+      const begun = await store.loadRunToConclude(desired.uid);
+      if (begun === undefined) {
+        refused = described;
+        return;
+      }
+      // Of an object that cannot be read each look tells anew whether it is still so.
+      const unrunnable = desired.kind === 'Runnable' ? described.problem : undefined;
+      await this.#takeUp(key, runAsBegun(begun, source.directory), desired.status, unrunnable);
+    });
+    return this.#runs.get(key) ?? refused;
   }
 
-  async #openDefined(
+  /** Opens the run in the store. Should its object have gone meanwhile, it is there to be ended. */
+  async #takeUp(
     key: string,
-    desired: DesiredRun,
     definition: RunDefinition,
+    status: BatchTestStatus | undefined,
     unrunnable: string | undefined,
-  ): Promise<ActiveRun> {
-    const { store, source, logger } = this.#options;
+  ): Promise<void> {
+    const { store, logger } = this.#options;
     const opened = await store.openRun(definition);
-    // Before anything starts: from then on the object does not go before the run is over in the store.
-    if (!desired.isHeld && desired.deletedAt === undefined)
-      await source.hold(key, desired.uid).catch((cause: unknown) => {
-        throw new NotHeldError(cause);
-      });
     const run: ActiveRun = {
-      uid: desired.uid,
+      uid: definition.uid,
       ledger: new RunLedger(definition, opened.trials, opened.end, opened),
       watch: new InvariantWatch(),
       pace: new RunPace(this.#options.now()),
       work: new WorkUnderWay(() => this.#lookAgain(key)),
       fence: opened.fence,
-      activeSince: activeSinceOf(desired.status, opened.startedAt),
+      activeSince: activeSinceOf(status, opened.startedAt),
       waiting: undefined,
       postponement: undefined,
       verification: new VerificationWatch(opened.trials.some(({ recordedAttempts }) => recordedAttempts > 0)),
@@ -362,13 +382,23 @@ class ReconcileLoop {
       unrunnable,
       toldIgnored: '',
       isStatusUnderWay: false,
+      isHeld: false,
     };
     this.#runs.set(key, run);
     logger.info({ ...subject(definition), ...run.ledger.counts }, 'run opened');
     const isNew =
       opened.end === undefined && opened.trials.every(({ recordedAttempts }) => recordedAttempts === 0);
     this.#targets.onEvent({ kind: 'RunOpened', run: definition, isNew });
-    return run;
+  }
+
+  /** Before anything starts: from then on the object does not go before the run is over in the store. */
+  async #hold(key: string, run: ActiveRun, desired: DesiredRun): Promise<void> {
+    if (run.isHeld) return;
+    if (!desired.isHeld && desired.deletedAt === undefined)
+      await this.#options.source.hold(key, desired.uid).catch((cause: unknown) => {
+        throw new NotHeldError(cause);
+      });
+    run.isHeld = true;
   }
 
   async #step(key: string, run: ActiveRun, desired: DesiredRun): Promise<ProcessedKey> {
@@ -450,9 +480,7 @@ class ReconcileLoop {
         return earliest(plan.requeueAt, nextTryAt(run.postponement, decidedAt));
       }
       logger.debug({ run: run.uid, actions: plan.actions.map(({ kind }) => kind) }, 'plan');
-      const applied = await applyPlan(plan, run, controls, this.#targets);
-      if (run.ledger.end !== undefined)
-        logger.info({ ...subject(run.ledger.definition), ...run.ledger.end }, 'run ended');
+      const applied = applyPlan(plan, run, controls, this.#targets);
       if (!applied.decideAgain) return earliest(plan.requeueAt, nextTryAt(run.postponement, decidedAt));
     }
     return now();
@@ -489,7 +517,10 @@ class ReconcileLoop {
   ): Promise<number | undefined> {
     const { now, store, engine } = this.#options;
     const isOver = run.ledger.end !== undefined;
-    if (!isOver && run.isStatusUnderWay) return undefined;
+    // It is looked at again when that is written.
+    if (run.isStatusUnderWay) return undefined;
+    // What the end of the run is going to tell is not told before.
+    if (run.ledger.isFinishing && run.storeProblem === undefined) return undefined;
     const heldUntil = isOver ? undefined : this.#statuses.heldUntil(key, run.uid);
     if (heldUntil !== undefined) return heldUntil;
     await run.verification.look(run.uid, store.verification, isOver, now());
@@ -536,6 +567,10 @@ class ReconcileLoop {
   async #endReplaced(key: string, wantedUid: string | undefined): Promise<void> {
     const run = this.#runs.get(key);
     if (run === undefined || run.uid === wantedUid) return;
+    await this.#storeRequests.done(key, () => this.#endAbandoned(key, run));
+  }
+
+  async #endAbandoned(key: string, run: ActiveRun): Promise<void> {
     if (run.ledger.end === undefined) {
       // What has ended and is not stored yet is still with the engine, and only there.
       await this.#endAttempts(run).catch((error: unknown) => {
@@ -563,7 +598,7 @@ class ReconcileLoop {
       const plan = reconcile(run.ledger, observed, controls, now());
       const actions = plan.actions.filter(({ kind }) => kind !== 'StartAttempt' && kind !== 'FinishRun');
       if (actions.length === 0) return;
-      await applyPlan({ ...plan, actions }, run, controls, this.#targets);
+      applyPlan({ ...plan, actions }, run, controls, this.#targets);
       await run.work.settled();
       run.work.throwFailure();
     }

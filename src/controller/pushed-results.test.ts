@@ -97,7 +97,7 @@ it('judges many that end at once, a part of them at a time, by the newest of wha
     isLatePushed = true;
     const plan = reconcile(ledger, observed, controlsOf(run), 2_000);
     const targets = { engine: ENGINE, store, now: () => 2_000, onEvent: () => {} };
-    await applyPlan(plan, active, controlsOf(run), targets);
+    applyPlan(plan, active, controlsOf(run), targets);
     await active.work.settled();
   }
   expect(Math.max(...lookedUp)).toBe(100);

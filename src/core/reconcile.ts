@@ -53,8 +53,8 @@ export function reconcile(
     waiting: undefined,
     requeueAt: nextCheckAt(situation, []),
   });
-  // Any trial that is pending may be one of those.
-  if (ledger.isSkipping) return only([]);
+  // Any trial that is pending may be one of those that are skipped.
+  if (ledger.isSkipping || ledger.isFinishing) return only([]);
   const records = [
     ...ledger.unrecordedRefusals.filter(({ trial }) => !ledger.recordsUnderWay.has(trial)),
     ...recordsOfObserved(situation),

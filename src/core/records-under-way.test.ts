@@ -326,3 +326,56 @@ it('while it is not known what the store has committed, nothing is started', asy
       looked at again at 1 s"
   `);
 });
+
+it('while the end of the run is being stored, nothing else is decided, and that it takes its time is told', async () => {
+  const run = new Transcript({ variants: 1, parallelism: 0, spec: { activeDeadlineSeconds: 30 } });
+  await run.decide();
+  run.passes(30);
+  run.storeIsLate();
+  await run.decide();
+  run.edits({ activeDeadlineSeconds: 600, parallelism: 1 });
+  await run.decide();
+  run.passes(5);
+  await run.decide();
+  run.tellsProgress();
+  expect(run.storeProblem).toEqual({
+    reason: 'Slow',
+    message: 'the end of the run has been waiting for more than 5 s to be stored',
+  });
+  run.isAnswered();
+  await run.decide();
+  run.tellsProgress();
+  expect(run.storeProblem).toBeUndefined();
+  expect(run.text).toMatchInlineSnapshot(`
+    "  looked at again at 30 s
+      at 30 s
+      the next answer of the store is late
+    1 FinishRun Failed (DeadlineExceeded): the run was active for longer than spec.activeDeadlineSeconds, with 0 of 1 trials done
+      looked at again at 35 s
+      activeDeadlineSeconds 600, parallelism 1
+      looked at again at 35 s
+      at 35 s
+      looked at again at 600 s
+      status: WaitingForResultStore: nothing new starts before results can be stored, since 0 s
+      answered
+      nothing to do
+      status: DeadlineExceeded: the run was active for longer than spec.activeDeadlineSeconds, with 0 of 1 trials done, since 0 s"
+  `);
+});
+
+it('while the run cannot be ended, that is told also between two tries', async () => {
+  const run = new Transcript({ variants: 1, parallelism: 0 });
+  await run.decide();
+  run.isCancelled();
+  run.storeIs('Unavailable');
+  await run.decide();
+  run.storeIsLate();
+  await run.decide();
+  expect(run.storeProblem?.reason).toBe('ConnectionRefused');
+  run.isAnswered();
+  run.storeIs('Available');
+  await run.decide();
+  await run.decide();
+  expect(run.storeProblem).toBeUndefined();
+  expect(run.store.end?.reason).toBe('CancelRequested');
+});

@@ -100,6 +100,8 @@ export type ReadonlyRunLedger = Pick<
   | 'mayBeStopping'
   | 'isCancelling'
   | 'ending'
+  | 'isFinishing'
+  | 'isEndUnconfirmed'
   | 'nextRetryAt'
   | 'samples'
   | 'conclusion'
@@ -141,6 +143,9 @@ export class RunLedger {
   readonly #recordsUnderWay = new Map<number, RecordUnderWay>();
   #skippingSince: number | undefined;
   #unconfirmedSkip: SkipTrials | undefined;
+  #isFinishing = false;
+  #endingSince: number | undefined;
+  #isEndUnconfirmed = false;
   /** No trial before this index is untried. */
   #firstUntried = 0;
   readonly #counts = { pending: 0, active: 0, succeeded: 0, failed: 0, cancelled: 0, skipped: 0 };
@@ -426,7 +431,17 @@ export class RunLedger {
   /** Since when the store has not answered what it was asked first of all that is under way, in milliseconds since the epoch; undefined when nothing is. */
   get storingSince(): number | undefined {
     const [first] = this.#recordsUnderWay.values();
-    return first?.since ?? this.#skippingSince;
+    return first?.since ?? this.#skippingSince ?? this.#endingSince;
+  }
+
+  /** True while the end of the run is being stored. */
+  get isFinishing(): boolean {
+    return this.#isFinishing;
+  }
+
+  /** True once the store did not say whether it has committed the end of the run, until it has. */
+  get isEndUnconfirmed(): boolean {
+    return this.#isEndUnconfirmed;
   }
 
   /** True while a record is under way that, once it is committed, may be a reason why others do not start. */
@@ -527,9 +542,22 @@ export class RunLedger {
     if (this.#backToPending(record.trial)) this.#refused.set(record.trial, record);
   }
 
-  /** Takes note that the store is being asked to end the run: it may be over from now on, whatever is answered. */
-  noteEnding(end: RunEnd): void {
+  /** Takes note that the run is being ended: before that is answered nothing else is decided. */
+  noteFinishing(): void {
+    this.#isFinishing = true;
+  }
+
+  /** Takes note that the store is being asked to end the run: it may be over from now on, whatever is answered. `now` is in milliseconds since the epoch. */
+  noteEnding(end: RunEnd, now: number): void {
     this.ending = end;
+    this.#endingSince = now;
+  }
+
+  /** Takes note that the run could not be ended, or that the store did not say whether it has committed that. */
+  noteNotFinished(): void {
+    this.#isFinishing = false;
+    this.#endingSince = undefined;
+    this.#isEndUnconfirmed = this.ending !== undefined;
   }
 
   /** Takes note that an attempt may have been started or not; see {@link unansweredStarts}. */
@@ -614,6 +642,9 @@ export class RunLedger {
   /** Takes note of the committed end of the run: what had not started never will. */
   noteFinished(end: RunEnd): void {
     this.end = end;
+    this.#isFinishing = false;
+    this.#endingSince = undefined;
+    this.#isEndUnconfirmed = false;
     for (const [index, state] of this.#trials.entries())
       if (!isTerminal(state.phase)) {
         this.#retries.delete(index);

@@ -17,14 +17,16 @@ export const storeProblemOf = (
   last: Explanation | undefined,
   now: number,
 ): Explanation | undefined =>
-  ledger.unconfirmed.size > 0 || ledger.unconfirmedSkip !== undefined ? last : slownessOf(ledger, now);
+  ledger.unconfirmed.size > 0 || ledger.unconfirmedSkip !== undefined || ledger.isEndUnconfirmed
+    ? last
+    : slownessOf(ledger, now);
 
 function slownessOf(ledger: ReadonlyRunLedger, now: number): Explanation | undefined {
   const slowAt = storeIsSlowAt(ledger);
   if (slowAt === undefined || now < slowAt) return undefined;
   return {
     reason: 'Slow',
-    message: `a result has been waiting for more than ${STORE_IS_SLOW_AFTER_MS / 1_000} s to be stored`,
+    message: `${ledger.isFinishing ? 'the end of the run' : 'a result'} has been waiting for more than ${STORE_IS_SLOW_AFTER_MS / 1_000} s to be stored`,
   };
 }
 

@@ -114,7 +114,7 @@ export class ModelOperator {
       const { decideAgain } =
         plan.actions.length === 0
           ? { decideAgain: false }
-          : await applyPlan(plan, run, controls, { ...this.#world, onEvent: () => {} });
+          : applyPlan(plan, run, controls, { ...this.#world, onEvent: () => {} });
       // What is going to be answered at once is answered before anything else happens.
       await nextTurn();
       run.work.throwFailure();

@@ -30,7 +30,7 @@ export class ModelStore
   /** The look at which variants were stopped early, by their ID. */
   readonly stoppedVariants = new Map<string, number>();
   end: RunEnd | undefined;
-  /** How many of the next records and skips are answered only when somebody lets them be. What they say is done at once. */
+  /** How many of the next records, skips and ends of the run are answered only when somebody lets them be. What they say is done at once. */
   lateWrites = 0;
   readonly #run: RunDefinition;
   readonly #lateAnswers: (() => void)[];
@@ -118,7 +118,7 @@ export class ModelStore
   }
 
   finishRun(_uid: string, fence: number, end: RunEnd): Promise<'Finished' | 'AlreadyFinished' | 'Fenced'> {
-    return this.#commit(() => {
+    return this.#commitLate(() => {
       if (fence !== this.#fence) return 'Fenced';
       if (this.end !== undefined) return 'AlreadyFinished';
       this.end = end;

@@ -542,6 +542,35 @@ describe('while the result store is away', () => {
     await untilNothingIsLeft(world, uid);
   }, 120_000);
 
+  it('cancelling does not wait for one that opens none of many other runs', async () => {
+    const world = await site.aWorld('cancel-behind-many');
+    const store = await aGateToTheStore(world);
+    await store.gate.open();
+    await world.startOperator({ databaseUrl: store.url });
+    const uid = await world.create(aBatchTest({ variants: 2, parallelism: 2, pod: RUNS_ON }));
+    await untilRunning(world, uid, 2);
+    store.gate.freeze();
+    const others = Array.from({ length: 40 }, (_, index) =>
+      aBatchTest({ name: `other-${index}`, parallelism: 1, pod: ENDS_SOON }),
+    );
+    await Promise.all(others.map((other) => world.create(other)));
+    await edit(world, { cancel: true });
+    // Eight of them are looked at at once, and a connection alone is given up after 10 s.
+    await world.recorder.until(
+      'the live pods are gone',
+      (changes) => (present(changes, uid, 'Pod').length === 0 ? true : undefined),
+      30_000,
+    );
+    expect(conditionOf(lastOf(world.recorder.changes(), uid), 'Cancelled')).toBeUndefined();
+    store.gate.thaw();
+    await world.recorder.until(
+      'it is cancelled',
+      (changes) => (conditionOf(lastOf(changes, uid), 'Cancelled')?.status === 'True' ? true : undefined),
+      60_000,
+    );
+    expect(await world.storedRun(uid)).toMatchObject({ state: 'Cancelled', cancelled: 2 });
+  }, 120_000);
+
   it('a deleted object goes when the operator’s patience ends, with an event; the run is closed once the store is back', async () => {
     const world = await site.aWorld('delete-away');
     const store = await aGateToTheStore(world);
