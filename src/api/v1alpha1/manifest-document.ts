@@ -51,6 +51,8 @@ export type DocumentResult =
 const MAX_MEBIBYTES = 3;
 /** A pod template is some 15 levels deep. The YAML composer recurses, and a deep recursion ends the process. */
 const MAX_DEPTH = 200;
+/** For the value of each, the library looks through all before it: with so many it takes a fraction of a second. */
+const MAX_ALIASES = 10_000;
 
 /**
  * Words, and forms of numbers, that are text in YAML 1.2 but not in YAML 1.1, which kubectl follows: a manifest that has
@@ -78,8 +80,10 @@ export function readDocument(text: string, lines: LineCounter): DocumentResult {
   if (second !== undefined) return failed(startOf(second), wording.severalDocuments(2 + others.length));
 
   const targets = aliasTargets(document);
+  if (targets.size > MAX_ALIASES) return failed(startOf(document), wording.tooManyAliases(MAX_ALIASES));
   const { size, depth } = extentOf(document.contents, targets);
-  if (size > MAX_MEBIBYTES * 2 ** 20) return failed(startOf(document), wording.tooManyAliases(MAX_MEBIBYTES));
+  if (size > MAX_MEBIBYTES * 2 ** 20)
+    return failed(startOf(document), wording.tooLargeWithAliases(MAX_MEBIBYTES));
   if (depth > MAX_DEPTH) return failed(startOf(document), wording.nestedTooDeeply(MAX_DEPTH));
   const misleading = misleadingNodes(document, targets);
   if (misleading.length > 0) return { ok: false, problems: misleading };
@@ -201,7 +205,8 @@ function partsOf(node: unknown): readonly unknown[] {
 
 function manifestDocument(document: Document, targets: AliasTargets): ManifestDocument {
   return {
-    value: plainValue(document.contents, targets),
+    // What it comes to is bounded already.
+    value: document.toJS({ maxAliasCount: -1 }),
     placeOf: (path) => {
       const { name, value } = nodesAt(document, targets, path);
       // A block begins on the line after its name, with its first entry; a reader looks for the name.
@@ -210,45 +215,6 @@ function manifestDocument(document: Document, targets: AliasTargets): ManifestDo
     placeOfName: (path) => placeOf(nodesAt(document, targets, path).name, document),
   };
 }
-
-/** @param known of nodes with anchors, which are made once however often they are repeated */
-function plainValue(node: unknown, targets: AliasTargets, known = new Map<unknown, unknown>()): unknown {
-  const source = resolved(node, targets);
-  if (known.has(source)) return known.get(source);
-  const value = newPlainValue(source, targets, known);
-  if (hasAnchor(source)) known.set(source, value);
-  return value;
-}
-
-function newPlainValue(node: unknown, targets: AliasTargets, known: Map<unknown, unknown>): unknown {
-  if (isMap(node)) return plainObject(node.items, targets, known);
-  if (isSeq(node)) return node.items.map((item) => plainValue(item, targets, known));
-  // An entry of a list that is tagged as one of pairs.
-  if (isPair(node)) return plainObject([node], targets, known);
-  return isScalar(node) ? node.value : null;
-}
-
-/** A field that is merged gives way to one that is there before it, and to one of the object itself. */
-function plainObject(
-  pairs: readonly Pair[],
-  targets: AliasTargets,
-  known: Map<unknown, unknown>,
-): Readonly<Record<string, unknown>> {
-  const fields = new Map<string, unknown>();
-  for (const { key, value } of pairs) {
-    if (!isMergeKey(key)) {
-      fields.set(plainName(resolved(key, targets)), plainValue(value, targets, known));
-      continue;
-    }
-    const merged = resolved(value, targets);
-    for (const source of isSeq(merged) ? merged.items : [merged])
-      for (const [name, field] of Object.entries(Object(plainValue(source, targets, known))))
-        if (!fields.has(name)) fields.set(name, field);
-  }
-  return Object.fromEntries(fields);
-}
-
-const plainName = (key: unknown): string => (isScalar(key) && key.value !== null ? String(key.value) : '');
 
 /** Problems with nodes that are valid YAML, but stand for nothing or for something else than they seem to. */
 function misleadingNodes(document: Document, targets: AliasTargets): TextProblem[] {

@@ -22,7 +22,8 @@ export const severalDocuments = (count: number): string =>
 export const tabIndentation = 'a tab is used for indentation; YAML allows only spaces';
 export const repeatedField = (name: string): string => `${quoted(name)} is given twice`;
 export const invalidYaml = (detail: string): string => `invalid YAML: ${detail}`;
-export const tooManyAliases = (limitMiB: number): string =>
+export const tooManyAliases = (limit: number): string => `has more than ${limit} aliases`;
+export const tooLargeWithAliases = (limitMiB: number): string =>
   `comes to more than ${limitMiB} MiB with its aliases filled in, which no API server accepts`;
 export const aliasWithoutAnchor = (name: string): string =>
   `the alias *${name} has no anchor &${name} before it`;

@@ -481,12 +481,13 @@ describe('a hostile manifest', () => {
     ]);
   });
 
-  it('has 50,000 aliases, and is read all the same', () => {
-    const began = performance.now();
+  it.each([
+    [10_000, []],
+    [50_000, ['bt.yaml:1:1: has more than 10000 aliases']],
+  ])('has %d aliases', (count, problems) => {
     expect(
-      problemsOf(withChange('args: ["--cache=$(CACHE)"]', `args: [&a "1", ${'*a,'.repeat(50_000)}]`)),
-    ).toEqual([]);
-    expect(performance.now() - began).toBeLessThan(20_000);
+      problemsOf(withChange('args: ["--cache=$(CACHE)"]', `args: [&a "1", ${'*a,'.repeat(count)}]`)),
+    ).toEqual(problems);
   });
 
   it('is larger than any API server accepts', () => {

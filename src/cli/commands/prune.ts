@@ -28,7 +28,7 @@ export const pruneCommand = (context: ProcessContext): Command =>
     )
     .option(
       '--keep <number>',
-      'of each workflow keep this many of the newest ended runs all the same',
+      'of each workflow, namespace and engine keep this many of the newest ended runs all the same',
       wholeNumber,
       0,
     )
