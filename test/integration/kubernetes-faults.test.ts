@@ -1,5 +1,6 @@
 /** What the Kubernetes engine does when the cluster, the network or other people do not do what is expected of them. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import type { ObservedAttempt } from '../../src/core/attempt.ts';
 import type { RunDefinition } from '../../src/core/run.ts';
@@ -206,6 +207,29 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
         return { kind: 'Answer', status: 410 };
       });
       await untilGone(engine, run);
+    });
+
+    it('asks once for an attempt that no watch shows while the server does not answer that', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy, { backoff: { firstMs: 100, maxMs: 500 } });
+      const run = await world.aRun(1, RUNS_ON);
+      const { name } = requestFor(run);
+      let asked = 0;
+      await expect.poll(() => proxy.openWatches(), { timeout: DEADLINE_MS }).toBe(2);
+      proxy.onRequest(({ method, url }) => {
+        if (url.startsWith(`${world.carriers}?`)) return { kind: 'Answer', status: 500 };
+        if (method !== 'GET' || url !== `${world.carriers}/${name}`) return FORWARD;
+        asked += 1;
+        return { kind: 'Hang' };
+      });
+      proxy.cutWatches('Reset');
+      await engine.startAttempt(requestFor(run));
+      await expect.poll(() => asked, { timeout: DEADLINE_MS }).toBe(1);
+      // As long as it takes to ask twice more.
+      await delay(12_000);
+      expect(asked).toBe(1);
+      proxy.onRequest(() => FORWARD);
+      await untilState(engine, run, 'Running');
     });
 
     it('refuses a name that something of somebody else has, and leaves that alone', async () => {

@@ -25,7 +25,7 @@ export interface AttemptRecord extends AttemptKey {
   /** UIDs of pods that were ended because a queue suspended the Job. The Job goes on with another pod, so what became of them is not the attempt's end. */
   interruptedPods: ReadonlySet<string>;
   removal: Removal | undefined;
-  /** When the record came into the state that it is to be looked at again for. */
+  /** When the record came into the state that it is to be looked at again for; infinite while the server is asked about it. */
   changedAt: number;
   /** What is shown of it now. */
   shown: ObservedAttempt | undefined;

@@ -508,10 +508,8 @@ export class KubernetesEngine implements Engine {
    * The Job is over and its pod, which alone tells how, was not seen. The watch of pods may be behind, as after an outage that it came back from later than
    * that of Jobs, so the server is asked; only when it has no such pod either the Job's word has to do.
    */
-  async #lookForPod(record: AttemptRecord, job: JobProjection): Promise<void> {
-    // Not again before the answer is here and some time has passed.
-    record.changedAt = this.#now();
-    try {
+  #lookForPod(record: AttemptRecord, job: JobProjection): Promise<void> {
+    return this.#ask(record, async () => {
       const { items } = await this.#client.request<{ readonly items: readonly PodObject[] }>(
         'GET',
         podsPath(job.namespace),
@@ -526,20 +524,16 @@ export class KubernetesEngine implements Engine {
       // A pod that has not ended yet, though its Job has, is looked for again.
       record.end = endByPod(record, pods) ?? (pods.length === 0 ? endByJob(job) : undefined);
       this.#changed(record);
-    } catch {
-      // The views have the same trouble and report it; it is asked again.
-    }
+    });
   }
 
   /**
    * Asks the server for what ought to have been seen long since, and again until the watch shows it or the server has no such object: a list that comes after it
    * went tells nothing of it.
    */
-  async #verify(record: AttemptRecord, expected: CarrierProjection): Promise<void> {
+  #verify(record: AttemptRecord, expected: CarrierProjection): Promise<void> {
     const { uid } = expected;
-    // Not again before the answer is here and some time has passed.
-    record.changedAt = this.#now();
-    try {
+    return this.#ask(record, async () => {
       const found = await this.#get(expected);
       const { carrier } = record;
       if (carrier?.isObserved !== false || carrier.projection.uid !== uid || this.#isClosed) return;
@@ -548,8 +542,18 @@ export class KubernetesEngine implements Engine {
       this.#changed(record);
       const job = jobOfUnseenEnd(record);
       if (job !== undefined) await this.#lookForPod(record, job);
+    });
+  }
+
+  /** Asks the server something about a record, and nothing again before the answer is here and some time has passed. */
+  async #ask(record: AttemptRecord, question: () => Promise<void>): Promise<void> {
+    record.changedAt = Number.POSITIVE_INFINITY;
+    try {
+      await question();
     } catch {
       // The views have the same trouble and report it; it is asked again.
+    } finally {
+      if (record.changedAt === Number.POSITIVE_INFINITY) record.changedAt = this.#now();
     }
   }
 }
