@@ -1,6 +1,6 @@
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from '../engine/local/system-error.ts';
+import { errorCode } from '../error-code.ts';
 import type { PrunedRun } from '../results/result-store.ts';
 
 /** What a local run is called. A database that others write to as well must not name another folder. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
 import { sharedDataPaths } from '../engine/local/shared-data-paths.ts';
-import { errorCode } from '../engine/local/system-error.ts';
+import { errorCode } from '../error-code.ts';
 import { RunNotResumableError, SharedDataError } from './errors.ts';
 import { treeDigest } from './tree-digest.ts';
 

@@ -6,7 +6,8 @@ import { mediaTypeOf } from '../../artifacts/media-type.ts';
 import { openRegularFile } from '../../artifacts/regular-file.ts';
 import type { CollectedArtifacts, CollectedFile } from '../../core/attempt.ts';
 import { fileUriOf } from '../../core/file-uri.ts';
-import { errorCode, isMachineFailure } from './system-error.ts';
+import { errorCode } from '../../error-code.ts';
+import { isMachineFailure } from './system-error.ts';
 
 /** Files of one attempt. */
 const FILES_LIMIT = 256;

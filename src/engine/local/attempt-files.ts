@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { RESULT_FILE_LIMIT_BYTES } from '../../core/attempt.ts';
-import { errorCode } from './system-error.ts';
+import { errorCode } from '../../error-code.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 

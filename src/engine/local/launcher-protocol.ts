@@ -1,5 +1,5 @@
+import { errorCode } from '../../error-code.ts';
 import type { AttemptFiles } from './attempt-files.ts';
-import { errorCode } from './system-error.ts';
 
 /** The variable by which the programs of one engine are told from all other processes. */
 export const MARK_VARIABLE = 'BATCHTEST_ENGINE';

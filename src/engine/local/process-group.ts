@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { errorCode } from './system-error.ts';
+import { errorCode } from '../../error-code.ts';
 
 /** How long killed processes may take to end, in milliseconds: what waits for a disk that does not answer cannot be waited for. */
 const END_LIMIT_MS = 10_000;

@@ -1,7 +1,4 @@
-/** The code of a system error or of an error of Node's own, such as ENOENT; undefined for any other value. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
+import { errorCode } from '../../error-code.ts';
 
 /** Codes by which a machine says that it has none to spare just now, whatever it is asked to do: processes, files, memory. */
 export const NONE_TO_SPARE: readonly string[] = ['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM'];

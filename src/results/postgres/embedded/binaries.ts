@@ -14,7 +14,8 @@ import {
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import * as z from 'zod';
-import { EmbeddedPostgresError, systemErrorCode } from './embedded-postgres-error.ts';
+import { errorCode } from '../../../error-code.ts';
+import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { firstInaccessible, type ServerAccount } from './server-account.ts';
 
 /** An installed `@embedded-postgres/<platform>-<arch>` package. */
@@ -111,7 +112,7 @@ async function linkLibraries(packageDirectory: string, links: SymbolicLinks): Pr
     try {
       await symlink(relative(dirname(target), source), path);
     } catch (error) {
-      const code = systemErrorCode(error);
+      const code = errorCode(error);
       if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return false;
       if (code !== 'EEXIST') throw error;
     }

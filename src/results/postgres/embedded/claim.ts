@@ -1,6 +1,7 @@
 import { lstat, readlink, rm, symlink } from 'node:fs/promises';
+import { errorCode } from '../../../error-code.ts';
 import { commandLineOf } from './command-line.ts';
-import { EmbeddedPostgresError, systemErrorCode } from './embedded-postgres-error.ts';
+import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 
 /** `initdb` needs half a second; a claim this old belongs to a process whose id was given out again. */
 const EXPIRES_MS = 20_000;
@@ -24,7 +25,7 @@ export async function takeClaim(path: string): Promise<Claim | undefined> {
     // A link is made and filled in one step, unlike a file.
     await symlink(owner, path);
   } catch (error) {
-    if (systemErrorCode(error) !== 'EEXIST') {
+    if (errorCode(error) !== 'EEXIST') {
       throw new EmbeddedPostgresError('DataDirectoryUnusable', `cannot write ${path}: ${error}`, {
         cause: error,
       });

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemErrorCode } from './embedded-postgres-error.ts';
+import { errorCode } from '../../../error-code.ts';
 
 /**
  * A server lives as long as somebody holds its pipe. Each client keeps a writing end open; the kernel closes it
@@ -46,7 +46,7 @@ export function joinClients(serverDirectory: string): JoinOutcome {
     return { kind: 'Joined', pipe: pipeOf(descriptor) };
   } catch (error) {
     if (descriptor !== undefined) closeSync(descriptor);
-    switch (systemErrorCode(error)) {
+    switch (errorCode(error)) {
       case 'ENXIO':
         return { kind: 'Unsupervised' };
       case 'ENOENT':
@@ -74,7 +74,7 @@ function hasReader(path: string): boolean {
     closeSync(openSync(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW));
     return true;
   } catch (error) {
-    const code = systemErrorCode(error);
+    const code = errorCode(error);
     if (code === 'ENXIO' || code === 'ENOENT') return false;
     throw error;
   }

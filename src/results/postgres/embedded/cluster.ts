@@ -2,9 +2,10 @@ import { execFile } from 'node:child_process';
 import { access, chown, mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { errorCode } from '../../../error-code.ts';
 import type { PostgresBinaries } from './binaries.ts';
 import { CHILD_ENVIRONMENT } from './child-environment.ts';
-import { EmbeddedPostgresError, systemErrorCode } from './embedded-postgres-error.ts';
+import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import type { ServerAccount } from './server-account.ts';
 import { SUPERUSER } from './server-settings.ts';
 
@@ -35,7 +36,7 @@ async function isCluster(directory: string): Promise<boolean> {
     await access(join(directory, 'PG_VERSION'));
     return true;
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw new EmbeddedPostgresError(
       'DataDirectoryUnusable',
       `cannot read the database in ${directory}: ${error}`,
@@ -71,7 +72,7 @@ async function buildCluster(
 }
 
 function isTaken(error: unknown): boolean {
-  const code = systemErrorCode(error);
+  const code = errorCode(error);
   return code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOTDIR';
 }
 
@@ -100,7 +101,7 @@ async function runInitdb(
 }
 
 function initializationError(initdb: string, directory: string, error: unknown): EmbeddedPostgresError {
-  const code = systemErrorCode(error);
+  const code = errorCode(error);
   // The file is there, so what cannot be found is the dynamic loader it names.
   if (code === 'ENOENT' || code === 'ENOEXEC') {
     return new EmbeddedPostgresError(

@@ -24,7 +24,7 @@ export function defaultDataDirectory(
   if (!home?.startsWith('/')) {
     throw new EmbeddedPostgresError(
       'DataDirectoryUnusable',
-      'cannot tell where to keep results: HOME is not set to an absolute path. Set HOME or XDG_DATA_HOME, name a data directory, or set DATABASE_URL to use your own Postgres.',
+      'cannot tell where to keep results and the output of trials: HOME is not set to an absolute path. Set HOME or XDG_DATA_HOME, or name a data directory.',
     );
   }
   return platform === 'darwin'

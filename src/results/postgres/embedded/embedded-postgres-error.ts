@@ -23,9 +23,3 @@ export class EmbeddedPostgresError extends Error {
     this.reason = reason;
   }
 }
-
-/** The `code` of a system error (`ENOENT`, `EACCES`, …); undefined for everything else. */
-export function systemErrorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
-}

@@ -1,8 +1,8 @@
 import { rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from '../../../error-code.ts';
 import { commandLineOf } from './command-line.ts';
-import { systemErrorCode } from './embedded-postgres-error.ts';
 
 /** What a running (or crashed) server wrote about itself. */
 export interface PostmasterFile {
@@ -21,7 +21,7 @@ export async function readPostmasterFile(clusterDirectory: string): Promise<Post
   try {
     text = await readFile(join(clusterDirectory, 'postmaster.pid'), 'utf8');
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   const lines = text.split('\n').map((line) => line.trim());

@@ -1,6 +1,7 @@
 import { access, chmod, constants, lstat, mkdir, open, realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { EmbeddedPostgresError, systemErrorCode } from './embedded-postgres-error.ts';
+import { errorCode } from '../../../error-code.ts';
+import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import type { Layout } from './layout.ts';
 import { firstInaccessible, type ServerAccount } from './server-account.ts';
 
@@ -62,7 +63,7 @@ async function refuseForeignDirectories(layout: Layout, account: ServerAccount):
     { path: layout.clusterDirectory, owners: [ROOT, account.uid] },
   ]) {
     const found = await lstat(path).catch((error: unknown) => {
-      if (systemErrorCode(error) === 'ENOENT') return undefined;
+      if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
     });
     if (found === undefined) continue;
@@ -93,7 +94,7 @@ export async function createDirectory(path: string, account: ServerAccount | und
       await mkdir(missing);
     } catch (error) {
       // Another process was faster.
-      if (systemErrorCode(error) !== 'EEXIST') throw error;
+      if (errorCode(error) !== 'EEXIST') throw error;
       continue;
     }
     // Root's umask may be 077; the server's account has to pass through what root has just created.
@@ -109,7 +110,7 @@ async function missingDirectories(path: string): Promise<readonly string[]> {
       await access(candidate);
       break;
     } catch (error) {
-      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      if (errorCode(error) !== 'ENOENT') throw error;
       missing.unshift(candidate);
     }
   }
