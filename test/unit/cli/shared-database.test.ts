@@ -141,10 +141,5 @@ describe('a data directory', () => {
       stdout: '',
       stderr: expect.stringMatching(/^cluster: kubeconfig \/nowhere\/kubeconfig cannot be used: ENOENT/),
     });
-    expect(calledWithoutHome('prune', '--older-than', '30d')).toEqual({
-      exitCode: 0,
-      stdout: '0 runs deleted\n',
-      stderr: '',
-    });
   });
 });
