@@ -221,8 +221,11 @@ describe('after a crash', () => {
     await query(server, 'create table committed as select 7 as seven');
     const pid = await serverPid();
     process.kill(pid, 'SIGKILL');
-    // A process that is being killed still takes connections for a moment.
+    // A process that is being killed still takes connections for a moment, and so does one that it has just forked.
     await serverToEnd(pid);
+    await vi.waitFor(() => expect(query(server, 'select 1')).rejects.toThrow(/ECONNREFUSED|ENOENT/), {
+      timeout: 15_000,
+    });
 
     expect(await query(await open(), 'select seven from committed')).toEqual([{ seven: 7 }]);
   });
