@@ -1,5 +1,5 @@
 import type { ResultStore, RunSummary, StoredRun } from '../results/result-store.ts';
-import { hasRun } from '../runner/runs-directory.ts';
+import { hasRun, runsDirectoryOf } from '../runner/runs-directory.ts';
 import { UsageError } from './failure.ts';
 import { storedRun } from './stored-run.ts';
 
@@ -34,7 +34,8 @@ export async function newestInterruptedRun(
   dataDirectory: string,
 ): Promise<StoredRun> {
   const runs = await interruptedRuns(store, name);
-  const found = runs.find(({ uid }) => hasRun(dataDirectory, uid));
+  const runsDirectory = runsDirectoryOf(dataDirectory);
+  const found = runs.find(({ uid }) => hasRun(runsDirectory, uid));
   if (found !== undefined) return storedRun(store, found.uid);
   const [elsewhere] = runs;
   if (elsewhere !== undefined)

@@ -17,6 +17,16 @@ import { type ControllerOptions, startController } from './controller.ts';
 const RETRY_AFTER_MS = 1_000;
 const MOST_READINGS = 40;
 
+/** Of a loop where a test says nothing else. */
+const OTHERWISE = {
+  logger: createLogger('silent'),
+  now: Date.now,
+  random: () => 0.5,
+  statusIntervalMs: 0,
+  deletionPatienceMs: Number.POSITIVE_INFINITY,
+  concurrency: 1,
+};
+
 /**
  * One start that is postponed. By this clock the timer for the next try fires early, and a millisecond goes by with each reading of it.
  * @returns how often the start was asked for
@@ -47,12 +57,8 @@ async function tries(firesEarlyByMs: number): Promise<number> {
       },
     },
     store: new ModelStore(run),
-    logger: createLogger('silent'),
+    ...OTHERWISE,
     now: clock,
-    random: () => 0.5,
-    statusIntervalMs: 0,
-    deletionPatienceMs: Number.POSITIVE_INFINITY,
-    concurrency: 1,
   });
   await vi.waitUntil(() => starts === 1);
   await delay(RETRY_AFTER_MS / 2);
@@ -107,12 +113,7 @@ it('keeps nothing of an object that is gone, also when it never had a run', asyn
     source,
     engine: asEngine(new ModelEngine(Date.now)),
     store: new ModelStore(run),
-    logger: createLogger('silent'),
-    now: Date.now,
-    random: () => 0.5,
-    statusIntervalMs: 0,
-    deletionPatienceMs: Number.POSITIVE_INFINITY,
-    concurrency: 1,
+    ...OTHERWISE,
   });
   const looked = async (): Promise<void> => {
     const before = looks;
@@ -134,48 +135,92 @@ it('keeps nothing of an object that is gone, also when it never had a run', asyn
 
 const twins = ['a', 'b'].map((name) => ({ name, parameters: { CHOICE: 'same' } }));
 
-/** One object in a cluster, which its user edits. */
-class EditedObject implements RunSource {
+/** The objects of a cluster, of which a test says what is wanted. */
+class Objects implements RunSource {
   readonly directory = undefined;
+  readonly #wanted = new Map<string, DesiredRun>();
   readonly #listeners = new Set<(key: string) => void>();
-  desired: DesiredRun;
 
-  constructor(run: RunDefinition) {
-    this.desired = {
-      kind: 'Runnable',
-      manifest: run.manifest,
-      ignoredFields: [],
-      cancel: undefined,
-      uid: run.uid,
-      generation: 1,
-      status: undefined,
-      deletedAt: undefined,
-      isHeld: false,
-    };
+  /** @param desired undefined: the object is gone */
+  want(key: string, desired: DesiredRun | undefined): void {
+    if (desired === undefined) this.#wanted.delete(key);
+    else this.#wanted.set(key, desired);
+    for (const listener of this.#listeners) listener(key);
   }
 
-  edit(desired: DesiredRun): void {
-    this.desired = desired;
-    for (const listener of this.#listeners) listener('ns/a');
+  get(key: string): DesiredRun | undefined {
+    return this.#wanted.get(key);
   }
 
-  get = (): DesiredRun => this.desired;
-  keys = (): string[] => ['ns/a'];
-  keyOf = (): string => 'ns/a';
-  async writeStatus(_key: string, _uid: string, status: BatchTestStatus): Promise<boolean> {
-    this.edit({ ...this.desired, status });
+  keys(): Iterable<string> {
+    return this.#wanted.keys();
+  }
+
+  keyOf(uid: string): string | undefined {
+    return [...this.#wanted].find(([, desired]) => desired.uid === uid)?.[0];
+  }
+
+  /** Why results of the object's run cannot be stored, as its status tells it. */
+  storeProblemOf(key: string): string | undefined {
+    const conditions = this.get(key)?.status?.conditions ?? [];
+    return conditions.find(({ type, status }) => type === 'ResultStoreAvailable' && status === 'False')
+      ?.reason;
+  }
+
+  async writeStatus(key: string, uid: string, status: BatchTestStatus): Promise<boolean> {
+    return this.#edit(key, uid, { status });
+  }
+
+  async hold(key: string, uid: string): Promise<void> {
+    this.#edit(key, uid, { isHeld: true });
+  }
+
+  async letGo(key: string, uid: string): Promise<void> {
+    this.#edit(key, uid, { isHeld: false });
+  }
+
+  async remove(): Promise<void> {}
+
+  #edit(key: string, uid: string, change: Partial<Pick<DesiredRun, 'status' | 'isHeld'>>): boolean {
+    const desired = this.get(key);
+    if (desired?.uid !== uid) return false;
+    this.want(key, { ...desired, ...change });
     return true;
   }
-  async hold(): Promise<void> {
-    this.edit({ ...this.desired, isHeld: true });
-  }
-  async letGo(): Promise<void> {
-    this.edit({ ...this.desired, isHeld: false });
-  }
-  async remove(): Promise<void> {}
+
   onChange(listener: (key: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+}
+
+const wanted = ({ uid, manifest }: RunDefinition, cancel?: 'Requested'): DesiredRun => ({
+  kind: 'Runnable',
+  uid,
+  manifest,
+  cancel,
+  generation: 1,
+  status: undefined,
+  deletedAt: undefined,
+  isHeld: true,
+  ignoredFields: [],
+});
+
+/** One object, which its user edits. */
+class EditedObject extends Objects {
+  constructor(run: RunDefinition) {
+    super();
+    this.edit({ ...wanted(run), isHeld: false });
+  }
+
+  get desired(): DesiredRun {
+    const desired = this.get('ns/a');
+    if (desired === undefined) throw new Error('unreachable: it is never deleted');
+    return desired;
+  }
+
+  edit(desired: DesiredRun): void {
+    this.want('ns/a', desired);
   }
 }
 
@@ -202,12 +247,7 @@ describe('a run under way whose object cannot be run any more', () => {
     const listeners = new Set<(uid: string) => void>();
     const store = new ModelStore(run);
     const source = new EditedObject(run);
-    const start = () =>
-      startController({
-        ...{ source, store, engine: asEngine(engine, listeners), logger: createLogger('silent') },
-        ...{ now: Date.now, random: () => 0.5, statusIntervalMs: 0, concurrency: 1 },
-        deletionPatienceMs: Number.POSITIVE_INFINITY,
-      });
+    const start = () => startController({ ...OTHERWISE, source, store, engine: asEngine(engine, listeners) });
     const happens = (what: () => void): void => {
       what();
       for (const listener of listeners) listener(run.uid);
@@ -284,15 +324,10 @@ it('tells once of each set of fields that it ignores, and runs the run all the s
   const source = new EditedObject(run);
   const told: string[] = [];
   const controller = startController({
-    ...{ source, store: new ModelStore(run), engine: asEngine(new ModelEngine(Date.now)) },
-    ...{
-      logger: createLogger('silent'),
-      now: Date.now,
-      random: () => 0.5,
-      statusIntervalMs: 0,
-      concurrency: 1,
-    },
-    deletionPatienceMs: Number.POSITIVE_INFINITY,
+    ...OTHERWISE,
+    source,
+    store: new ModelStore(run),
+    engine: asEngine(new ModelEngine(Date.now)),
     onEvent: (event) => {
       if (event.kind === 'FieldsIgnored') told.push(event.fields);
     },
@@ -312,67 +347,6 @@ it('tells once of each set of fields that it ignores, and runs the run all the s
   await looked(4);
   expect(told).toEqual(['spec.later', 'spec.later, spec.latest']);
   await controller.stop(1_000);
-});
-
-/** The objects of a cluster, of which a test says what is wanted. */
-class Objects implements RunSource {
-  readonly directory = undefined;
-  readonly #wanted = new Map<string, DesiredRun>();
-  readonly #listeners = new Set<(key: string) => void>();
-
-  /** @param desired undefined: the object is gone */
-  want(key: string, desired: DesiredRun | undefined): void {
-    if (desired === undefined) this.#wanted.delete(key);
-    else this.#wanted.set(key, desired);
-    for (const listener of this.#listeners) listener(key);
-  }
-
-  get(key: string): DesiredRun | undefined {
-    return this.#wanted.get(key);
-  }
-
-  keys(): Iterable<string> {
-    return this.#wanted.keys();
-  }
-
-  keyOf(uid: string): string | undefined {
-    return [...this.#wanted].find(([, desired]) => desired.uid === uid)?.[0];
-  }
-
-  /** Why results of the object's run cannot be stored, as its status tells it. */
-  storeProblemOf(key: string): string | undefined {
-    const conditions = this.get(key)?.status?.conditions ?? [];
-    return conditions.find(({ type, status }) => type === 'ResultStoreAvailable' && status === 'False')
-      ?.reason;
-  }
-
-  async writeStatus(key: string, uid: string, status: BatchTestStatus): Promise<boolean> {
-    const desired = this.get(key);
-    if (desired?.uid !== uid) return false;
-    this.#wanted.set(key, { ...desired, status });
-    return true;
-  }
-
-  async hold(): Promise<void> {}
-  async letGo(): Promise<void> {}
-  async remove(): Promise<void> {}
-
-  onChange(listener: (key: string) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-}
-
-const wanted = ({ uid, manifest }: RunDefinition, cancel?: 'Requested'): DesiredRun => ({
-  kind: 'Runnable',
-  uid,
-  manifest,
-  cancel,
-  generation: 1,
-  status: undefined,
-  deletedAt: undefined,
-  isHeld: true,
-  ignoredFields: [],
 });
 
 /**
@@ -414,9 +388,11 @@ const WAIT = { timeout: 20_000, interval: 20 };
 /** A loop over these objects, which ends with the test. */
 function aController(objects: Objects, engine: ModelEngine, store: ControllerOptions['store']): void {
   const controller = startController({
-    ...{ source: objects, engine: asEngine(engine), store },
-    ...{ logger: createLogger('silent'), now: Date.now, random: () => 0.5 },
-    ...{ statusIntervalMs: 0, deletionPatienceMs: Number.POSITIVE_INFINITY, concurrency: 2 },
+    ...OTHERWISE,
+    source: objects,
+    engine: asEngine(engine),
+    store,
+    concurrency: 2,
   });
   onTestFinished(async () => {
     await controller.stop(1_000);

@@ -2,9 +2,8 @@ import type { ObservedAttempt } from '../core/attempt.ts';
 import type { ObservedAttempts } from '../core/plan.ts';
 import { awaitsPushed, type PushedResult } from '../core/pushed-result.ts';
 import { isRecorded, type ReadonlyRunLedger } from '../core/run-ledger.ts';
-import { STORE_IS_SLOW_AFTER_MS } from '../core/store-trouble.ts';
-import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
-import { answerWithin } from './answer-within.ts';
+import type { ResultStore } from '../results/result-store.ts';
+import { answerUnlessSlow, type StoreQuestion, slowStoreError } from './slow-store.ts';
 
 /** Looked up at once: metrics and artifacts of a result may take 100 kB, and ten thousand trials may end together. The others are judged in the next round. */
 const LOOKED_UP_AT_ONCE = 100;
@@ -17,8 +16,8 @@ export type PushedResults = ReadonlyMap<string | undefined, PushedResult | 'Noth
  * nothing of it is kept.
  */
 export class PushedResultsLook {
-  /** What the store was asked, when (of a clock that never steps), and nobody has had the answer of. */
-  #underWay: { readonly answer: Promise<PushedResults>; readonly since: number } | undefined;
+  /** What nobody has had the answer of. */
+  #underWay: StoreQuestion<PushedResults> | undefined;
 
   /**
    * @param observe gives what the engine shows now
@@ -54,13 +53,8 @@ export class PushedResultsLook {
     };
     // Also when nobody waits for it any more.
     asked.answer.catch(forget);
-    const slowInMs = asked.since + STORE_IS_SLOW_AFTER_MS - performance.now();
-    const results = await answerWithin(asked.answer, Math.max(0, slowInMs));
-    if (results === undefined)
-      throw new ResultStoreUnavailableError(
-        'Slow',
-        `what programs pushed has not been told for more than ${STORE_IS_SLOW_AFTER_MS / 1_000} s`,
-      );
+    const results = await answerUnlessSlow(asked);
+    if (results === undefined) throw slowStoreError('what programs pushed has not been told');
     forget();
     return results;
   }

@@ -1,11 +1,7 @@
-import { STORE_IS_SLOW_AFTER_MS } from '../core/store-trouble.ts';
-import { ResultStoreUnavailableError } from '../results/result-store.ts';
-import { answerWithin } from './answer-within.ts';
+import type { ResultStoreUnavailableError } from '../results/result-store.ts';
+import { answerUnlessSlow, type StoreQuestion, slowStoreError } from './slow-store.ts';
 
-interface StoreRequest {
-  readonly answer: Promise<void>;
-  /** Of a clock that never steps. */
-  readonly since: number;
+interface StoreRequest extends StoreQuestion<'Done'> {
   /** Somebody has waited for it in vain. */
   isLate: boolean;
 }
@@ -35,12 +31,7 @@ export class StoreRequests {
    */
   async done(key: string, ask: () => Promise<void>): Promise<void> {
     const request = this.#underWay.get(key) ?? this.#begin(key, ask);
-    const slowInMs = request.since + STORE_IS_SLOW_AFTER_MS - performance.now();
-    const isDone = await answerWithin(
-      request.answer.then(() => true),
-      Math.max(0, slowInMs),
-    );
-    if (isDone) return;
+    if ((await answerUnlessSlow(request)) !== undefined) return;
     if (!request.isLate) {
       request.isLate = true;
       // What fails late is asked anew by a later look.
@@ -61,15 +52,13 @@ export class StoreRequests {
   #begin(key: string, ask: () => Promise<void>): StoreRequest {
     const late = [...this.#underWay.values()].filter(({ isLate }) => isLate);
     if (late.length >= this.#mostLate) throw slow();
-    const answer = ask().finally(() => this.#underWay.delete(key));
+    const answer = ask()
+      .then(() => 'Done' as const)
+      .finally(() => this.#underWay.delete(key));
     const request = { answer, since: performance.now(), isLate: false };
     this.#underWay.set(key, request);
     return request;
   }
 }
 
-const slow = (): ResultStoreUnavailableError =>
-  new ResultStoreUnavailableError(
-    'Slow',
-    `the result store has not answered for more than ${STORE_IS_SLOW_AFTER_MS / 1_000} s`,
-  );
+const slow = (): ResultStoreUnavailableError => slowStoreError('the result store has not answered');

@@ -69,20 +69,11 @@ export function defineRun(
   identity: { readonly uid: string; readonly engine: EngineName; readonly directory?: string | undefined },
 ): RunDefinition {
   if (identity.engine === 'kubernetes') refuseFloatingImages(manifest.spec);
+  const { uid, engine, directory } = identity;
+  const { name, namespace } = manifest.metadata;
+  const workflowId = manifest.spec.workflowId ?? name;
   const variants = expandVariants(manifest.spec);
-  const seed = trialOrderSeed(identity.uid);
-  return {
-    uid: identity.uid,
-    name: manifest.metadata.name,
-    namespace: manifest.metadata.namespace,
-    workflowId: manifest.spec.workflowId ?? manifest.metadata.name,
-    engine: identity.engine,
-    directory: identity.directory,
-    manifest,
-    variants,
-    seed,
-    trials: trialsInOrder(variants, manifest.spec.repetitions, seed),
-  };
+  return withTrials({ uid, name, namespace, workflowId, engine, manifest, variants }, directory);
 }
 
 /** What is stored of a run as far as it defines it. */
@@ -98,7 +89,15 @@ export type BegunRun = Pick<
 export function runAsBegun(stored: BegunRun, directory: string | undefined): RunDefinition {
   const { uid, name, namespace, workflowId, engine, manifest } = stored;
   const variants = stored.variants.map(({ id, name, parameters }): Variant => ({ id, name, parameters }));
-  const seed = trialOrderSeed(uid);
-  const trials = trialsInOrder(variants, manifest.spec.repetitions, seed);
-  return { uid, name, namespace, workflowId, engine, directory, manifest, variants, seed, trials };
+  return withTrials({ uid, name, namespace, workflowId, engine, manifest, variants }, directory);
+}
+
+function withTrials(run: BegunRun, directory: string | undefined): RunDefinition {
+  const seed = trialOrderSeed(run.uid);
+  return {
+    ...run,
+    directory,
+    seed,
+    trials: trialsInOrder(run.variants, run.manifest.spec.repetitions, seed),
+  };
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileArtifactStore } from '../artifacts/file-artifact-store.ts';
 import { startDelivery } from '../outbox/delivery.ts';
@@ -7,6 +7,7 @@ import type { OutboxProcessor } from '../outbox/outbox-processor.ts';
 import type { ResultStore } from '../results/result-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Environment } from './presets.ts';
+import { hasRun } from './runs-directory.ts';
 
 /** Where nothing is configured. */
 const NOTHING: DeliveryConfig = { notifyUrls: [], notifyTokenFile: undefined, artifactStores: [] };
@@ -26,7 +27,6 @@ export interface LocalDeliveryOptions {
  */
 export async function startLocalDelivery(options: LocalDeliveryOptions): Promise<OutboxProcessor> {
   const { uid, runsDirectory, store, environment, logger } = options;
-  const isHere = (run: string): boolean => existsSync(join(runsDirectory, run));
   // By it the next process knows the run as one of this data directory.
   mkdirSync(join(runsDirectory, uid), { recursive: true });
   const pending = await store.outbox.runsWithPending('local');
@@ -34,7 +34,7 @@ export async function startLocalDelivery(options: LocalDeliveryOptions): Promise
     store,
     engine: 'local',
     namespaces: 'All',
-    runUids: [uid, ...pending.filter((run) => run !== uid && isHere(run))],
+    runUids: [uid, ...pending.filter((run) => run !== uid && hasRun(runsDirectory, run))],
     config: options.config ?? NOTHING,
     artifactStores: [new FileArtifactStore(runsDirectory)],
     environment,

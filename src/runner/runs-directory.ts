@@ -4,11 +4,10 @@ import { join, resolve } from 'node:path';
 import { createDirectory, unusable } from '../results/postgres/embedded/prepare-directories.ts';
 
 /** Where the local runs of a data directory leave what their programs write: a folder for each, named by its UID. */
-const runsDirectoryOf = (dataDirectory: string): string => resolve(dataDirectory, 'runs');
+export const runsDirectoryOf = (dataDirectory: string): string => resolve(dataDirectory, 'runs');
 
-/** True for a run that has begun, or gone on, with this data directory. */
-export const hasRun = (dataDirectory: string, uid: string): boolean =>
-  existsSync(join(runsDirectoryOf(dataDirectory), uid));
+/** True for a run that has begun, or gone on, with the data directory of these runs. */
+export const hasRun = (runsDirectory: string, uid: string): boolean => existsSync(join(runsDirectory, uid));
 
 /**
  * Creates the folder of the runs, and gives its real path: the programs of a run are found again by it, however the data directory is named then.

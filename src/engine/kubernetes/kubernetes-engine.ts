@@ -43,7 +43,7 @@ import type { JobObject, PodObject } from './kubernetes-objects.ts';
 import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflector.ts';
 import type { ResultIngestAddress } from './result-volume.ts';
 import { outcomeOfRefusal } from './start-outcome.ts';
-import { allSynced, isViewOf, seenWithin, type View, type ViewHealth } from './view-health.ts';
+import { allSynced, isViewOf, seenWithin, type ViewHealth } from './view-health.ts';
 
 export interface KubernetesEngineOptions {
   readonly client: KubeClient;
@@ -181,11 +181,7 @@ export class KubernetesEngine implements Engine {
   }
 
   /** The views that show what there is in a namespace: nothing of a run is known for certain before they are complete. */
-  viewsOf(namespace: string | undefined): readonly View[] {
-    return this.#reflectorsOf(namespace);
-  }
-
-  #reflectorsOf(namespace: string | undefined) {
+  viewsOf(namespace: string | undefined) {
     return this.#reflectors.filter(({ path }) => !path.includes('/namespaces/') || isViewOf(path, namespace));
   }
 
@@ -194,7 +190,7 @@ export class KubernetesEngine implements Engine {
   }
 
   seenUntil({ namespace }: RunDefinition, now: number): number {
-    return Math.min(now, ...this.#reflectorsOf(namespace).map((view) => view.seenUntil(now)));
+    return Math.min(now, ...this.viewsOf(namespace).map((view) => view.seenUntil(now)));
   }
 
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
