@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { controlsOf, aRun as runOf } from '../../test/builders/run.ts';
 import {
   type Connection,
@@ -130,8 +130,9 @@ it('does not hold up a decision when the store takes its time, nor ask it twice'
   await expect(look.look(ledger, () => [first], counted)).rejects.toMatchObject(slow);
   expect(asked).toBe(1);
   await somebody.query('commit');
-  // The answer to the first question is had now, and nothing is decided without one for what is there.
-  expect([...(await look.look(ledger, () => ended, counted)).keys()]).toEqual([first.startId]);
+  // The answer to the first question is had once it has come, and nothing is decided without one for what is there.
+  const answered = await vi.waitFor(() => look.look(ledger, () => ended, counted), { timeout: 10_000 });
+  expect([...answered.keys()]).toEqual([first.startId]);
   expect([...(await look.look(ledger, () => [second], counted)).keys()]).toEqual([second.startId]);
   expect(asked).toBe(2);
 });
