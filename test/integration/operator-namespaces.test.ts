@@ -69,7 +69,8 @@ it('sees to the namespaces that it may see, tells of the others, and takes up th
   expect(await unseen()).toBe(2);
   // Its BatchTests and Jobs are seen by now, which is not enough to decide about it.
   expect((await here.storedRun(runThere))?.fence).toBe(1);
-  expect(lastOf(there.recorder.changes(), runThere)?.status?.trials).toMatchObject({ succeeded: 0 });
+  // Its first operator may have been killed before it told anything.
+  expect(lastOf(there.recorder.changes(), runThere)?.status?.trials?.succeeded ?? 0).toBe(0);
 
   await allowThere(ALL_RULES);
   const [next] = await untilRunning(there, runThere, 1);
