@@ -3,8 +3,11 @@
  * plane of its own, because the CRD is one for the whole cluster.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { API_VERSION, PLURAL } from '../../src/api/v1alpha1/constants.ts';
+import { API_VERSION, FINALIZER, PLURAL } from '../../src/api/v1alpha1/constants.ts';
 import { batchTestCrd } from '../../src/api/v1alpha1/crd.ts';
+import type { BatchTest } from '../../src/api/v1alpha1/schema.ts';
+import { defineRun } from '../../src/core/run.ts';
+import { openPostgresResultStore } from '../../src/results/postgres/open-postgres-result-store.ts';
 import { type ControlPlane, startControlPlane } from '../tools/control-plane.ts';
 import { installCrd } from './installed-crd.ts';
 import { edit, untilEvent, untilNothingIsLeft, untilRunning, untilVariantRuns } from './operator-steps.ts';
@@ -29,17 +32,20 @@ afterAll(async () => {
   await cluster?.stop();
 }, 60_000);
 
-/** Of a later version: with a field that has a default, one that has none, and a value that this version does not know. */
+/** Of a later version: with a field that has a default, some that have none, and a value that this version does not know. */
 function laterCrd() {
   const crd = structuredClone(batchTestCrd());
   const { spec } = crd.spec.versions[0]?.schema.openAPIV3Schema.properties ?? {};
-  if (spec?.properties?.podCleanupPolicy === undefined) throw new Error('the CRD has changed');
+  const sharedData = spec?.properties?.sharedData?.items?.properties;
+  if (spec?.properties?.podCleanupPolicy === undefined || sharedData === undefined)
+    throw new Error('the CRD has changed');
   const podCleanupPolicy = {
     ...spec.properties.podCleanupPolicy,
     enum: ['Succeeded', 'Always', 'Never', 'Later'],
   };
   const fields = { later: { type: 'string', default: 'x' }, wish: { type: 'string' } };
   Object.assign(spec.properties, fields, { podCleanupPolicy });
+  Object.assign(sharedData, { subPath: { type: 'string' } });
   return crd;
 }
 
@@ -144,6 +150,39 @@ describe('an operator that is older than its CRD', () => {
       await untilNothingIsLeft(world, uid);
     },
   );
+
+  it('F34: ends a run of a later version of which it does not know all that its variants mount, and starts nothing of it', async () => {
+    const world = await site.aWorld('rolled-back');
+    const corpus = { name: 'corpus', mountPath: '/data', configMap: { name: 'corpus' }, subPath: 'small' };
+    const manifest = aBatchTest({
+      variants: 2,
+      parallelism: 2,
+      spec: { sharedData: [corpus] },
+      pod: ENDS_SOON,
+    });
+    const uid = await world.create({
+      ...manifest,
+      metadata: { ...manifest.metadata, finalizers: [FINALIZER] },
+    });
+    // As the later version begins it, by whose variants it is stored.
+    const begun = await cluster.request<BatchTest>('GET', world.path('cache'));
+    const store = await openPostgresResultStore({ connection: world.connection });
+    await store.openRun(defineRun(begun, { uid, engine: 'kubernetes' }));
+    await store.close();
+
+    await world.startOperator();
+    const object = await world.untilLetGo(uid);
+    expect(conditionOf(object, 'Failed')).toMatchObject({
+      reason: 'InvalidSpec',
+      message: expect.stringContaining('spec.sharedData[0].subPath: unknown field'),
+    });
+    expect(await world.storedRun(uid)).toMatchObject({
+      state: 'Failed',
+      reason: 'InvalidSpec',
+      cancelled: 2,
+    });
+    expect(carrierCreations(world.recorder.changes(), uid).size).toBe(0);
+  });
 });
 
 describe('an object of before a template had to have a pod', () => {

@@ -542,8 +542,8 @@ describe('an object that an API server has', () => {
       ...valid,
       spec: {
         ...spec,
-        variants: [{ ...variant, later: null }],
-        matrix: { ...spec.matrix, later: [{ later: 1 }] },
+        results: { later: null },
+        comparison: { later: [{ later: 1 }] },
         template,
         constructor: 'x',
         later: 'x',
@@ -555,7 +555,7 @@ describe('an object that an API server has', () => {
     expect(validateServedManifest(served, 'BatchTest')).toEqual({
       ok: true,
       batchTest: { ...batchTest, spec: { ...batchTest.spec, template } },
-      ignoredFields: ['spec.variants[0].later', 'spec.matrix.later', 'spec.constructor', 'spec.later'],
+      ignoredFields: ['spec.results.later', 'spec.comparison.later', 'spec.constructor', 'spec.later'],
     });
     expect(validateManifest(served, 'BatchTest').ok).toBe(false);
   });
@@ -575,6 +575,16 @@ describe('an object that an API server has', () => {
       'a value that this version does not know',
       { execution: 'Later' },
       'spec.execution: expected "Job" or "Pod", got "Later"',
+    ],
+    [
+      'a field of its variants that this version does not know',
+      { variants: [{ ...variant, later: 1 }] },
+      'spec.variants[0].later: unknown field; expected one of name, parameters',
+    ],
+    [
+      'a field of its matrix that this version does not know',
+      { matrix: { ...spec.matrix, later: 1 } },
+      'spec.matrix.later: unknown field; expected one of parameters, exclude',
     ],
     ['a template without a pod', { template: { later: 1 } }, 'spec.template.spec: required, but missing'],
     ['no object', { matrix: 'later' }, 'spec.matrix: expected an object, got "later"'],

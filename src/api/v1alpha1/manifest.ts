@@ -85,18 +85,21 @@ export function validateManifest(manifest: unknown, sourceName: string): Manifes
   return { ok: false, problems };
 }
 
+/** What variants come of, beside the template: without a part of it they would be others, or run something else than those of the version that knows it. */
+const KNOWN_AS_A_WHOLE = ['variants', 'matrix', 'sharedData'] as const;
+
 /**
  * Validates the manifest of an object that an API server has. Its resource may be that of a later version, whose defaults are in the object though nobody asked
  * for them: fields of the spec that this version does not know are left out, as API clients do. Those of the pod template stay, because a variant's identity
- * hashes it, and whether they mean something is for the API server to say, which gets the pod. See docs/decisions/0026-fields-of-a-later-version.md.
+ * hashes it, and whether they mean something is for the API server to say, which gets the pod. With one in anything else that variants come of the manifest is
+ * refused. See docs/decisions/0026-fields-of-a-later-version.md.
  */
 export function validateServedManifest(
   manifest: Readonly<Record<string, unknown>>,
   sourceName: string,
 ): ServedManifestResult {
-  const schema = manifestSchema();
   const unknown: (readonly PropertyKey[])[] = [];
-  const spec = withoutUnknownFields(manifest.spec, schema.properties?.spec, ['spec'], unknown);
+  const spec = withoutUnknownFields(manifest.spec, servedSpecSchema(), ['spec'], unknown);
   const result = validateManifest({ ...manifest, spec }, sourceName);
   if (!result.ok) return result;
   const ignored = unknown.filter(([, field]) => field !== 'template');
@@ -113,6 +116,13 @@ export function servedStatus(status: unknown): BatchTestStatus | undefined {
   const known = withoutUnknownFields(status, manifestSchema().properties?.status, ['status'], []);
   const parsed = batchTestStatusSchema.safeParse(known);
   return parsed.success ? parsed.data : undefined;
+}
+
+/** The schema by which fields of a spec are left out: any is left where all have to be known, for the validation to refuse. */
+function servedSpecSchema(): StructuralSchema {
+  const spec = manifestSchema().properties?.spec;
+  const left = KNOWN_AS_A_WHOLE.map((field): [string, StructuralSchema] => [field, {}]);
+  return { ...spec, properties: { ...spec?.properties, ...Object.fromEntries(left) } };
 }
 
 function withTemplateOf(manifest: unknown, { spec, ...batchTest }: BatchTest): BatchTest {

@@ -35,6 +35,16 @@ describe('a BatchTest whose resource is that of a later version', () => {
     expect(ids).not.toEqual(expandVariants(spec).map(({ id }) => id));
   });
 
+  it('cannot be run when only that version knows all of what its variants mount, as they would be others', () => {
+    const sharedData = [
+      { name: 'corpus', mountPath: '/data', configMap: { name: 'corpus' }, subPath: 'small' },
+    ];
+    expect(desiredOf({ spec: { ...spec, sharedData } })).toMatchObject({
+      kind: 'Invalid',
+      message: expect.stringContaining('spec.sharedData[0].subPath: unknown field'),
+    });
+  });
+
   it('is known to be over, whatever else its status tells', () => {
     const lastTransitionTime = '2026-01-01T00:00:00Z';
     const complete = { type: 'Complete', status: 'True', reason: 'Test', message: '', lastTransitionTime };
