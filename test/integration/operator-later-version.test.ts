@@ -19,6 +19,7 @@ import {
   openOperatorSite,
   RUNS_ON,
 } from './operator-world.ts';
+import { query } from './postgres-server.ts';
 import { type BatchTestObject, carrierCreations, conditionOf } from './watch-recorder.ts';
 
 let cluster: ControlPlane;
@@ -32,12 +33,13 @@ afterAll(async () => {
   await cluster?.stop();
 }, 60_000);
 
-/** Of a later version: with a field that has a default, some that have none, and a value that this version does not know. */
+/** Of a later version: with a field that has a default, some that have none, and values that this version does not know. */
 function laterCrd() {
   const crd = structuredClone(batchTestCrd());
-  const { spec } = crd.spec.versions[0]?.schema.openAPIV3Schema.properties ?? {};
+  const { spec, status } = crd.spec.versions[0]?.schema.openAPIV3Schema.properties ?? {};
   const sharedData = spec?.properties?.sharedData?.items?.properties;
-  if (spec?.properties?.podCleanupPolicy === undefined || sharedData === undefined)
+  const gate = status?.properties?.gate;
+  if (spec?.properties?.podCleanupPolicy === undefined || sharedData === undefined || gate === undefined)
     throw new Error('the CRD has changed');
   const podCleanupPolicy = {
     ...spec.properties.podCleanupPolicy,
@@ -46,6 +48,7 @@ function laterCrd() {
   const fields = { later: { type: 'string', default: 'x' }, wish: { type: 'string' } };
   Object.assign(spec.properties, fields, { podCleanupPolicy });
   Object.assign(sharedData, { subPath: { type: 'string' } });
+  Object.assign(gate, { enum: ['Passed', 'Failed', 'Inconclusive'] });
   return crd;
 }
 
@@ -182,6 +185,26 @@ describe('an operator that is older than its CRD', () => {
       cancelled: 2,
     });
     expect(carrierCreations(world.recorder.changes(), uid).size).toBe(0);
+  });
+
+  it('F34: leaves alone a run that is over, of which a later version tells what it does not know', async () => {
+    const world = await site.aWorld('over');
+    const first = await world.startOperator();
+    const uid = await world.create(aBatchTest({ parallelism: 1, pod: ENDS_SOON }));
+    await world.untilLetGo(uid);
+    await first.kill();
+    await query(world.connection, 'select batchtest.delete_runs($1)', [[uid]]);
+    const { status } = await cluster.request<BatchTestObject>('PATCH', world.path('cache', 'status'), {
+      status: { gate: 'Inconclusive' },
+    });
+
+    await world.startOperator();
+    // It has looked at what was there before it completes what came later.
+    const next = aBatchTest({ name: 'next', parallelism: 1, pod: ENDS_SOON });
+    await world.untilLetGo(await world.create(next));
+    expect(await world.storedRun(uid)).toBeUndefined();
+    expect(carrierCreations(world.recorder.changes(), uid).size).toBe(1);
+    expect(await cluster.request('GET', world.path('cache'))).toMatchObject({ status });
   });
 });
 

@@ -536,6 +536,13 @@ describe('an object that an API server has', () => {
     later: true,
     spec: { ...spec.template.spec, later: { a: [1] } },
   };
+  const condition = (type: string) => ({
+    type,
+    status: 'True',
+    reason: 'Test',
+    message: '',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  });
 
   it('may have fields that only a later version knows: they are left out, but for those of the template', () => {
     const served = {
@@ -602,8 +609,30 @@ describe('an object that an API server has', () => {
       runUid: 'a',
       trials,
     });
-    expect(servedStatus({ gate: 'Later' })).toBeUndefined();
     expect(servedStatus(undefined)).toBeUndefined();
+    expect(servedStatus('later')).toBeUndefined();
+  });
+
+  it.each<[what: string, later: Readonly<Record<string, unknown>>]>([
+    ['a word', { gate: 'Later' }],
+    [
+      'a limit',
+      { best: { name: 'a', score: '1', ties: Array.from({ length: 20 }, (_, tie) => `tie-${tie}`) } },
+    ],
+    ['a type', { completionTime: { later: 1 } }],
+    ['a list in place of an object', { results: [] }],
+  ])('tells the rest of its status, in which %s is not known', (_, later) => {
+    const known = { runUid: 'a', startTime: '2026-01-01T00:00:00Z', conditions: [condition('Complete')] };
+    expect(servedStatus({ ...known, ...later })).toEqual(known);
+  });
+
+  it('tells the other conditions, of which one is not known, or which are more than this version has', () => {
+    const complete = condition('Complete');
+    const later = { ...condition('Later'), status: 'Later' };
+    expect(servedStatus({ conditions: [later, complete] })).toEqual({ conditions: [complete] });
+    expect(servedStatus({ conditions: [later] })).toEqual({});
+    const many = [...Array.from({ length: 20 }, (_, index) => condition(`Later${index}`)), complete];
+    expect(servedStatus({ conditions: many })).toEqual({ conditions: many });
   });
 });
 

@@ -6,7 +6,7 @@ import { readDocument, type TextProblem } from './manifest-document.ts';
 import { formatPath, type ManifestProblem } from './manifest-problem.ts';
 import * as wording from './manifest-wording.ts';
 import { type BatchTest, batchTestSchema, objectMetaSchema, type PodTemplate } from './schema.ts';
-import { type BatchTestStatus, batchTestStatusSchema } from './status.ts';
+import { type BatchTestStatus, batchTestStatusSchema, type Condition, conditionSchema } from './status.ts';
 import type { StructuralSchema } from './structural-schema.ts';
 import { structuralFromZod } from './zod-to-structural.ts';
 
@@ -111,12 +111,20 @@ export function validateServedManifest(
   };
 }
 
-/** A status as an API server has it, without what only a later version knows; undefined when there is none, or none that this version understands. */
+/**
+ * A status as an API server has it, without the fields, values and conditions that only a later version knows; undefined when there is none. One of them must
+ * not hide the rest: a run whose end cannot be read would be begun again.
+ */
 export function servedStatus(status: unknown): BatchTestStatus | undefined {
   const known = withoutUnknownFields(status, manifestSchema().properties?.status, ['status'], []);
-  const parsed = batchTestStatusSchema.safeParse(known);
-  return parsed.success ? parsed.data : undefined;
+  if (!isObject(known)) return undefined;
+  const fields: Readonly<Record<string, z.ZodType>> = batchTestStatusSchema.shape;
+  const readable = Object.entries(known).filter(([name, value]) => fields[name]?.safeParse(value).success);
+  const conditions = Array.isArray(known.conditions) ? known.conditions.filter(isCondition) : [];
+  return { ...Object.fromEntries(readable), ...(conditions.length === 0 ? {} : { conditions }) };
 }
+
+const isCondition = (value: unknown): value is Condition => conditionSchema.safeParse(value).success;
 
 /** The schema by which fields of a spec are left out: any is left where all have to be known, for the validation to refuse. */
 function servedSpecSchema(): StructuralSchema {

@@ -7,7 +7,7 @@ const count = z.int().min(0);
 export const STATUS_TIES_LIMIT = 10;
 
 /** A condition as of meta/v1. `observedGeneration` says which spec it speaks of. */
-const conditionSchema = z.strictObject({
+export const conditionSchema = z.strictObject({
   type: z
     .string()
     .max(316)

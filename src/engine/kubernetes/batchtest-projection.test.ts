@@ -48,7 +48,9 @@ describe('a BatchTest whose resource is that of a later version', () => {
   it('is known to be over, whatever else its status tells', () => {
     const lastTransitionTime = '2026-01-01T00:00:00Z';
     const complete = { type: 'Complete', status: 'True', reason: 'Test', message: '', lastTransitionTime };
-    const { status } = desiredOf({ status: { later: 1, conditions: [{ ...complete, later: 2 }] } });
+    const { status } = desiredOf({
+      status: { later: 1, gate: 'Later', conditions: [{ ...complete, later: 2 }] },
+    });
     expect(isFinished(status)).toBe(true);
   });
 
