@@ -98,6 +98,13 @@ describe('a release', () => {
     expect(status).toBe(exitCode);
   });
 
+  it('pushes the image under the tag that the chart asks for', () => {
+    const names = stepsOf(jobs.image ?? {}).find(({ uses }) => uses?.startsWith('docker/metadata-action@'));
+    expect(names?.with?.tags).toBe('type=semver,pattern={{version}}');
+    const { version, appVersion } = parse(read('charts/batchtest/Chart.yaml'));
+    expect({ version, appVersion }).toEqual({ version: manifest.version, appVersion: manifest.version });
+  });
+
   it('gives npm its token for a registry: it looks at none otherwise', () => {
     for (const job of Object.values(jobs)) {
       const steps = stepsOf(job);
