@@ -3,7 +3,8 @@
 ARG NODE_IMAGE=docker.io/library/node:24-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
 
-FROM ${NODE_IMAGE} AS build
+# On the platform that builds, also for another one: what the next stage takes from this one is the same for all of them, and emulated it would take many times as long.
+FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund

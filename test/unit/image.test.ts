@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +58,13 @@ it('has no step in its Dockerfile that this test does not repeat', async () => {
   ]);
 });
 
+it('runs its steps on the platform that builds, for whichever platform the image is', async () => {
+  const dockerfile = await readFile(join(repository, 'Dockerfile'), 'utf8');
+  const stages = dockerfile.split(/^(?=FROM )/m).filter((stage) => /^RUN /m.test(stage));
+  expect(stages).not.toEqual([]);
+  for (const stage of stages) expect(stage).toMatch(/^FROM --platform=\$BUILDPLATFORM /);
+});
+
 it('builds from what .dockerignore lets through', async () => {
   const context = (await readFile(join(repository, '.dockerignore'), 'utf8'))
     .split('\n')
@@ -69,6 +76,12 @@ it('builds from what .dockerignore lets through', async () => {
   await npm(build, 'run', 'build');
   // npx sees to that the first time only: after another build its link leads to a file that may not be run.
   expect((await stat(join(build, 'dist/cli/main.js'))).mode & 0o111).toBe(0o111);
+  // The same for every platform, as it is built on one of them.
+  const bundled = (await readdir(join(build, 'dist/cli'), { recursive: true, withFileTypes: true })).filter(
+    (entry) => entry.isFile(),
+  );
+  expect(bundled.length).toBeGreaterThan(10);
+  expect(bundled.map(({ name }) => name).filter((name) => !/\.(js|txt)$/.test(name))).toEqual([]);
   const { stdout: sbom } = await npm(
     build,
     'sbom',

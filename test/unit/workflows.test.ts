@@ -11,18 +11,19 @@ import { REPOSITORY } from '../tools/markdown-page.ts';
 const FOLDER = '.github/workflows';
 const workflows = readdirSync(join(REPOSITORY, FOLDER));
 
-interface ReleaseStep {
+interface Step {
   readonly uses?: string;
   readonly run?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly with?: Readonly<Record<string, unknown>>;
 }
 
-interface ReleaseJob {
+interface Job {
   readonly uses?: string;
+  readonly 'timeout-minutes'?: number;
   readonly needs?: readonly string[];
   readonly permissions?: Readonly<Record<string, string>>;
-  readonly steps?: readonly ReleaseStep[];
+  readonly steps?: readonly Step[];
 }
 
 let actionlint: string;
@@ -47,6 +48,13 @@ describe.each(workflows)('%s', (name) => {
     expect(parse(text).permissions).toEqual({ contents: 'read' });
   });
 
+  it('ends every job by a deadline', () => {
+    // What another workflow does has the deadlines of that.
+    const jobs: readonly Job[] = Object.values(parse(text).jobs);
+    for (const job of jobs.filter(({ uses }) => uses === undefined))
+      expect(job['timeout-minutes']).toBeLessThanOrEqual(90);
+  });
+
   it('runs only scripts that are there', () => {
     const files = [...text.matchAll(/\b(?:run: (\.ci\/\S+)|tsx (\S+))/g)].map(
       ([, one, other]) => one ?? other ?? '',
@@ -66,9 +74,9 @@ it('checks on every version of Node that is supported', () => {
 
 describe('a release', () => {
   const read = (path: string): string => readFileSync(join(REPOSITORY, path), 'utf8');
-  const jobs: Readonly<Record<string, ReleaseJob>> = parse(read(join(FOLDER, 'release.yml'))).jobs;
+  const jobs: Readonly<Record<string, Job>> = parse(read(join(FOLDER, 'release.yml'))).jobs;
   const manifest = JSON.parse(read('package.json'));
-  const stepsOf = ({ steps = [] }: ReleaseJob): readonly ReleaseStep[] => steps;
+  const stepsOf = ({ steps = [] }: Job): readonly Step[] => steps;
 
   it('publishes what every check passed, under a tag that is its version', () => {
     expect(jobs.check?.uses).toBe('./.github/workflows/check.yml');
