@@ -1,5 +1,6 @@
 /** What the operator does while its result store, or the API server, is away. */
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { seriesOf } from '../tools/exposition.ts';
 import {
   aBatchTest,
   ENDS_SOON,
@@ -74,7 +75,12 @@ it('is alive and not ready until the result store answers, and runs what was cre
     .toEqual({ status: 503, text: 'waiting for the result store' });
   expect((await operator.health('/healthz')).status).toBe(200);
   expect((await operator.health('/nothing')).status).toBe(404);
-  expect((await operator.health('/metrics')).status).toBe(200);
+  // Again and again: by that BatchTestResultsUnstored knows that nothing is stored yet.
+  const refused = async () =>
+    seriesOf((await operator.health('/metrics')).text)
+      .filter(({ name }) => name === 'batchtest_store_unavailable_total')
+      .reduce((sum, { value }) => sum + value, 0);
+  await expect.poll(refused, { timeout: 30_000 }).toBeGreaterThan(5);
   await store.gate.open();
   await operator.untilReady();
   await world.untilCondition(uid, 'Complete');
