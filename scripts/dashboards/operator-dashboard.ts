@@ -9,9 +9,12 @@ import {
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { heatmap, lines, numbered, PROMETHEUS, stacked, stat, withRow } from './panels.ts';
 
-/** Of one operator: the selectors that every expression carries. */
-const OF_RUNS = 'namespace=~"$namespace",instance=~"$instance"';
-const OF_OPERATOR = 'instance=~"$instance"';
+/**
+ * Of one operator: the selectors that every expression carries. Other programs have metrics of the same names, and in another cluster one may have the address of an
+ * operator.
+ */
+const OF_OPERATOR = 'job=~"$job",instance=~"$instance"';
+const OF_RUNS = `namespace=~"$namespace",${OF_OPERATOR}`;
 const RATE = '[$__rate_interval]';
 
 const quantile = (share: number, metric: string, selector: string, by = ''): string =>
@@ -35,7 +38,11 @@ export function operatorDashboard(): Dashboard {
     .tooltip(DashboardCursorSync.Crosshair)
     .timezone('browser')
     .withVariable(new DatasourceVariableBuilder('datasource').label('Prometheus').type('prometheus'))
-    .withVariable(variable('namespace', 'Namespace', 'label_values(batchtest_attempts_total, namespace)'))
+    // Also those in which nothing has ended yet. All of the other two are those of operators alone.
+    .withVariable(
+      variable('namespace', 'Namespace', 'label_values(batchtest_attempts_total, namespace)').allValue('.*'),
+    )
+    .withVariable(variable('job', 'Job', 'label_values(batchtest_build_info, job)'))
     .withVariable(variable('instance', 'Operator', 'label_values(batchtest_build_info, instance)'))
     .annotation(
       new AnnotationQueryBuilder()
@@ -43,7 +50,8 @@ export function operatorDashboard(): Dashboard {
         .datasource(PROMETHEUS)
         .enable(true)
         .iconColor('orange')
-        .expr(`changes(process_start_time_seconds{${OF_OPERATOR}}[$__interval]) > 0`)
+        // Of several scrapes: between two of one step there may be none.
+        .expr(`changes(process_start_time_seconds{${OF_OPERATOR}}${RATE}) > 0`)
         .titleFormat('operator restarted')
         .step('60s'),
     );
@@ -64,8 +72,7 @@ const variable = (name: string, label: string, query: string): QueryVariableBuil
     .query(query)
     .refresh(VariableRefresh.OnTimeRangeChanged)
     .multi(true)
-    .includeAll(true)
-    .allValue('.*');
+    .includeAll(true);
 
 function overview(dashboard: DashboardBuilder): void {
   withRow(dashboard, 'Overview', [

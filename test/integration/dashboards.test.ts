@@ -39,10 +39,18 @@ interface Panel {
   }[];
 }
 
+interface Variable {
+  readonly name: string;
+  readonly type: string;
+  readonly query: string;
+  /** What Grafana puts in the place of all values. */
+  readonly allValue?: string;
+}
+
 interface Dashboard {
   readonly panels: readonly Panel[];
   readonly templating: {
-    readonly list: readonly { readonly name: string; readonly type: string; readonly query: string }[];
+    readonly list: readonly Variable[];
   };
   readonly annotations: { readonly list: readonly { readonly expr: string }[] };
 }
@@ -96,11 +104,27 @@ async function playRuns(world: OperatorWorld): Promise<{ readonly uid: string; r
   return { uid: good, workflow };
 }
 
-const asPrometheusSeesIt = (expr: string): string =>
+/** What Grafana puts in the place of each variable of which all values are chosen. */
+async function allValues(
+  prometheus: PrometheusServer,
+  variables: readonly Variable[],
+): Promise<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>();
+  for (const { name, type, query: text, allValue } of variables) {
+    if (type !== 'query') continue;
+    const [, metric = '', label = ''] = /^label_values\((\w+), (\w+)\)$/.exec(text) ?? [];
+    const values = await prometheus.labelValues(label, metric);
+    expect(values, text).not.toEqual([]);
+    const escaped = values.map((value) => value.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\\$&`));
+    texts.set(name, allValue ?? `(${escaped.join('|')})`);
+  }
+  return texts;
+}
+
+const asPrometheusSeesIt = (expr: string, variables: ReadonlyMap<string, string>): string =>
   expr
     .replaceAll('$__rate_interval', '30s')
-    .replaceAll('$__interval', '30s')
-    .replaceAll(/\$(namespace|instance)/g, '.*');
+    .replaceAll(/\$(\w+)/g, (variable, name: string) => variables.get(name) ?? variable);
 
 const asPostgresSeesIt = (sql: string, variables: Readonly<Record<string, string>>): string =>
   sql
@@ -114,7 +138,7 @@ const asPostgresSeesIt = (sql: string, variables: Readonly<Record<string, string
     );
 
 async function hasData(prometheus: PrometheusServer, expr: string): Promise<boolean> {
-  const series = await prometheus.range(asPrometheusSeesIt(expr));
+  const series = await prometheus.range(expr);
   return series.some(({ values }) => values.some(([, value]) => Number.isFinite(Number(value))));
 }
 
@@ -130,8 +154,9 @@ it('have data in every panel after runs that went well, failed, waited and were 
   const { uid, workflow } = await playRuns(world);
 
   const { panels, templating, annotations } = dashboard('batchtest-operator');
+  const variables = await allValues(prometheus, templating.list);
   const expressions = panels.flatMap(({ title, targets = [] }) =>
-    targets.map(({ expr = '' }) => ({ title, expr })),
+    targets.map(({ expr = '' }) => ({ title, expr: asPrometheusSeesIt(expr, variables) })),
   );
   expect(expressions.length).toBeGreaterThan(40);
   const withoutData = async () => {
@@ -141,12 +166,9 @@ it('have data in every panel after runs that went well, failed, waited and were 
     return answers.flat();
   };
   await expect.poll(withoutData, { timeout: 60_000, interval: 2_000 }).toEqual([]);
-  for (const { expr } of annotations.list) await prometheus.range(asPrometheusSeesIt(expr));
-  for (const { type, query: text } of templating.list) {
-    if (type !== 'query') continue;
-    const [, metric = '', label = ''] = /^label_values\((\w+), (\w+)\)$/.exec(text) ?? [];
-    expect(await prometheus.labelValues(label, metric), text).not.toEqual([]);
-  }
+  const notes = annotations.list.map(({ expr }) => asPrometheusSeesIt(expr, variables));
+  for (const expr of notes) await prometheus.range(expr);
+  await checkOperatorsAlone(prometheus, [...expressions.map(({ expr }) => expr), ...notes]);
   expect(await prometheus.labelValues('namespace', 'batchtest_attempts_total')).toEqual([world.namespace]);
   // Pending at the most: nothing of this lasts for ten minutes.
   const alerts = await prometheus.alerts();
@@ -156,6 +178,19 @@ it('have data in every panel after runs that went well, failed, waited and were 
 
   await checkResults(world, { run: uid, workflow, metric: 'x' });
 }, 180_000);
+
+/** Of what Prometheus scrapes besides, which has metrics of some of these names, nothing is counted. */
+async function checkOperatorsAlone(
+  prometheus: PrometheusServer,
+  expressions: readonly string[],
+): Promise<void> {
+  const jobsOf = async (selector: string) =>
+    (await prometheus.range(`group by (job) (${selector})`)).map(({ metric }) => metric.job).sort();
+  expect(await jobsOf('process_cpu_seconds_total')).toEqual(['batchtest', 'prometheus']);
+  const selectors = new Set(expressions.flatMap((expr) => expr.match(/\w+\{[^}]*\}/g) ?? []));
+  expect(selectors.size).toBeGreaterThan(30);
+  for (const selector of selectors) expect(await jobsOf(selector), selector).toEqual(['batchtest']);
+}
 
 /** A user with the rights that `batchtest migrate --grant-read` gives, and no others. */
 async function aReader({ connection }: OperatorWorld): Promise<Connection> {

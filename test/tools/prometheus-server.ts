@@ -12,7 +12,7 @@ export interface RangeSeries {
   readonly values: readonly (readonly [number, string])[];
 }
 
-/** A real Prometheus on loopback that scrapes one program, in a temporary directory. It cannot outlive this process. */
+/** A real Prometheus on loopback that scrapes one program, and itself as a program of another job, in a temporary directory. It cannot outlive this process. */
 export interface PrometheusServer {
   /** The series from the start of the server until now. @throws Error with Prometheus' own words when the expression is wrong */
   range(expression: string): Promise<readonly RangeSeries[]>;
@@ -26,7 +26,7 @@ export interface PrometheusServer {
 const DEADLINE_MS = 60_000;
 
 /**
- * Starts it with the alerts of this repository; resolves when it has scraped its target once, 5 s after it answers:
+ * Starts it with the alerts of this repository; resolves when it has scraped both once, 5 s after it answers:
  * what was counted before the first scrape has no rate.
  * @param target host and port of what is scraped each second
  */
@@ -37,7 +37,10 @@ export async function startPrometheus(target: string, ruleFile: string): Promise
     global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
     rule_files: [ruleFile],
     // A namespace that a metric has is not that of the target.
-    scrape_configs: [{ job_name: 'batchtest', honor_labels: true, static_configs: [{ targets: [target] }] }],
+    scrape_configs: [
+      { job_name: 'batchtest', honor_labels: true, static_configs: [{ targets: [target] }] },
+      { job_name: 'prometheus', static_configs: [{ targets: [`127.0.0.1:${port}`] }] },
+    ],
   };
   const configFile = join(directory, 'prometheus.yml');
   // JSON is YAML.
@@ -84,7 +87,7 @@ export async function startPrometheus(target: string, ruleFile: string): Promise
       '/api/v1/targets',
       { state: 'active' },
     ).then(
-      ({ activeTargets }) => activeTargets.some(({ health }) => health === 'up'),
+      ({ activeTargets }) => activeTargets.length > 0 && activeTargets.every(({ health }) => health === 'up'),
       () => false,
     );
     if (hasScraped) break;
