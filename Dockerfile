@@ -26,7 +26,7 @@ LABEL org.opencontainers.image.title="BatchTest" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 WORKDIR /app
-# A small heap, in the C library here and in V8 by the options of Node below: docs/decisions/0024-the-operator-keeps-its-heap-small.md.
+# A small heap, in the C library here and in V8 by the option of Node below: docs/decisions/0024-the-operator-keeps-its-heap-small.md.
 ENV NODE_ENV=production MALLOC_ARENA_MAX=1
 # Without the optional dependencies: the embedded Postgres is for a laptop.
 COPY --from=build /app/dist/cli ./dist/cli
@@ -34,5 +34,5 @@ COPY --from=build /app/sbom.cdx.json ./
 COPY package.json LICENSE ./
 COPY crds ./crds
 USER 65532:65532
-ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=4", "--heap-growing-percent=10", "/app/dist/cli/main.js"]
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=4", "/app/dist/cli/main.js"]
 CMD ["operator"]

@@ -53,7 +53,7 @@ it('has no step in its Dockerfile that this test does not repeat', async () => {
     'COPY package.json LICENSE ./',
     'COPY crds ./crds',
     'USER 65532:65532',
-    'ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=4", "--heap-growing-percent=10", "/app/dist/cli/main.js"]',
+    'ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=4", "/app/dist/cli/main.js"]',
     'CMD ["operator"]',
   ]);
 });
