@@ -467,3 +467,87 @@ it('ends the run of an object before that of another one of its name is opened',
   expect(engine.attemptsOf(former.uid)).toEqual([]);
   expect(asked).toEqual([`openRun ${former.uid}`, `finishRun ${former.uid}`, `openRun ${latter.uid}`]);
 }, 60_000);
+
+describe('what is not answered for seconds', () => {
+  const NOT_READ_BACK = { pending: 1, verified: 0, mismatched: 0, missing: 0 };
+
+  it.each(['writeStatus', 'changedDataOf', 'finishRun'] as const)(
+    'is waited for without looking over and over: %s',
+    async (withheld) => {
+      const run = aRun({ variants: 2, parallelism: 2 });
+      const engine = new ModelEngine(Date.now);
+      const listeners = new Set<(uid: string) => void>();
+      const model = new ModelStore(run);
+      const objects = new EditedObject(run);
+      let release = (): void => {};
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      let asked = 0;
+      const answered = async (what: typeof withheld): Promise<void> => {
+        if (what !== withheld) return;
+        asked += 1;
+        await released;
+      };
+      const { writeStatus } = objects;
+      objects.writeStatus = async (key, uid, status) => {
+        // From then on it is looked at again and again what was read back.
+        if ((status.trials?.succeeded ?? 0) > 0) await answered('writeStatus');
+        return writeStatus.call(objects, key, uid, status);
+      };
+      let looks = 0;
+      const controller = startController({
+        ...OTHERWISE,
+        source: objects,
+        engine: {
+          ...asEngine(engine, listeners),
+          observe(definition) {
+            looks += 1;
+            return engine.observe(definition);
+          },
+        },
+        store: {
+          openRun: () => model.openRun(),
+          recordAttempt: (record) => model.recordAttempt(record),
+          readPushed: (uid, starts) => model.readPushed(uid, starts),
+          skipTrials: (record) => model.skipTrials(record),
+          loadRunToConclude: () => model.loadRunToConclude(),
+          finishRun: async (uid, fence, end) => {
+            await answered('finishRun');
+            return model.finishRun(uid, fence, end);
+          },
+          verification: { counts: async () => ({ artifacts: NOT_READ_BACK, results: NOT_READ_BACK }) },
+        },
+        changedDataOf: async () => {
+          await answered('changedDataOf');
+          return undefined;
+        },
+      });
+      onTestFinished(async () => {
+        await controller.stop(1_000);
+      });
+      const endNext = (): void => {
+        const attempt = engine.attemptsOf(run.uid).find(({ state }) => state.kind === 'Waiting');
+        if (attempt === undefined) throw new Error('unreachable: two are waited for');
+        engine.begin(attempt);
+        engine.end(attempt, exitedWell());
+        for (const listener of listeners) listener(run.uid);
+      };
+      await vi.waitUntil(() => engine.attemptsOf(run.uid).length === 2, WAIT);
+      endNext();
+      if (withheld !== 'writeStatus') {
+        await vi.waitUntil(() => objects.desired.status?.trials?.succeeded === 1, WAIT);
+        endNext();
+      }
+      await vi.waitUntil(() => asked === 1, WAIT);
+      const before = looks;
+      await delay(3_500);
+      expect(asked).toBe(1);
+      expect(looks - before).toBeLessThan(20);
+      release();
+      if (withheld === 'writeStatus') endNext();
+      await vi.waitUntil(() => isFinished(objects.desired.status), WAIT);
+    },
+    30_000,
+  );
+});

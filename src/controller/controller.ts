@@ -415,9 +415,9 @@ class ReconcileLoop {
       // One that does not answer is as good as one that refuses.
       if (isStoreInTrouble(run.ledger, now()))
         endWithoutStore(run, controlsOf(wanted, run, engine, now()), engine, now());
-      const writeAt = await this.#writeStatus(key, run, desired, wanted);
+      const tellAt = await this.#writeStatus(key, run, desired, wanted);
       return {
-        requeueAt: earliest(decideAt, writeAt ?? run.verification.lookAgainAt),
+        requeueAt: earliest(decideAt, tellAt),
         isUnderWay: !run.work.isIdle,
       };
     } catch (error) {
@@ -517,9 +517,9 @@ class ReconcileLoop {
   ): Promise<number | undefined> {
     const { now, store, engine } = this.#options;
     const isOver = run.ledger.end !== undefined;
-    // It is looked at again when that is written.
+    // It is looked at again when that is written, and no time brings that.
     if (run.isStatusUnderWay) return undefined;
-    // What the end of the run is going to tell is not told before.
+    // What the end of the run is going to tell is not told before, and its answer brings a look as well.
     if (run.ledger.isFinishing && run.storeProblem === undefined) return undefined;
     const heldUntil = isOver ? undefined : this.#statuses.heldUntil(key, run.uid);
     if (heldUntil !== undefined) return heldUntil;
@@ -537,14 +537,15 @@ class ReconcileLoop {
       },
       now(),
     );
-    if (isOver) return this.#statuses.write(key, run.uid, status);
-    if (this.#statuses.isWritten(key, run.uid, status)) return undefined;
+    const { lookAgainAt } = run.verification;
+    if (isOver) return (await this.#statuses.write(key, run.uid, status)) ?? lookAgainAt;
+    if (this.#statuses.isWritten(key, run.uid, status)) return lookAgainAt;
     run.isStatusUnderWay = true;
     const writing = this.#statuses.write(key, run.uid, status).finally(() => {
       run.isStatusUnderWay = false;
     });
     run.work.add([writing]);
-    return undefined;
+    return lookAgainAt;
   }
 
   /** The source's view of the status may lag behind what was written. */
