@@ -268,7 +268,7 @@ async function endRun(
   const judged = changed === undefined ? gate : run.ledger.gate;
   const outcome = await store.finishRun(run.uid, run.fence, end, judged);
   if (outcome === 'Fenced') throw new FencedError(run.uid);
-  // Already over, by an end that this ledger did not know.
+  // Already over, by an end that this ledger did not know, or not in the store any more.
   if (outcome !== 'Finished') throw new LedgerOutdatedError(`finish run ${run.uid}: ${outcome}`);
   run.ledger.noteFinished(end);
   onEvent({

@@ -468,6 +468,28 @@ it('ends the run of an object before that of another one of its name is opened',
   expect(asked).toEqual([`openRun ${former.uid}`, `finishRun ${former.uid}`, `openRun ${latter.uid}`]);
 }, 60_000);
 
+it('ends a run that the store has lost, and lets its object go', async () => {
+  const { runs, store, of, asked } = aStoreOf(1, () => false);
+  const [run] = runs;
+  if (run === undefined) throw new Error('unreachable: there is one');
+  const engine = new ModelEngine(Date.now);
+  const objects = new Objects();
+  let isLost = true;
+  aController(objects, engine, {
+    ...store,
+    finishRun: async (...end) => {
+      const outcome = isLost ? 'NoSuchRun' : await store.finishRun(...end);
+      isLost = false;
+      return outcome;
+    },
+  });
+  objects.want('ns/a', wanted(run, 'Requested'));
+  await vi.waitUntil(() => objects.get('ns/a')?.isHeld === false, WAIT);
+  expect(of(run.uid).end?.reason).toBe('CancelRequested');
+  expect(finishedCondition(objects.get('ns/a')?.status)?.reason).toBe('CancelRequested');
+  expect(asked).toEqual([`openRun ${run.uid}`, `openRun ${run.uid}`, `finishRun ${run.uid}`]);
+}, 60_000);
+
 describe('what is not answered for seconds', () => {
   const NOT_READ_BACK = { pending: 1, verified: 0, mismatched: 0, missing: 0 };
 

@@ -15,6 +15,7 @@ import type { EngineName, RunDefinition } from '../core/run.ts';
 import type { StoredTrial } from '../core/run-ledger.ts';
 import type {
   AttemptRecord,
+  FinishOutcome,
   PruneSelection,
   RecordOutcome,
   ResultStore,
@@ -792,6 +793,10 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         expect(await store.loadRun(run.uid)).toMatchObject({ ...CANCELLED, finishedAt });
       });
 
+      it('tells of a run that is not there', async () => {
+        expect(await store.finishRun(randomUUID(), 1, CANCELLED)).toBe('NoSuchRun');
+      });
+
       it('ends a run once when several processes end it at the same time', async () => {
         for (let round = 0; round < 10; round += 1) {
           const run = aRun({ uid: randomUUID() });
@@ -1191,7 +1196,7 @@ class RunModel {
     return 'Recorded';
   }
 
-  finish({ stale }: FinishCall): 'Finished' | 'AlreadyFinished' | 'Fenced' {
+  finish({ stale }: FinishCall): FinishOutcome {
     if (stale) return 'Fenced';
     if (this.over) return 'AlreadyFinished';
     this.over = true;

@@ -97,6 +97,12 @@ export type SkipOutcome =
   /** One of the trials has ended, or the run is over. */
   | { readonly kind: 'Refused'; readonly reason: string };
 
+/**
+ * What came of ending a run: committed now; over already; opened by somebody else since, so that this writer must write nothing more to it; or gone from the store, as
+ * when that was set back to what it held before the run was opened.
+ */
+export type FinishOutcome = 'Finished' | 'AlreadyFinished' | 'Fenced' | 'NoSuchRun';
+
 export interface RunSummary {
   readonly uid: string;
   readonly name: string;
@@ -258,12 +264,7 @@ export interface ResultStore {
    * Ends the run; trials that are still pending become Cancelled with it. Idempotent; the first end stands.
    * @param gate what came of the run's gates; undefined without gates
    */
-  finishRun(
-    runUid: string,
-    fence: number,
-    end: RunEnd,
-    gate?: 'Passed' | 'Failed',
-  ): Promise<'Finished' | 'AlreadyFinished' | 'Fenced'>;
+  finishRun(runUid: string, fence: number, end: RunEnd, gate?: 'Passed' | 'Failed'): Promise<FinishOutcome>;
   /**
    * The newest run whose UID (or a prefix of it of at least 6 characters) or name is `reference`; undefined when there is none. UIDs come before
    * names: who names a BatchTest like another one's UID is not taken for that.

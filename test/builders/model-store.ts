@@ -3,6 +3,7 @@ import type { BegunRun, RunDefinition } from '../../src/core/run.ts';
 import { isTerminal, type StoredTrial } from '../../src/core/run-ledger.ts';
 import {
   type AttemptRecord,
+  type FinishOutcome,
   type OpenedRun,
   type RecordOutcome,
   type ResultStore,
@@ -117,8 +118,8 @@ export class ModelStore
     return starts.map(() => undefined);
   }
 
-  finishRun(_uid: string, fence: number, end: RunEnd): Promise<'Finished' | 'AlreadyFinished' | 'Fenced'> {
-    return this.#commitLate(() => {
+  finishRun(_uid: string, fence: number, end: RunEnd): Promise<FinishOutcome> {
+    return this.#commitLate((): FinishOutcome => {
       if (fence !== this.#fence) return 'Fenced';
       if (this.end !== undefined) return 'AlreadyFinished';
       this.end = end;

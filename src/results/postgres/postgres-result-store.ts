@@ -8,6 +8,7 @@ import type { StoredComparison } from '../../core/run-ledger.ts';
 import type { Outbox } from '../outbox.ts';
 import {
   type AttemptRecord,
+  type FinishOutcome,
   type OpenedRun,
   type PrunedRun,
   type PruneSelection,
@@ -148,26 +149,13 @@ export class PostgresResultStore implements ResultStore {
     );
   }
 
-  finishRun(
-    runUid: string,
-    fence: number,
-    end: RunEnd,
-    gate?: 'Passed' | 'Failed',
-  ): Promise<'Finished' | 'AlreadyFinished' | 'Fenced'> {
+  finishRun(runUid: string, fence: number, end: RunEnd, gate?: 'Passed' | 'Failed'): Promise<FinishOutcome> {
     return this.#whileContended(`finish run ${runUid}`, async () => {
-      const { rows } = await this.#pool.query<{
-        verdict: 'Finished' | 'AlreadyFinished' | 'Fenced' | 'NoSuchRun';
-      }>('select verdict from batchtest.end_run($1, $2, $3, $4, $5, $6)', [
-        runUid,
-        fence,
-        end.state,
-        end.reason,
-        storableText(end.message),
-        gate ?? null,
-      ]);
-      const verdict = rows[0]?.verdict;
-      if (verdict === undefined || verdict === 'NoSuchRun') throw new Error('the store has no such run');
-      return verdict;
+      const { rows } = await this.#pool.query<{ verdict: FinishOutcome }>(
+        'select verdict from batchtest.end_run($1, $2, $3, $4, $5, $6)',
+        [runUid, fence, end.state, end.reason, storableText(end.message), gate ?? null],
+      );
+      return rows[0]?.verdict ?? 'NoSuchRun';
     });
   }
 
