@@ -468,6 +468,23 @@ it('ends the run of an object before that of another one of its name is opened',
   expect(asked).toEqual([`openRun ${former.uid}`, `finishRun ${former.uid}`, `openRun ${latter.uid}`]);
 }, 60_000);
 
+it('tells that an object waits for the end of the run of another one of its name, which is not stored', async () => {
+  const { runs, store, of, release } = aStoreOf(2, (request) => request === 'finishRun');
+  const [former, latter] = runs;
+  if (former === undefined || latter === undefined) throw new Error('unreachable: there are 2');
+  const engine = new ModelEngine(Date.now);
+  const objects = new Objects();
+  aController(objects, engine, store);
+  objects.want('ns/a', wanted(former));
+  await vi.waitUntil(() => engine.attemptsOf(former.uid).length === 1, WAIT);
+  objects.want('ns/a', wanted(latter));
+  await vi.waitUntil(() => objects.storeProblemOf('ns/a') === 'Slow', WAIT);
+  expect(engine.attemptsOf(latter.uid)).toEqual([]);
+  release();
+  await vi.waitUntil(() => engine.attemptsOf(latter.uid).length === 1, WAIT);
+  expect(of(former.uid).end?.reason).toBe('Deleted');
+}, 60_000);
+
 it('ends a run that the store has lost, and lets its object go', async () => {
   const { runs, store, of, asked } = aStoreOf(1, () => false);
   const [run] = runs;

@@ -203,19 +203,20 @@ class ReconcileLoop {
 
   async process(key: string): Promise<ProcessedKey> {
     const desired = this.#options.source.get(key);
-    await this.#endReplaced(key, desired?.uid);
     if (desired === undefined) {
+      await this.#endReplaced(key, undefined);
       this.#verified.delete(key);
       this.#readBack.delete(key);
       this.#statuses.forget(key);
       return SETTLED;
     }
-    if (this.#takenOver.has(desired.uid)) return SETTLED;
     const finished = finishedCondition(desired.status);
-    if (finished !== undefined) return this.#afterEnd(key, desired, Date.parse(finished.lastTransitionTime));
-
     let run: ActiveRun;
     try {
+      await this.#endReplaced(key, desired.uid);
+      if (this.#takenOver.has(desired.uid)) return SETTLED;
+      if (finished !== undefined)
+        return this.#afterEnd(key, desired, Date.parse(finished.lastTransitionTime));
       const opened = this.#runs.get(key) ?? (await this.#open(key, desired));
       if (opened !== undefined && 'problem' in opened) return this.#refuse(key, desired, opened.problem);
       // That of another object, which had the name before: it is ended first.
@@ -229,7 +230,8 @@ class ReconcileLoop {
           kind: 'NotHeld',
           explanation: { ...explanation, reason: 'FinalizerNotSet' },
         });
-      if (error instanceof ResultStoreUnavailableError) {
+      // What is over has been told.
+      if (error instanceof ResultStoreUnavailableError && finished === undefined) {
         await this.#reportWithoutRun(key, desired, {
           kind: 'StoreUnavailable',
           explanation: { ...explanation, reason: error.reason },
