@@ -485,6 +485,26 @@ it('tells that an object waits for the end of the run of another one of its name
   expect(of(former.uid).end?.reason).toBe('Deleted');
 }, 60_000);
 
+it('lets a deleted object go whose run cannot be opened, also when its status cannot be written', async () => {
+  const run = aRun();
+  const store = new ModelStore(run);
+  store.condition = 'Unavailable';
+  const objects = new EditedObject(run);
+  objects.writeStatus = () => Promise.reject(new Error('the status is not allowed'));
+  objects.edit({ ...wanted(run), deletedAt: Date.now() - 2_000 });
+  const controller = startController({
+    ...OTHERWISE,
+    source: objects,
+    engine: asEngine(new ModelEngine(Date.now)),
+    store,
+    deletionPatienceMs: 1_000,
+  });
+  onTestFinished(async () => {
+    await controller.stop(1_000);
+  });
+  await vi.waitUntil(() => !objects.desired.isHeld, WAIT);
+});
+
 it('ends a run that the store has lost, and lets its object go', async () => {
   const { runs, store, of, asked } = aStoreOf(1, () => false);
   const [run] = runs;

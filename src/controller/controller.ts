@@ -232,11 +232,11 @@ class ReconcileLoop {
         });
       // What is over has been told.
       if (error instanceof ResultStoreUnavailableError && finished === undefined) {
+        await this.#letGoInTime(key, desired);
         await this.#reportWithoutRun(key, desired, {
           kind: 'StoreUnavailable',
           explanation: { ...explanation, reason: error.reason },
         });
-        await this.#letGoInTime(key, desired);
       }
       throw error;
     }
@@ -437,8 +437,8 @@ class ReconcileLoop {
       if (error instanceof ResultStoreUnavailableError) {
         run.storeProblem = { reason: error.reason, message: error.message };
         endWithoutStore(run, controlsOf(wanted, run, engine, now()), engine, now());
-        await this.#writeStatus(key, run, desired, wanted);
         await this.#letGoInTime(key, desired);
+        await this.#writeStatus(key, run, desired, wanted);
       }
       throw error;
     }
@@ -499,7 +499,7 @@ class ReconcileLoop {
     }
   }
 
-  /** A deletion does not hang for ever on a store that does not come back. */
+  /** A deletion does not hang for ever on a store that does not come back, nor on a status that cannot be written: that comes after it. */
   async #letGoInTime(key: string, desired: DesiredRun): Promise<void> {
     const { source, now, logger, deletionPatienceMs } = this.#options;
     if (!desired.isHeld || desired.deletedAt === undefined) return;
