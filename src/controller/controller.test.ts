@@ -383,6 +383,17 @@ function aStoreOf(count: number, isWithheld: (request: 'openRun' | 'finishRun', 
   return { runs, store, of, asked, release };
 }
 
+/** The store of one run, of which a test may have some requests go otherwise. */
+const aStoreLike = (model: ModelStore): ControllerOptions['store'] => ({
+  verification: model.verification,
+  loadRunToConclude: () => model.loadRunToConclude(),
+  openRun: () => model.openRun(),
+  recordAttempt: (record) => model.recordAttempt(record),
+  readPushed: (uid, starts) => model.readPushed(uid, starts),
+  skipTrials: (record) => model.skipTrials(record),
+  finishRun: (uid, fence, end) => model.finishRun(uid, fence, end),
+});
+
 const WAIT = { timeout: 20_000, interval: 20 };
 
 /** A loop over these objects, which ends with the test. */
@@ -505,6 +516,64 @@ it('lets a deleted object go whose run cannot be opened, also when its status ca
   await vi.waitUntil(() => !objects.desired.isHeld, WAIT);
 });
 
+it.each(['openRun', 'hold'] as const)(
+  'starts nothing that is not wanted any more when it has waited for %s',
+  async (withheld) => {
+    const run = aRun();
+    const model = new ModelStore(run);
+    const engine = new ModelEngine(Date.now);
+    const objects = new EditedObject(run);
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let isAsked = false;
+    const answered = async (what: typeof withheld): Promise<void> => {
+      if (what !== withheld) return;
+      isAsked = true;
+      await released;
+    };
+    const { hold } = objects;
+    objects.hold = async (key, uid) => {
+      await answered('hold');
+      return hold.call(objects, key, uid);
+    };
+    let starts = 0;
+    const controller = startController({
+      ...OTHERWISE,
+      source: objects,
+      engine: {
+        ...asEngine(engine),
+        startAttempt(request) {
+          starts += 1;
+          return engine.startAttempt(request);
+        },
+      },
+      store: {
+        ...aStoreLike(model),
+        openRun: async () => {
+          await answered('openRun');
+          return model.openRun();
+        },
+      },
+    });
+    onTestFinished(async () => {
+      await controller.stop(1_000);
+    });
+    await vi.waitUntil(() => isAsked, WAIT);
+    const { manifest } = run;
+    objects.edit({
+      ...wanted({ ...run, manifest: { ...manifest, spec: { ...manifest.spec, suspend: true } } }),
+      isHeld: false,
+    });
+    release();
+    const isSuspended = (): boolean =>
+      objects.desired.status?.conditions?.some(({ type }) => type === 'Suspended') === true;
+    await vi.waitUntil(isSuspended, WAIT);
+    expect(starts).toBe(0);
+  },
+);
+
 it('ends a run that the store has lost, and lets its object go', async () => {
   const { runs, store, of, asked } = aStoreOf(1, () => false);
   const [run] = runs;
@@ -566,11 +635,7 @@ describe('what is not answered for seconds', () => {
           },
         },
         store: {
-          openRun: () => model.openRun(),
-          recordAttempt: (record) => model.recordAttempt(record),
-          readPushed: (uid, starts) => model.readPushed(uid, starts),
-          skipTrials: (record) => model.skipTrials(record),
-          loadRunToConclude: () => model.loadRunToConclude(),
+          ...aStoreLike(model),
           finishRun: async (uid, fence, end) => {
             await answered('finishRun');
             return model.finishRun(uid, fence, end);

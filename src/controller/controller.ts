@@ -412,7 +412,7 @@ class ReconcileLoop {
       run.activeSince = wanted.manifest.spec.suspend ? undefined : (run.activeSince ?? now());
     try {
       run.work.throwFailure();
-      const decideAt = await this.#decideAndApply(run, wanted);
+      const decideAt = await this.#decideAndApply(key, run);
       run.storeProblem = storeProblemOf(run.ledger, run.storeProblem, now());
       // One that does not answer is as good as one that refuses.
       if (isStoreInTrouble(run.ledger, now()))
@@ -460,11 +460,15 @@ class ReconcileLoop {
   }
 
   /** Decides and applies until there is nothing more to decide; gives the time at which there will be. */
-  async #decideAndApply(run: ActiveRun, wanted: WantedOfRun): Promise<number | undefined> {
-    const { engine, store, now, logger } = this.#options;
+  async #decideAndApply(key: string, run: ActiveRun): Promise<number | undefined> {
+    const { source, engine, store, now, logger } = this.#options;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.ledger.definition), store);
       // From here on until the plan is made nothing is waited for, so that an answer cannot come in between.
+      const desired = source.get(key);
+      // Gone while something was waited for: the next look ends it.
+      if (desired?.uid !== run.uid) return now();
+      const wanted = wantedOf(desired, run.ledger.definition, run.unrunnable);
       const observed = withPushedResults(engine.observe(run.ledger.definition), pushed);
       // One time for all of it: what it is too early for at one time must not count as done at the next.
       const decidedAt = now();
