@@ -224,17 +224,18 @@ class EditedObject extends Objects {
   }
 }
 
+const cannotBeRead = ({ uid, generation, status, deletedAt, isHeld }: DesiredRun): DesiredRun => ({
+  kind: 'Invalid',
+  message: 'spec.execution: expected "Job"',
+  metadata: { name: 'a', namespace: 'ns' },
+  uid,
+  generation,
+  status,
+  deletedAt,
+  isHeld,
+});
+
 describe('a run under way whose object cannot be run any more', () => {
-  const cannotBeRead = ({ uid, generation, status, deletedAt, isHeld }: DesiredRun): DesiredRun => ({
-    kind: 'Invalid',
-    message: 'spec.execution: expected "Job"',
-    metadata: { name: 'a', namespace: 'ns' },
-    uid,
-    generation,
-    status,
-    deletedAt,
-    isHeld,
-  });
   const describesNoRun = (desired: DesiredRun): DesiredRun =>
     desired.kind === 'Invalid'
       ? desired
@@ -573,6 +574,24 @@ it.each(['openRun', 'hold'] as const)(
     expect(starts).toBe(0);
   },
 );
+
+it('ends a run that was opened late, though its object cannot be read any more', async () => {
+  const { runs, store, of, asked, release } = aStoreOf(1, (request) => request === 'openRun');
+  const [run] = runs;
+  if (run === undefined) throw new Error('unreachable: there is one');
+  const engine = new ModelEngine(Date.now);
+  const objects = new EditedObject(run);
+  aController(objects, engine, store);
+  await vi.waitUntil(() => objects.storeProblemOf('ns/a') === 'Slow', WAIT);
+  objects.edit(cannotBeRead(objects.desired));
+  await delay(100);
+  expect(isFinished(objects.desired.status)).toBe(false);
+  release();
+  await vi.waitUntil(() => isFinished(objects.desired.status) && !objects.desired.isHeld, WAIT);
+  expect(of(run.uid).end).toMatchObject({ state: 'Failed', reason: 'InvalidSpec' });
+  expect(asked).toEqual([`openRun ${run.uid}`, `finishRun ${run.uid}`]);
+  expect(engine.attemptsOf(run.uid)).toEqual([]);
+}, 60_000);
 
 it('ends a run that the store has lost, and lets its object go', async () => {
   const { runs, store, of, asked } = aStoreOf(1, () => false);

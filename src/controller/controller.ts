@@ -343,7 +343,8 @@ class ReconcileLoop {
   async #open(key: string, desired: DesiredRun): Promise<ActiveRun | Unrunnable | undefined> {
     const { store, source } = this.#options;
     const described = this.#described(desired);
-    if ('problem' in described && !desired.isHeld) return described;
+    // Of an object that is not held nothing was begun, unless that was asked for and may be answered yet.
+    if ('problem' in described && !desired.isHeld && !this.#storeRequests.isUnderWay(key)) return described;
     let refused: Unrunnable | undefined;
     await this.#storeRequests.done(key, async () => {
       if (!('problem' in described)) return this.#takeUp(key, described, desired.status, undefined);
