@@ -593,6 +593,31 @@ it('ends a run that was opened late, though its object cannot be read any more',
   expect(engine.attemptsOf(run.uid)).toEqual([]);
 }, 60_000);
 
+it('refuses an object of which the store says late that nothing was begun, and asks it once', async () => {
+  const run = aRun();
+  const model = new ModelStore(run);
+  const objects = new EditedObject(run);
+  objects.edit({ ...cannotBeRead(objects.desired), isHeld: true });
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let asked = 0;
+  aController(objects, new ModelEngine(Date.now), {
+    ...aStoreLike(model),
+    loadRunToConclude: async () => {
+      asked += 1;
+      await released;
+      return model.loadRunToConclude();
+    },
+  });
+  await vi.waitUntil(() => objects.storeProblemOf('ns/a') === 'Slow', WAIT);
+  release();
+  await vi.waitUntil(() => isFinished(objects.desired.status) && !objects.desired.isHeld, WAIT);
+  expect(finishedCondition(objects.desired.status)?.reason).toBe('InvalidSpec');
+  expect(asked).toBe(1);
+}, 60_000);
+
 it('ends a run that the store has lost, and lets its object go', async () => {
   const { runs, store, of, asked } = aStoreOf(1, () => false);
   const [run] = runs;

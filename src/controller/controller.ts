@@ -175,6 +175,8 @@ class ReconcileLoop {
   readonly #verified = new Map<string, string>();
   /** What is read back of the other runs that are over, by key. */
   readonly #readBack = new Map<string, { readonly uid: string; readonly watch: VerificationWatch }>();
+  /** UIDs of runs of which the store holds nothing, though their objects, which cannot be run, are held, by key. */
+  readonly #neverBegun = new Map<string, string>();
   /** UIDs of runs that are another process' own by now. */
   readonly #takenOver = new Set<string>();
   /** Runs that are being opened, or ended because their object has gone, by key. */
@@ -205,6 +207,7 @@ class ReconcileLoop {
     const desired = this.#options.source.get(key);
     if (desired === undefined) {
       await this.#endReplaced(key, undefined);
+      this.#neverBegun.delete(key);
       this.#verified.delete(key);
       this.#readBack.delete(key);
       this.#statuses.forget(key);
@@ -343,21 +346,23 @@ class ReconcileLoop {
   async #open(key: string, desired: DesiredRun): Promise<ActiveRun | Unrunnable | undefined> {
     const { store, source } = this.#options;
     const described = this.#described(desired);
+    // The store may have told it late, when nobody waited for it any more.
+    const isNeverBegun = (): boolean => this.#neverBegun.get(key) === desired.uid;
     // Of an object that is not held nothing was begun, unless that was asked for and may be answered yet.
-    if ('problem' in described && !desired.isHeld && !this.#storeRequests.isUnderWay(key)) return described;
-    let refused: Unrunnable | undefined;
+    if ('problem' in described && !this.#storeRequests.isUnderWay(key) && (!desired.isHeld || isNeverBegun()))
+      return described;
     await this.#storeRequests.done(key, async () => {
       if (!('problem' in described)) return this.#takeUp(key, described, desired.status, undefined);
       const begun = await store.loadRunToConclude(desired.uid);
       if (begun === undefined) {
-        refused = described;
+        this.#neverBegun.set(key, desired.uid);
         return;
       }
       // Of an object that cannot be read each look tells anew whether it is still so.
       const unrunnable = desired.kind === 'Runnable' ? described.problem : undefined;
       await this.#takeUp(key, runAsBegun(begun, source.directory), desired.status, unrunnable);
     });
-    return this.#runs.get(key) ?? refused;
+    return this.#runs.get(key) ?? ('problem' in described && isNeverBegun() ? described : undefined);
   }
 
   /** Opens the run in the store. Should its object have gone meanwhile, it is there to be ended. */
@@ -369,6 +374,7 @@ class ReconcileLoop {
   ): Promise<void> {
     const { store, logger } = this.#options;
     const opened = await store.openRun(definition);
+    this.#neverBegun.delete(key);
     const run: ActiveRun = {
       uid: definition.uid,
       ledger: new RunLedger(definition, opened.trials, opened.end, opened),
