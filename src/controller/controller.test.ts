@@ -297,6 +297,45 @@ describe('a run under way whose object cannot be run any more', () => {
     await last.stop(1_000);
   });
 
+  it.each(['cancel', 'suspend'] as const)(
+    'has ended what runs of it after a restart while the store is away: %s',
+    async (asked) => {
+      const { run, engine, store, source, controller, start, happens, live } = await underWay();
+      await controller.stop(1_000);
+      engine.restart();
+      store.condition = 'Unavailable';
+      const { manifest } = run;
+      const suspended = { ...run, manifest: { ...manifest, spec: { ...manifest.spec, suspend: true } } };
+      source.edit(asked === 'cancel' ? wanted(run, 'Requested') : wanted(suspended));
+      const last = start();
+      await vi.waitUntil(() => live.state.kind === 'Stopping', WAIT);
+      happens(() => engine.finishStopping(live));
+      expect(engine.attemptsOf(run.uid)).not.toContain(live);
+      store.condition = 'Available';
+      await vi.waitUntil(() => store.records.size === 2, WAIT);
+      expect(
+        [...store.records.values()].map(({ judgement: { outcome, reason } }) => [outcome, reason]),
+      ).toEqual([
+        ['Succeeded', 'Completed'],
+        ['Cancelled', asked === 'cancel' ? 'RunCancelled' : 'RunSuspended'],
+      ]);
+      if (asked === 'suspend') {
+        source.edit({ ...wanted(run), status: source.desired.status });
+        await vi.waitUntil(() => engine.attemptsOf(run.uid).some(({ attempt }) => attempt === 2), WAIT);
+        happens(() => {
+          for (const attempt of engine.attemptsOf(run.uid)) {
+            engine.begin(attempt);
+            engine.end(attempt, exitedWell());
+          }
+        });
+      }
+      await vi.waitUntil(() => isFinished(source.desired.status), WAIT);
+      expect(store.end?.state).toBe(asked === 'cancel' ? 'Cancelled' : 'Complete');
+      await last.stop(1_000);
+    },
+    60_000,
+  );
+
   it('goes on when it can be run again before it is over', async () => {
     const { engine, store, source, controller, happens, live } = await underWay();
     const { desired } = source;

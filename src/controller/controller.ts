@@ -8,7 +8,7 @@ import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
 import { END_OF_DELETED } from '../core/completion-policy.ts';
 import { InvalidBatchTestError } from '../core/errors.ts';
 import type { ObservedAttempts } from '../core/plan.ts';
-import { reconcile } from '../core/reconcile.ts';
+import { type EndingsWithoutStore, reconcile } from '../core/reconcile.ts';
 import { type BegunRun, defineRun, type RunDefinition, runAsBegun } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
 import { finishedCondition, type MissingRun, statusOf, statusWithoutRun } from '../core/status.ts';
@@ -112,6 +112,16 @@ type ActiveRun = BareRun & {
   isHeld: boolean;
 };
 
+/** A run of an earlier process that cannot be opened, and of which nothing may run all the same. */
+interface UnopenedRun {
+  readonly uid: string;
+  /** Knows nothing of what is stored. */
+  readonly ledger: RunLedger;
+  readonly work: WorkUnderWay;
+  /** To be recorded once it is opened. */
+  readonly ended: EndingsWithoutStore[];
+}
+
 /** Why there is no run of an object, and will be none. */
 interface Unrunnable {
   readonly problem: string;
@@ -171,6 +181,8 @@ class ReconcileLoop {
   readonly #statuses: StatusWriter;
   /** By key. */
   readonly #runs = new Map<string, ActiveRun>();
+  /** By key. */
+  readonly #unopened = new Map<string, UnopenedRun>();
   /** Runs that are over and of which everything was read back, by key. */
   readonly #verified = new Map<string, string>();
   /** What is read back of the other runs that are over, by key. */
@@ -207,6 +219,7 @@ class ReconcileLoop {
     const desired = this.#options.source.get(key);
     if (desired === undefined) {
       await this.#endReplaced(key, undefined);
+      this.#unopened.delete(key);
       this.#neverBegun.delete(key);
       this.#verified.delete(key);
       this.#readBack.delete(key);
@@ -235,11 +248,13 @@ class ReconcileLoop {
         });
       // What is over has been told.
       if (error instanceof ResultStoreUnavailableError && finished === undefined) {
+        this.#endUnopened(key, desired);
         await this.#letGoInTime(key, desired);
         await this.#reportWithoutRun(key, desired, {
           kind: 'StoreUnavailable',
           explanation: { ...explanation, reason: error.reason },
         });
+        this.#unopened.get(key)?.work.throwFailure();
       }
       throw error;
     }
@@ -248,7 +263,7 @@ class ReconcileLoop {
 
   /** Resolves when nothing is under way for any run; false when that takes longer. */
   async isSettledWithin(deadlineMs: number): Promise<boolean> {
-    const works = [...this.#runs.values()].map(({ work }) => work.settled());
+    const works = [...this.#runs.values(), ...this.#unopened.values()].map(({ work }) => work.settled());
     const settled = Promise.all([...works, this.#storeRequests.settled()]);
     return (await answerWithin(settled, deadlineMs)) !== undefined;
   }
@@ -393,11 +408,49 @@ class ReconcileLoop {
       isStatusUnderWay: false,
       isHeld: false,
     };
+    this.#noteEndedUnopened(key, run.ledger);
     this.#runs.set(key, run);
     logger.info({ ...subject(definition), ...run.ledger.counts }, 'run opened');
     const isNew =
       opened.end === undefined && opened.trials.every(({ recordedAttempts }) => recordedAttempts === 0);
     this.#targets.onEvent({ kind: 'RunOpened', run: definition, isNew });
+  }
+
+  /** Has ended what runs of a run that is cancelled or suspended: its user does not wait until the store is back to open it. */
+  #endUnopened(key: string, desired: DesiredRun): void {
+    const { engine, now } = this.#options;
+    if (desired.kind === 'Invalid' || this.#runs.has(key)) return;
+    const { manifest, cancel, uid } = desired;
+    if (cancel === undefined && !manifest.spec.suspend) return;
+    const described = this.#described(desired);
+    if ('problem' in described) return;
+    const known = this.#unopened.get(key);
+    const unopened =
+      known?.uid === uid
+        ? known
+        : {
+            uid,
+            ledger: new RunLedger(described),
+            work: new WorkUnderWay(() => this.#lookAgain(key)),
+            ended: [],
+          };
+    this.#unopened.set(key, unopened);
+    const { ledger } = unopened;
+    const unknown = { ledger, activeSince: undefined, postponement: undefined };
+    const controls = controlsOf({ manifest, cancel }, unknown, engine, now());
+    const endings = endWithoutStore(unopened, controls, engine, now());
+    if (endings !== undefined) unopened.ended.push(endings);
+  }
+
+  /** What was ended of the run before it could be opened is recorded with its reason, though it may be gone by now. */
+  #noteEndedUnopened(key: string, ledger: RunLedger): void {
+    const unopened = this.#unopened.get(key);
+    this.#unopened.delete(key);
+    if (unopened?.uid !== ledger.definition.uid) return;
+    for (const { attempts, why } of unopened.ended) {
+      ledger.noteObserved(attempts);
+      for (const attempt of attempts) ledger.noteEndedUnrecorded(attempt, why);
+    }
   }
 
   /** Before anything starts: from then on the object does not go before the run is over in the store. */

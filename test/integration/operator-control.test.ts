@@ -504,6 +504,34 @@ describe('while the result store is away', () => {
     await untilNothingIsLeft(world, uid);
   });
 
+  it('cancelling ends the pods also when the operator was started anew meanwhile', async () => {
+    const world = await site.aWorld('cancel-restart');
+    const store = await aGateToTheStore(world);
+    await store.gate.open();
+    const operator = await world.startOperator({ databaseUrl: store.url });
+    const uid = await world.create(
+      aBatchTest({ variants: ['done', 'a', 'b'], parallelism: 3, pod: RUNS_ON }),
+    );
+    await untilRunning(world, uid, 3);
+    await store.gate.shut();
+    await operator.kill();
+    await world.endPod(await untilVariantRuns(world, uid, 'done'), { exitCode: 0, message: measured(4) });
+    await edit(world, { cancel: true });
+    await world.startOperator({ databaseUrl: store.url });
+    await world.recorder.until('the live pods are gone', (changes) =>
+      present(changes, uid, 'Pod').length === 1 ? true : undefined,
+    );
+    expect(conditionOf(lastOf(world.recorder.changes(), uid), 'Cancelled')).toBeUndefined();
+    await store.gate.open();
+    await world.untilCondition(uid, 'Cancelled');
+    expect(await outcomes(world, uid)).toEqual([
+      'a/0#1 Cancelled RunCancelled',
+      'b/0#1 Cancelled RunCancelled',
+      'done/0#1 Succeeded Completed',
+    ]);
+    await untilNothingIsLeft(world, uid);
+  }, 120_000);
+
   it('cancelling does not wait for one that does not answer, and what had ended before is stored when it does', async () => {
     const world = await site.aWorld('cancel-silent');
     const store = await aGateToTheStore(world);
