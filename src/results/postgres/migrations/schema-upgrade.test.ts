@@ -1,6 +1,7 @@
 /** A database that another version of batchtest has migrated: an earlier one, or a later one. */
 import { randomUUID } from 'node:crypto';
 import { type Migration, sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aRun } from '../../../../test/builders/run.ts';
 import { aDatabaseOfRoles } from '../../../../test/integration/database-roles.ts';
@@ -109,6 +110,38 @@ describe('a database of an earlier version', () => {
     });
   });
 });
+
+it.each(['run_summary', 'variant_scores', 'comparison_matrix', 'best_variant'])(
+  'a migration waits for who reads, and is not in a circle with who reads %s meanwhile',
+  async (view) => {
+    const connection = await server.createDatabase();
+    await migrateTo(connection, '0009-precise-ranks');
+    const reader = new pg.Client(connection);
+    await reader.connect();
+    const waiting = async () => {
+      const [row] = await query<{ sessions: number }>(
+        connection,
+        `select count(*)::int as sessions from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return row?.sessions;
+    };
+    try {
+      await reader.query('begin');
+      await reader.query('select from batchtest.runs');
+      const migrating = withMigrationPool(connection, (pool) => migrate(pool));
+      await expect.poll(waiting, { timeout: 10_000 }).toBe(1);
+      const reading = query(connection, `select from batchtest.${view}`);
+      await expect.poll(waiting, { timeout: 10_000 }).toBe(2);
+      await reader.query('commit');
+      expect(await Promise.allSettled([migrating, reading])).toMatchObject([
+        { status: 'fulfilled' },
+        { status: 'fulfilled' },
+      ]);
+    } finally {
+      await reader.end();
+    }
+  },
+);
 
 it('a process of the version before goes on, which gives less to functions that take more now', async () => {
   const connection = await server.createDatabase();
