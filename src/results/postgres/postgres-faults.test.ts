@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -22,6 +22,7 @@ import {
   type PruneSelection,
   type ResultStore,
   ResultStoreUnavailableError,
+  type RunHold,
 } from '../result-store.ts';
 import { createPool } from './connection-pool.ts';
 import { migrateDatabase, withMigrationPool } from './migrate-database.ts';
@@ -173,7 +174,7 @@ describe('the hold of a run whose connection breaks', () => {
       const taken = await until(() => kept().catch(() => undefined));
       expect(taken).toMatchObject({
         kind: 'TakenOver',
-        by: expect.stringMatching(/^batchtest, process \d+ on /),
+        by: expect.stringMatching(/^batchtest, process \d+, hold \w+ on /),
       });
       await hold?.release();
       expect(await store.holdRun(record.runUid)).toBeUndefined();
@@ -181,6 +182,42 @@ describe('the hold of a run whose connection breaks', () => {
     } finally {
       await distant.close();
       await network.stop();
+    }
+  });
+
+  it('is known to be another’s that has the same session by a pooler', async () => {
+    const pooler = await Pooler.start(connection);
+    const [first, second] = await Promise.all([
+      openPostgresResultStore({ connection: pooler.connection }),
+      openPostgresResultStore({ connection: pooler.connection }),
+    ]);
+    const sessionOfHold = () =>
+      query(
+        connection,
+        `select l.pid, a.backend_start from pg_locks l join pg_stat_activity a using (pid)
+         where l.locktype = 'advisory' and l.classid::bigint << 32 | l.objid::bigint = batchtest.hold_lock($1)`,
+        [record.runUid],
+      );
+    const hold = await first.holdRun(record.runUid);
+    let other: RunHold | undefined;
+    try {
+      const session = await sessionOfHold();
+      expect(session).toHaveLength(1);
+      pooler.breakNewestClient();
+      await until(async () => (await sessionOfHold()).length === 0 || undefined);
+      other = await second.holdRun(record.runUid);
+      expect(await sessionOfHold()).toEqual(session);
+      expect(await hold?.keep()).toEqual({
+        kind: 'TakenOver',
+        by: expect.stringMatching(/^batchtest, process \d+, hold \w+ on /),
+      });
+      await other?.release();
+      expect(await hold?.keep()).toEqual({ kind: 'Held' });
+    } finally {
+      await other?.release();
+      await hold?.release();
+      await Promise.all([first.close(), second.close()]);
+      await pooler.stop();
     }
   });
 });
@@ -702,3 +739,93 @@ class Network {
 }
 
 const socketOf = ({ host, port }: Connection): string => join(host, `.s.PGSQL.${port}`);
+
+/** One server session of a pooler, and what the server said when it began, which each client of it is told. */
+interface PooledSession {
+  readonly socket: Socket;
+  readonly greeting: Buffer;
+}
+
+/**
+ * A pooler that gives a client one session of the server for as long as it is connected, resets it and gives it to the next then, as PgBouncer does with
+ * `pool_mode = session`.
+ */
+class Pooler {
+  readonly connection: Connection;
+  readonly #target: Connection;
+  readonly #directory: string;
+  readonly #listener: Server;
+  readonly #clients: Socket[] = [];
+  readonly #sessions: Socket[] = [];
+  /** Those of no client, the one that was left last at the end. */
+  readonly #free: PooledSession[] = [];
+
+  private constructor(directory: string, target: Connection) {
+    this.#directory = directory;
+    this.#target = target;
+    this.connection = { ...target, host: directory };
+    this.#listener = createServer((client) => {
+      this.#clients.push(client);
+      client.on('error', () => undefined);
+      client.once('data', (startup) => void this.#serve(client, startup));
+    });
+  }
+
+  static async start(target: Connection): Promise<Pooler> {
+    const directory = await mkdtemp(join(tmpdir(), 'batchtest-pooler-'));
+    const pooler = new Pooler(directory, target);
+    pooler.#listener.listen(socketOf(pooler.connection));
+    await once(pooler.#listener, 'listening');
+    return pooler;
+  }
+
+  async #serve(client: Socket, startup: Buffer): Promise<void> {
+    const { socket, greeting } = this.#free.pop() ?? (await this.#newSession(startup));
+    const toClient = (data: Buffer) => client.write(data);
+    const toServer = (data: Buffer) => {
+      if (!data.equals(TERMINATE)) socket.write(data);
+    };
+    client.write(greeting);
+    client.on('data', toServer);
+    socket.on('data', toClient);
+    client.once('close', async () => {
+      socket.off('data', toClient);
+      socket.write(DISCARD_ALL);
+      await untilReady(socket);
+      this.#free.push({ socket, greeting });
+    });
+  }
+
+  async #newSession(startup: Buffer): Promise<PooledSession> {
+    const socket = connect(socketOf(this.#target));
+    this.#sessions.push(socket);
+    socket.on('error', () => undefined);
+    socket.write(startup);
+    return { socket, greeting: await untilReady(socket) };
+  }
+
+  breakNewestClient(): void {
+    this.#clients.at(-1)?.destroy();
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of [...this.#clients, ...this.#sessions]) socket.destroy();
+    this.#listener.close();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
+const DISCARD_ALL = Buffer.from('Q\0\0\0\x10discard all\0');
+/** A server that is ready for a query, in no transaction. */
+const READY = Buffer.from('Z\0\0\0\x05I');
+
+/** What the server says until it is ready. */
+async function untilReady(socket: Socket): Promise<Buffer> {
+  let said = Buffer.alloc(0);
+  for await (const [data] of on(socket, 'data')) {
+    said = Buffer.concat([said, data as Buffer]);
+    if (said.subarray(-READY.length).equals(READY)) break;
+  }
+  return said;
+}

@@ -59,7 +59,7 @@ const holders = (connection: Connection) =>
 
 async function breakHold(connection: Connection): Promise<number> {
   const [holder] = await holders(connection);
-  expect(holder?.name).toMatch(/^batchtest, process \d+ on /);
+  expect(holder?.name).toMatch(/^batchtest, process \d+, hold \w+ on /);
   await query(connection, 'select pg_terminate_backend($1)', [holder?.pid]);
   return holder?.pid ?? 0;
 }
