@@ -456,6 +456,17 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         expect(await store.loadRun(stranger)).toBeDefined();
       });
 
+      it('takes every time that there is, also one before the first database', async () => {
+        const workflowId = randomUUID();
+        const uid = await anEndedRun(workflowId);
+        const selection = { workflowId, keep: 0, dryRun: true };
+        const [earliest, latest] = [new Date(-8.64e15), new Date(8.64e15)];
+        const longAgo = new Date(Date.now() - 999_999 * 86_400_000);
+        for (const endedBefore of [earliest, longAgo])
+          expect(await store.pruneRuns({ ...selection, endedBefore })).toEqual([]);
+        expect(await store.pruneRuns({ ...selection, endedBefore: latest })).toMatchObject([{ uid }]);
+      });
+
       it('deletes those that are named, one by one, and gives those that were there', async () => {
         const [uid, other] = [await anEndedRun(randomUUID()), await anEndedRun(randomUUID())];
         expect(await store.deleteRuns([])).toEqual([]);

@@ -267,13 +267,17 @@ export class PostgresResultStore implements ResultStore {
         name: string;
         engine: PrunedRun['engine'];
         finished_at: Date;
-      }>('select uid, name, engine, finished_at from batchtest.prune_runs($1, $2, $3, true, $4, $5)', [
-        endedBefore.toISOString(),
-        workflowId === undefined ? null : storableText(workflowId),
-        keep,
-        engine ?? null,
-        namespaces === 'All' ? null : namespaces,
-      ]);
+      }>(
+        'select uid, name, engine, finished_at from batchtest.prune_runs(to_timestamp($1), $2, $3, true, $4, $5)',
+        [
+          // As a number: Postgres refuses how years before 0 and after 9999 are written. It has no times as early as a Date may be, and nothing ended before 1970.
+          Math.max(0, endedBefore.getTime()) / 1_000,
+          workflowId === undefined ? null : storableText(workflowId),
+          keep,
+          engine ?? null,
+          namespaces === 'All' ? null : namespaces,
+        ],
+      );
       return rows.map(({ finished_at: finishedAt, ...run }) => ({ ...run, finishedAt }));
     });
   }
