@@ -33,14 +33,18 @@ export function resultsDashboard(): Dashboard {
       new DatasourceVariableBuilder('datasource').label('Postgres').type('grafana-postgresql-datasource'),
     )
     .withVariable(
-      variable('workflow', 'Workflow', 'select distinct workflow_id from batchtest.runs order by 1'),
+      variable(
+        'workflow',
+        'Workflow',
+        'select distinct workflow_id from batchtest.runs where not deleting order by 1',
+      ),
     )
     .withVariable(
       variable(
         'run',
         'Run',
         `select uid as __value, name || ' ' || to_char(started_at, 'YYYY-MM-DD HH24:MI') as __text
-         from batchtest.runs where workflow_id = ${WORKFLOW} order by started_at desc limit 200`,
+         from batchtest.runs where workflow_id = ${WORKFLOW} and not deleting order by started_at desc limit 200`,
       ),
     )
     .withVariable(
@@ -169,11 +173,12 @@ function failures(dashboard: DashboardBuilder): void {
         width: 8,
       },
       `
-select outcome, reason, count(*) as attempts
-from batchtest.attempts
-where run_uid = ${RUN} and outcome <> 'Succeeded'
-group by outcome, reason
-order by attempts desc, outcome, reason`,
+select a.outcome, a.reason, count(*) as attempts
+from batchtest.attempts a
+join batchtest.runs r on r.uid = a.run_uid and not r.deleting
+where a.run_uid = ${RUN} and a.outcome <> 'Succeeded'
+group by a.outcome, a.reason
+order by attempts desc, a.outcome, a.reason`,
     ),
     sqlTable(
       {
@@ -184,6 +189,7 @@ order by attempts desc, outcome, reason`,
       `
 select a.finished_at, v.name as variant, a.repetition, a.attempt, a.outcome, a.reason, a.exit_code, a.message, a.logs
 from batchtest.attempts a
+join batchtest.runs r on r.uid = a.run_uid and not r.deleting
 join batchtest.variants v on v.run_uid = a.run_uid and v.variant_id = a.variant_id
 where a.run_uid = ${RUN} and a.outcome <> 'Succeeded'
 order by a.finished_at desc

@@ -314,3 +314,32 @@ it('compute nothing of runs of other workflows, however many there are', async (
     expect(means).toBeLessThan(others);
   }
 });
+
+it('offer and show nothing of a run whose deletion has begun', async () => {
+  const postgres = await startPostgresServer();
+  onTestFinished(() => postgres.stop());
+  const connection = await postgres.createDatabase();
+  const store = await openPostgresResultStore({ connection });
+  const run = aRun({ uid: randomUUID(), variants: 2, spec: { workflowId: 'only' } });
+  const { fence } = await store.openRun(run);
+  await store.recordAttempt(aRecord(run, fence, {}));
+  await store.recordAttempt(aRecord(run, fence, { trial: 1, outcome: 'TestFailed', trialPhase: 'Failed' }));
+  await store.close();
+  const { panels, templating } = dashboard('batchtest-results');
+  const variables = { workflow: 'only', run: run.uid, metric: 'p95_ms' };
+  const statements = [
+    ...panels.flatMap(({ targets = [] }) => targets.map(({ rawSql = '' }) => rawSql)),
+    ...templating.list.flatMap(({ name, query: text }) => (['workflow', 'run'].includes(name) ? [text] : [])),
+  ].map((text) => asPostgresSeesIt(text, variables));
+  const withRows = async () => {
+    const answers = await Promise.all(
+      statements.map(async (one) => ((await query(connection, one)).length > 0 ? [one] : [])),
+    );
+    return answers.flat();
+  };
+  expect(await withRows()).toEqual(statements);
+  expect(await query(connection, 'select verdict from batchtest.delete_run_part($1, 1)', [run.uid])).toEqual([
+    { verdict: 'Partly' },
+  ]);
+  expect(await withRows()).toEqual([]);
+});

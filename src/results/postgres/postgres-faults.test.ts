@@ -426,6 +426,12 @@ describe('the deletion of a run', () => {
     await expect(store.pruneRuns(beforeTheSmallOne)).rejects.toThrow(`delete run ${large}`);
     expect(await rowsOf(large)).toEqual({ trials: 50, metrics: 0 });
 
+    const viewed = async (view: string) =>
+      query(connection, `select from batchtest.${view} where run_uid = $1`, [large]);
+    for (const view of ['variant_scores', 'comparison_matrix', 'best_variant'])
+      expect(await viewed(view), view).toEqual([]);
+    const messages = await store.outbox.list({ deadOnly: false, limit: 1_000 });
+    expect(messages.filter(({ runUid }) => runUid === large)).toEqual([]);
     expect(await store.findRun(large)).toBeUndefined();
     expect(await store.loadRun(large)).toBeUndefined();
     expect((await store.findRun('same'))?.uid).toBe(small.uid);

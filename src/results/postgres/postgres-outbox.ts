@@ -99,6 +99,7 @@ export class PostgresOutbox implements Outbox {
           'runs.name',
         ])
         .where('outbox.state', 'in', deadOnly ? ['Dead'] : ['Dead', 'Pending'])
+        .where('runs.deleting', 'is not', true)
         .orderBy('outbox.id')
         .limit(limit)
         .execute();
@@ -141,7 +142,7 @@ export class PostgresOutbox implements Outbox {
       const { rows } = await this.#pool.query<{ pending: number; dead: number }>(
         `select count(*) filter (where o.state = 'Pending') as pending, count(*) filter (where o.state = 'Dead') as dead
          from batchtest.outbox o join batchtest.runs r on r.uid = o.run_uid
-         where o.state in ('Pending', 'Dead') and r.engine = $1 and ($2::text[] is null or r.namespace = any ($2))`,
+         where o.state in ('Pending', 'Dead') and not r.deleting and r.engine = $1 and ($2::text[] is null or r.namespace = any ($2))`,
         [engine, namespaces === 'All' ? null : namespaces],
       );
       return rows[0] ?? { pending: 0, dead: 0 };

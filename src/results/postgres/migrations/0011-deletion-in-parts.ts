@@ -2,14 +2,15 @@ import { type Kysely, type Migration, sql } from 'kysely';
 
 /**
  * A large run is deleted in parts, each a transaction of its own, so that none takes longer than a statement may. It is gone for whoever reads before the
- * first of its trials is: half of a run must not be taken for a whole one. Replaces the view run_summary and the function choose_previous_run of 0005, which
- * 0008 has changed.
+ * first of its trials is: half of a run must not be taken for a whole one. Replaces the view run_summary of 0005, the view
+ * variant_scores of 0009, and the function choose_previous_run of 0005, which 0008 has changed.
  */
 const DELETION_IN_PARTS = `
 -- Who reads a view locks it, then the tables under it. What is replaced is locked in the same order: with the table first, a reader that waits for it
 -- would have the view, and be in a circle with this. It changes nothing, and locks the view alone; lock table would lock what is under it as well, before
 -- the next view.
 alter view batchtest.run_summary reset (security_barrier);
+alter view batchtest.variant_scores reset (security_barrier);
 
 alter table batchtest.runs add column deleting boolean not null default false;
 comment on column batchtest.runs.deleting is 'True once its deletion has begun: no view shows it any more, and pruning goes on with it.';
@@ -33,6 +34,59 @@ left join lateral (
   where run_uid = r.uid
 ) t on true
 where not r.deleting;
+
+create or replace view batchtest.variant_scores as
+select
+  v.run_uid,
+  v.variant_id,
+  v.position,
+  v.name as variant,
+  v.parameters,
+  counts.trials,
+  counts.succeeded,
+  counts.failed,
+  floor((1 - scores.shortfall) * 1e9 + 0.5) / 1e9 as score,
+  case when scores.shortfall is not null and v.stopped_at_look is null
+    then rank() over (
+      partition by v.run_uid, scores.shortfall is not null and v.stopped_at_look is null order by scores.shortfall
+    ) end as rank,
+  v.stopped_at_look is not null as stopped_early
+from batchtest.variants v
+join batchtest.runs r on r.uid = v.run_uid and not r.deleting
+join (
+  select run_uid, variant_id, count(*) as trials,
+    count(*) filter (where phase = 'Succeeded') as succeeded,
+    count(*) filter (where phase = 'Failed') as failed
+  from batchtest.trials
+  group by run_uid, variant_id
+) counts on counts.run_uid = v.run_uid and counts.variant_id = v.variant_id
+left join (
+  select shares.run_uid, shares.variant_id,
+    -- Rounded to nine digits, as the code does.
+    to_char(sum(shares.weight * shares.share order by shares.position) / total.weight, '9.99999999EEEE')::double precision as shortfall
+  from (
+    select o.run_uid, s.variant_id, o.position, o.weight,
+      case o.goal
+        when 'maximize' then batchtest.share_of_worst(s.mean, min(s.mean) over candidates, max(s.mean) over candidates)
+        else batchtest.share_of_worst(s.mean, max(s.mean) over candidates, min(s.mean) over candidates)
+      end as share
+    from batchtest.objective_metrics o
+    join batchtest.metric_statistics s on s.run_uid = o.run_uid and s.metric = o.name
+    join (
+      select t.run_uid, t.variant_id
+      from batchtest.trials t
+      -- What was measured on data that has changed is no result.
+      join batchtest.runs r on r.uid = t.run_uid and r.reason is distinct from 'SharedDataChanged'
+      group by t.run_uid, t.variant_id
+      having bool_or(t.phase = 'Succeeded') and not bool_or(t.phase = 'Failed')
+    ) candidate on candidate.run_uid = s.run_uid and candidate.variant_id = s.variant_id
+    window candidates as (partition by o.run_uid, o.position)
+  ) shares
+  join (
+    select run_uid, sum(weight order by position) as weight from batchtest.objective_metrics group by run_uid
+  ) total on total.run_uid = shares.run_uid
+  group by shares.run_uid, shares.variant_id, total.weight
+) scores on scores.run_uid = v.run_uid and scores.variant_id = v.variant_id;
 
 create function batchtest.is_measure(state text, gate text, deleting boolean) returns boolean
 language sql immutable parallel safe
