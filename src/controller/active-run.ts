@@ -2,6 +2,7 @@ import type { RunLedger } from '../core/run-ledger.ts';
 import type { Explanation } from '../core/status.ts';
 import type { InvariantWatch } from './invariant-watch.ts';
 import type { Postponement } from './postponement.ts';
+import type { EndWish } from './run-controls.ts';
 import type { RunPace } from './run-pace.ts';
 import type { VerificationWatch } from './verification-watch.ts';
 import type { WorkUnderWay } from './work-under-way.ts';
@@ -19,6 +20,8 @@ export interface ActiveRun {
   readonly fence: number;
   /** Since when the run may run (milliseconds since the epoch); undefined while it is suspended. */
   activeSince: number | undefined;
+  /** What is wanted of attempts that go on; undefined before anything was. */
+  endWish: EndWish | undefined;
   /** Why trials that are due do not start. */
   waiting: Explanation | undefined;
   /** That the engine could not start an attempt for now; undefined once one was started again. */

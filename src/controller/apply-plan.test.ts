@@ -21,6 +21,7 @@ it('decides while starts are under way, but nothing about them, and tells of the
     ledger: new RunLedger(definition),
     fence,
     activeSince: 0,
+    endWish: undefined,
     waiting: undefined,
     postponement: undefined,
     watch: new InvariantWatch(),

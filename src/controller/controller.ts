@@ -28,7 +28,7 @@ import { GatheredNews } from './gathered-news.ts';
 import { InvariantWatch } from './invariant-watch.ts';
 import { nextTryAt } from './postponement.ts';
 import { PushedResultsLook, withPushedResults } from './pushed-results.ts';
-import { controlsOf, type WantedOfRun, wantedOf } from './run-controls.ts';
+import { controlsOf, endWishOf, type WantedOfRun, wantedOf } from './run-controls.ts';
 import { RunPace } from './run-pace.ts';
 import { type RunSnapshot, unrecorded } from './run-snapshot.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -398,6 +398,7 @@ class ReconcileLoop {
       work: new WorkUnderWay(() => this.#lookAgain(key)),
       fence: opened.fence,
       activeSince: activeSinceOf(status, opened.startedAt),
+      endWish: undefined,
       waiting: undefined,
       postponement: undefined,
       verification: new VerificationWatch(opened.trials.some(({ recordedAttempts }) => recordedAttempts > 0)),
@@ -467,6 +468,7 @@ class ReconcileLoop {
     const { engine, now } = this.#options;
     this.#tellOfIgnored(run, desired);
     const wanted = wantedOf(desired, run.ledger.definition, run.unrunnable);
+    run.endWish = endWishOf(run.endWish, wanted, now());
     // As of a Job: the clock of activeDeadlineSeconds begins anew when the run is resumed.
     if (desired.kind === 'Runnable')
       run.activeSince = wanted.manifest.spec.suspend ? undefined : (run.activeSince ?? now());
@@ -661,7 +663,9 @@ class ReconcileLoop {
       const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.ledger.definition), store);
       const observed = withPushedResults(engine.observe(run.ledger.definition), pushed);
       run.ledger.noteObserved(observed);
-      const controls = controlsOf({ manifest, cancel: 'Deleted' }, run, engine, now());
+      // With the object its pods go as well, so nobody waits to see what they come to.
+      const asLastSeen = { ...run, endWish: undefined };
+      const controls = controlsOf({ manifest, cancel: 'Deleted' }, asLastSeen, engine, now());
       const plan = reconcile(run.ledger, observed, controls, now());
       const actions = plan.actions.filter(({ kind }) => kind !== 'StartAttempt' && kind !== 'FinishRun');
       if (actions.length === 0) return;

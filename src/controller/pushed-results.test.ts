@@ -76,6 +76,7 @@ it('judges many that end at once, a part of them at a time, by the newest of wha
     pace: new RunPace(0),
     work: new WorkUnderWay(() => {}),
     ...{
+      endWish: undefined,
       waiting: undefined,
       postponement: undefined,
       storeProblem: undefined,

@@ -4,7 +4,7 @@ import { aRun } from '../../test/builders/run.ts';
 import type { EngineName } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
 import { postponedAgain } from './postponement.ts';
-import { controlsOf } from './run-controls.ts';
+import { controlsOf, endWishOf } from './run-controls.ts';
 
 const NOW = 1_000_000;
 const SINCE = 400_000;
@@ -23,7 +23,13 @@ function controls(
   const definition = { ...aRun({ spec }), engine };
   return controlsOf(
     { manifest: definition.manifest, cancel },
-    { activeSince: SINCE, postponement: undefined, ledger: new RunLedger(definition), ...run },
+    {
+      activeSince: SINCE,
+      endWish: undefined,
+      postponement: undefined,
+      ledger: new RunLedger(definition),
+      ...run,
+    },
     { seenUntil: (_, now) => now - 5 },
     NOW,
   );
@@ -45,6 +51,7 @@ describe('what a user wants of a run', () => {
       startBudget: Number.POSITIVE_INFINITY,
       removalDelayMs: expect.any(Number),
       seenUntil: NOW - 5,
+      wantedSince: 0,
       unseenRetryMs: 1_000,
     });
   });
@@ -87,5 +94,30 @@ describe('what a user wants of a run', () => {
     const before = postponedAgain(undefined, answer, NOW - 5_000);
     expect(controls({}, { postponement: now }).startBudget).toBe(0);
     expect(controls({}, { postponement: before }).startBudget).toBe(1);
+  });
+});
+
+describe('what is wanted of attempts that go on', () => {
+  const of = (spec: NonNullable<BatchTestOptions['spec']>, cancel?: 'Requested') => ({
+    manifest: aRun({ spec }).manifest,
+    cancel,
+  });
+  const first = endWishOf(undefined, of({ parallelism: 2 }), NOW);
+
+  it.each([
+    ['a cancellation', of({ parallelism: 2 }, 'Requested')],
+    ['a suspension', of({ parallelism: 2, suspend: true })],
+    ['a lower parallelism', of({ parallelism: 1 })],
+    ['fewer variants that may fail', of({ parallelism: 2, maxFailedVariants: 0 })],
+    ['an object that cannot be read', { ...of({ parallelism: 2 }), invalidSpec: 'no list' }],
+  ])('is as old as %s', (_, wanted) => {
+    const wish = endWishOf(first, wanted, NOW + 5);
+    expect(wish.since).toBe(NOW + 5);
+    expect(endWishOf(wish, wanted, NOW + 9)).toBe(wish);
+    expect(controls({}, { endWish: wish }).wantedSince).toBe(NOW + 5);
+  });
+
+  it('is not asked for anew by an edit of something else', () => {
+    expect(endWishOf(first, of({ parallelism: 2, trialDeadlineSeconds: 5 }), NOW + 5)).toBe(first);
   });
 });

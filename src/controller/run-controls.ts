@@ -38,10 +38,36 @@ export function wantedOf(
   };
 }
 
+/** What can end attempts that go on, of what is wanted of a run. */
+export interface EndWish {
+  readonly what: string;
+  /** Since when this process knows of it, in milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** The wish before while it is still the same, so that it is known how old it is. */
+export function endWishOf(
+  before: EndWish | undefined,
+  { manifest: { spec }, cancel, invalidSpec }: WantedOfRun,
+  now: number,
+): EndWish {
+  const { suspend, parallelism, scaleDownPolicy, maxFailedVariants } = spec;
+  const what = JSON.stringify([
+    ...[cancel, invalidSpec !== undefined],
+    ...[suspend, parallelism, scaleDownPolicy, maxFailedVariants],
+  ]);
+  return before?.what === what ? before : { what, since: now };
+}
+
 /** What a user wants now of a run, as a decision takes it. */
 export function controlsOf(
   { manifest: { spec }, cancel, invalidSpec }: WantedOfRun,
-  { activeSince, postponement, ledger }: Pick<ActiveRun, 'activeSince' | 'postponement' | 'ledger'>,
+  {
+    activeSince,
+    endWish,
+    postponement,
+    ledger,
+  }: Pick<ActiveRun, 'activeSince' | 'endWish' | 'postponement' | 'ledger'>,
   engine: Pick<Engine, 'seenUntil'>,
   now: number,
 ): RunControls {
@@ -65,6 +91,7 @@ export function controlsOf(
         ? undefined
         : activeSince + activeDeadlineSeconds * 1_000,
     seenUntil: engine.seenUntil(ledger.definition, now),
+    wantedSince: endWish?.since ?? 0,
     unseenRetryMs: isLocal ? UNSEEN_RETRY_MS.local : UNSEEN_RETRY_MS.cluster,
     startBudget: startBudget(postponement, ledger.startsUnderWay.size, now),
     postponed: postponement?.explanation,

@@ -7,6 +7,7 @@ import { type AttemptState, attemptName, type ObservedAttempt } from './attempt.
 import { endingsWithoutStore, reconcile } from './reconcile.ts';
 import type { RunControls, RunDefinition } from './run.ts';
 import { RunLedger } from './run-ledger.ts';
+import { statusOf } from './status.ts';
 
 describe('a run', () => {
   it('starts what has a slot, stores each result, then frees what held it, and ends when all is stored', async () => {
@@ -769,6 +770,80 @@ describe('a cluster that cannot be seen', () => {
 
   it('makes one late that was seen to run after its deadline', () => {
     expect(decided(60_000).actions).toMatchObject([{ judgement: { outcome: 'TimedOut' } }]);
+  });
+
+  const ended: ObservedAttempt = {
+    ...attempt,
+    state: { kind: 'Ended', at: 59_500, termination: exitedWell() },
+  };
+  const wishes: readonly [what: string, reason: string, wish: Partial<RunControls>][] = [
+    ["the run's deadline", 'DeadlineExceeded', { deadlineAt: 60_000 }],
+    ['a cancellation', 'RunCancelled', { cancel: 'Requested' }],
+    ['a suspension', 'RunSuspended', { suspended: true }],
+    ['a lower parallelism', 'Preempted', { parallelism: 0, scaleDownPolicy: 'Preempt' }],
+  ];
+
+  describe.each(wishes)('and %s at 60 s', (_, reason, wish) => {
+    const longRun = aRun({ variants: 1 });
+    const controls = { ...controlsOf(longRun), wantedSince: 60_000, ...wish };
+    const ledger = new RunLedger(longRun);
+    ledger.noteObserved([attempt]);
+    const plan = (one: ObservedAttempt, seenUntil: number, now: number) =>
+      reconcile(ledger, [one], { ...controls, seenUntil }, now);
+    const withoutStore = (seenUntil: number, now: number) =>
+      endingsWithoutStore(ledger, [attempt], { ...controls, seenUntil }, now);
+
+    it('end no attempt that may have ended before', () => {
+      expect(plan(attempt, 59_000, 119_000)).toMatchObject({ actions: [], requeueAt: 120_000 });
+      expect(withoutStore(59_000, 119_000)).toBeUndefined();
+    });
+
+    it('do not end one that turns out to have', () => {
+      expect(plan(ended, 119_000, 119_000).actions).toMatchObject([{ judgement: { outcome: 'Succeeded' } }]);
+    });
+
+    it('end one that turns out to go on', () => {
+      expect(plan(attempt, 60_000, 119_000).actions).toMatchObject([{ judgement: { reason } }]);
+    });
+
+    if (reason !== 'Preempted')
+      it('are told to wait for that only once it has lasted', () => {
+        const told = (now: number) => {
+          const at = { ...controls, seenUntil: 59_000 };
+          const { waiting } = plan(attempt, 59_000, now);
+          const context = { controls: at, activeSince: 0, waiting, storeProblem: undefined };
+          return JSON.stringify(
+            statusOf(ledger, { ...context, observedGeneration: 1, previousConditions: [] }, now).conditions,
+          );
+        };
+        expect(told(62_000)).not.toContain('may have ended before that');
+        expect(told(66_000)).toContain('may have ended before that');
+      });
+  });
+
+  it.each(wishes.slice(1))('does not hold up %s for ever', (_, reason, wish) => {
+    const controls = { ...controlsOf(run), wantedSince: 60_000, seenUntil: 0, ...wish };
+    const ledger = new RunLedger(run);
+    ledger.noteObserved([attempt]);
+    expect(reconcile(ledger, [attempt], controls, 120_000).actions).toMatchObject([
+      { judgement: { reason } },
+    ]);
+    if (reason !== 'Preempted')
+      expect(endingsWithoutStore(ledger, [attempt], controls, 120_000)).toMatchObject({ why: { reason } });
+  });
+
+  it('keeps a start that got no answer from being undone: it may have run to its end', () => {
+    const ledger = new RunLedger(run);
+    ledger.noteStartAsked(0, 1);
+    ledger.noteStartUnanswered(0);
+    const controls = { ...controlsOf(run), wantedSince: 60_000, cancel: 'Requested' } as const;
+    expect(reconcile(ledger, [], { ...controls, seenUntil: 59_000 }, 61_000)).toMatchObject({
+      actions: [],
+      requeueAt: 62_000,
+    });
+    expect(reconcile(ledger, [], { ...controls, seenUntil: 61_000 }, 61_000).actions).toMatchObject([
+      { reason: 'StartUnanswered' },
+    ]);
   });
 });
 

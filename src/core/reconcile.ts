@@ -29,6 +29,7 @@ import type { RunControls } from './run.ts';
 import { isRecorded, type ReadonlyRunLedger } from './run-ledger.ts';
 import type { Explanation } from './status.ts';
 import { isStoreInTrouble, storeIsSlowAt } from './store-trouble.ts';
+import { endsUnseen, endsUnseenSince } from './unseen-ends.ts';
 import { waitingOf } from './waiting.ts';
 
 /** Decides the next step of one run. Same inputs, same plan. `now` is in milliseconds since the epoch. */
@@ -39,13 +40,16 @@ export function reconcile(
   now: number,
 ): Plan {
   const own = ownAttempts(ledger, observed);
+  const halt = haltOf(ledger, controls, now);
+  const endsUnseenFrom = endsUnseenSince(halt, controls, now);
   const situation: Situation = {
     ledger,
     own,
     unseen: countUnseen([...ledger.startsUnderWay, ...ledger.startsBeingAbandoned], own),
     controls,
     now,
-    halt: haltOf(ledger, controls, now),
+    halt,
+    mayEnd: endsUnseenFrom === undefined,
   };
   /** Nothing but these before the store has answered. */
   const only = (actions: readonly Action[]): Plan => ({
@@ -66,7 +70,6 @@ export function reconcile(
   // What is under way may yet say that there is less to skip, or more.
   if (skip !== undefined) return ledger.recordsUnderWay.size > 0 ? only([]) : only([skip]);
 
-  const { halt } = situation;
   const beingRecorded = countUnseen([...ledger.recordsUnderWay.keys()], own);
   const live = own.filter(isOwnLive).length + situation.unseen + beingRecorded;
   const end = evaluateCompletion(ledger, halt, live);
@@ -89,22 +92,26 @@ export function reconcile(
   const delayMs = removalDelayMs(situation);
   const dueAt = removals.map((removal) => removalDueAt(ledger, removal, delayMs));
   const due = goTogether(situation, delayMs) ? [] : removals.filter((_, index) => (dueAt[index] ?? 0) <= now);
-  const actions: readonly Action[] = [...started, ...due, ...abandoned];
+  // It may have run to its end meanwhile.
+  const undone = situation.mayEnd ? abandoned : [];
+  const actions: readonly Action[] = [...started, ...due, ...undone];
   const isRecording = ledger.recordsUnderWay.size > 0;
+  const isHaltUnseen = halt !== undefined && own.some(({ attempt }) => isUnderWay(attempt));
   const waiting = isRecording
     ? undefined
-    : waitingOf(
+    : ((isHaltUnseen ? endsUnseen(endsUnseenFrom, now) : undefined) ??
+      waitingOf(
         ledger,
         own.map(({ attempt }) => attempt),
         controls,
         started.length,
-      );
+      ));
   return { actions, waiting, requeueAt: nextCheckAt(situation, dueAt) };
 }
 
 /**
  * What can still be done when results cannot be stored: an attempt that runs although nothing may is ended all the same. There is no result of
- * it to lose, and whoever cancels does not wait for a database. What has ended is left alone: until it is stored, the engine has the only copy.
+ * it to lose, once it is known to run, and whoever cancels does not wait for a database. What has ended is left alone: until it is stored, the engine has the only copy.
  */
 export function endingsWithoutStore(
   ledger: ReadonlyRunLedger,
@@ -113,10 +120,11 @@ export function endingsWithoutStore(
   now: number,
 ): EndingsWithoutStore | undefined {
   const why = haltOf(ledger, controls, now);
+  if (why === undefined || endsUnseenSince(why, controls, now) !== undefined) return undefined;
   const attempts = ownAttempts(ledger, observed)
     .filter(({ attempt, index }) => isUnderWay(attempt) && !ledger.startsUnderWay.has(index))
     .map(({ attempt }) => attempt);
-  return why === undefined || attempts.length === 0 ? undefined : { attempts, why };
+  return attempts.length === 0 ? undefined : { attempts, why };
 }
 
 /** Attempts to be ended before that can be recorded, and what is to be recorded of them later. */
@@ -155,6 +163,8 @@ interface Situation {
   readonly controls: RunControls;
   readonly now: number;
   readonly halt: Halt | undefined;
+  /** False while attempts that are to be ended, and are shown as going on, may have ended before: see {@link endsUnseenSince}. */
+  readonly mayEnd: boolean;
 }
 
 /** How many of these trials have no live attempt among those that are shown: they take their slots all the same. */
@@ -181,7 +191,7 @@ const isBeingAnswered = ({ startsUnderWay, recordsUnderWay }: ReadonlyRunLedger,
   startsUnderWay.has(index) || recordsUnderWay.has(index);
 
 function recordsOfObserved(situation: Situation): readonly RecordAttempt[] {
-  const { ledger, own, controls, now } = situation;
+  const { ledger, own, controls, now, mayEnd } = situation;
   const records: RecordAttempt[] = [];
   const goesOn: OwnAttempt[] = [];
   for (const one of own) {
@@ -190,6 +200,7 @@ function recordsOfObserved(situation: Situation): readonly RecordAttempt[] {
     if (judgement !== undefined) records.push(recordOf(ledger, one.attempt, one.index, judgement, now));
     else if (isUnderWay(one.attempt)) goesOn.push(one);
   }
+  if (!mayEnd) return records;
   // What ends for another reason makes room as well.
   const tooMany = preempted(
     goesOn.map(({ attempt }) => attempt),
@@ -202,7 +213,7 @@ function recordsOfObserved(situation: Situation): readonly RecordAttempt[] {
 
 /** The verdict on an attempt that has ended, or that must end now; undefined for one that may go on. */
 function judge(
-  { ledger, controls, now, halt }: Situation,
+  { ledger, controls, now, halt, mayEnd }: Situation,
   { attempt, index }: OwnAttempt,
 ): Judgement | undefined {
   const { state } = attempt;
@@ -212,7 +223,7 @@ function judge(
   if (state.kind === 'Running' && state.endedAt !== undefined) return undefined;
   const unconfirmed = ledger.unconfirmed.get(index);
   if (unconfirmed !== undefined) return unconfirmed;
-  const why = halt ?? ledger.endedUnrecorded.get(index);
+  const why = (mayEnd ? halt : undefined) ?? ledger.endedUnrecorded.get(index);
   if (why !== undefined) return endedByUs('Cancelled', why.reason, why.message);
   if (ledger.isGivenUp(index))
     return endedByUs(
@@ -415,7 +426,7 @@ function nextAttempt(
 }
 
 function nextCheckAt(
-  { ledger, own, controls, now, halt }: Situation,
+  { ledger, own, controls, now, halt, mayEnd }: Situation,
   removals: readonly number[],
 ): number | undefined {
   let next = Number.POSITIVE_INFINITY;
@@ -429,6 +440,7 @@ function nextCheckAt(
     if (deadline !== undefined && deadline <= now && controls.seenUntil < deadline)
       consider(now + controls.unseenRetryMs);
   }
+  if (!mayEnd) consider(now + controls.unseenRetryMs);
   for (const dueAt of removals) consider(dueAt);
   if (halt === undefined) consider(ledger.nextRetryAt(now));
   if (ledger.end === undefined) consider(controls.deadlineAt);

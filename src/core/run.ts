@@ -50,7 +50,9 @@ export interface RunControls
    * No attempt is late by a time after that.
    */
   readonly seenUntil: number;
-  /** How soon it is asked again whether an attempt kept its deadline, in milliseconds, while that cannot be seen. */
+  /** Since when it is known what is wanted of attempts that go on (milliseconds since the epoch): that they end, or that they may go on. */
+  readonly wantedSince: number;
+  /** How soon it is asked again whether an attempt ended in time, in milliseconds, while that cannot be seen. */
   readonly unseenRetryMs: number;
   /** How many may be started at once by this decision: fewer than there are slots while starts are being refused for now. */
   readonly startBudget: number;

@@ -5,6 +5,7 @@ import { type Halt, haltOf } from './halt.ts';
 import type { RunEnd } from './plan.ts';
 import type { RunControls } from './run.ts';
 import type { ReadonlyRunLedger } from './run-ledger.ts';
+import { ENDS_UNSEEN } from './unseen-ends.ts';
 import { type VerificationCounts, verifiedStatus } from './verification-counts.ts';
 import { CANNOT_BE_ENDED } from './waiting.ts';
 
@@ -212,12 +213,14 @@ function suspension(
 
 /** The one reason for what the run does now. */
 function progress({ waiting, storeProblem }: StatusContext, halt: Halt | undefined): Explanation {
-  if (halt !== undefined && halt.end === undefined) return halt;
-  if (halt !== undefined)
+  if (halt !== undefined && halt.end === undefined && waiting?.reason !== ENDS_UNSEEN) return halt;
+  if (halt !== undefined) {
+    const isHeldUp = waiting?.reason === CANNOT_BE_ENDED || waiting?.reason === ENDS_UNSEEN;
     return {
       reason: halt.reason,
-      message: `${halt.message}: ${waiting?.reason === CANNOT_BE_ENDED ? waiting.message : 'running trials are being ended'}`,
+      message: `${halt.message}: ${isHeldUp ? waiting.message : 'running trials are being ended'}`,
     };
+  }
   if (storeProblem !== undefined)
     return { reason: 'WaitingForResultStore', message: 'nothing new starts before results can be stored' };
   return waiting ?? { reason: 'Running', message: 'trials are running' };

@@ -21,6 +21,7 @@ const controls: RunControls = {
   suspended: false,
   deadlineAt: undefined,
   seenUntil: Number.POSITIVE_INFINITY,
+  wantedSince: 0,
   unseenRetryMs: 1_000,
   startBudget: Number.POSITIVE_INFINITY,
   removalDelayMs: 0,

@@ -3,7 +3,7 @@ import type { ActiveRun } from '../../src/controller/active-run.ts';
 import { applyPlan, LedgerOutdatedError, type PlanTargets } from '../../src/controller/apply-plan.ts';
 import { endWithoutStore } from '../../src/controller/end-without-store.ts';
 import { InvariantWatch } from '../../src/controller/invariant-watch.ts';
-import { controlsOf } from '../../src/controller/run-controls.ts';
+import { controlsOf, endWishOf } from '../../src/controller/run-controls.ts';
 import { RunPace } from '../../src/controller/run-pace.ts';
 import { VerificationWatch } from '../../src/controller/verification-watch.ts';
 import { WorkUnderWay } from '../../src/controller/work-under-way.ts';
@@ -67,6 +67,7 @@ export class ModelOperator {
       const run = this.run ?? (await this.#open());
       this.activeSince = wanted.manifest.spec.suspend ? undefined : (this.activeSince ?? this.#world.now());
       run.activeSince = this.activeSince;
+      run.endWish = endWishOf(run.endWish, wanted, this.#world.now());
       return { kind: 'Settled', requeueAt: await this.#decide(run, wanted) };
     } catch (error) {
       if (error instanceof LedgerOutdatedError) {
@@ -131,6 +132,7 @@ export class ModelOperator {
       ledger: new RunLedger(this.#definition, trials, end, opened),
       fence,
       activeSince: this.activeSince,
+      endWish: undefined,
       waiting: undefined,
       postponement: undefined,
       watch: new InvariantWatch(),

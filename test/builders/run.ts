@@ -37,6 +37,7 @@ export const controlsOf = ({ manifest: { spec } }: RunDefinition): RunControls =
   suspended: spec.suspend,
   deadlineAt: undefined,
   seenUntil: Number.POSITIVE_INFINITY,
+  wantedSince: 0,
   unseenRetryMs: 1_000,
   startBudget: Number.POSITIVE_INFINITY,
   removalDelayMs: 0,

@@ -1,4 +1,5 @@
 /** What the operator does while its result store, or the API server, is away. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { seriesOf } from '../tools/exposition.ts';
 import {
@@ -133,6 +134,35 @@ it('goes on after the API server was away, with every trial run once', async () 
   const changes = world.recorder.changes();
   expect([...carrierCreations(changes, uid).values()]).toEqual(Array(12).fill(1));
   expect(creationsAboveParallelism(changes, uid)).toEqual([]);
+});
+
+it('keeps what ended within the deadline of its run though it was away when that passed', async () => {
+  const world = await site.aWorld('cluster-away-deadline');
+  const cluster = await aGateToTheCluster(world);
+  await cluster.gate.open();
+  await world.startOperator({ kubeconfigPath: cluster.kubeconfigPath });
+  const uid = await world.create(
+    aBatchTest({
+      ...{ variants: 3, parallelism: 3 },
+      pod: { ...ENDS_SOON, runMs: 6_000 },
+      spec: { activeDeadlineSeconds: 15 },
+    }),
+  );
+  await world.recorder.until('all run', (changes) =>
+    liveTrials(changes, uid).at(-1)?.live === 3 ? true : undefined,
+  );
+  await cluster.gate.shut();
+  await world.recorder.until('all have ended', (changes) =>
+    liveTrials(changes, uid).at(-1)?.live === 0 ? true : undefined,
+  );
+  // Its decision of then is what this is about, and it makes none that anybody could see.
+  await delay(20_000);
+  await cluster.gate.open();
+  await world.untilCondition(uid, 'Complete');
+  const attempts = await world.storedAttempts(uid);
+  expect(attempts.map(({ attempt, outcome }) => `${attempt} ${outcome}`)).toEqual(
+    Array(3).fill('1 Succeeded'),
+  );
 });
 
 const creations = (world: OperatorWorld, uid: string): number =>
