@@ -315,6 +315,59 @@ it('has seen all again once it watches again, before anything happens', async ()
   await eventually(isUpToDate, true);
 });
 
+it('has not seen what a watch that ended in good order kept to itself, before the next one tells it', async () => {
+  // It lasted for long enough, so the next one follows at once.
+  const { reflector, proxy, held, create } = await aReflection({ stableWatchMs: 0 });
+  let seenUntil: number | undefined;
+  proxy.onWatch(() => {
+    const isFirst = watchesOf(proxy).length === 1;
+    return (line, deliver) => {
+      if (!line.object.metadata.name?.endsWith('-kept')) deliver(line);
+      else if (!isFirst)
+        setTimeout(() => {
+          seenUntil ??= reflector.seenUntil(Date.now());
+          deliver(line);
+        }, 300);
+    };
+  });
+  reflector.start();
+  await reflector.whenSynced();
+  await eventually(() => proxy.openWatches(), 1);
+  await create('told', '1');
+  await eventually(held, { told: '1' });
+  const before = Date.now();
+  await create('kept', '2');
+  proxy.cutWatches('End');
+  await eventually(held, { told: '1', kept: '2' });
+  expect(seenUntil).toBeLessThan(before);
+});
+
+it('has seen nothing of the time by which its clock was ahead before the server answered', async () => {
+  let aheadMs = 600_000;
+  const proxy = await openFaultyProxy(inject('controlPlane'));
+  const reflector = new Reflector<ConfigMap, Kept>({
+    client: world.client(proxy.access),
+    path: collection(),
+    labelSelector: 'set=none',
+    project: () => undefined,
+    onChange: () => {},
+    now: () => Date.now() + aheadMs,
+  });
+  onTestFinished(async () => {
+    await reflector.stop();
+    await proxy.close();
+  });
+  proxy.onRequest(({ isWatch }) => {
+    aheadMs = 0;
+    return isWatch ? { kind: 'Hang' } : FORWARD;
+  });
+  reflector.start();
+  await reflector.whenSynced();
+  const listedBy = Date.now();
+  await sleep(500);
+  expect(reflector.seenUntil(Date.now())).toBeLessThanOrEqual(listedBy);
+});
+
 it('reports nothing more once it is stopped, and says so to who waits for it', async () => {
   const { reflector, proxy, changes, create } = await aReflection();
   proxy.onRequest(() => ({ kind: 'Hang' }));

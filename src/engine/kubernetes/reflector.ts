@@ -45,7 +45,7 @@ const DEFAULT_TIMES: ReflectorTimes = {
 const PAGE_SIZE = 200;
 /**
  * A watch first tells what has happened since the resourceVersion that it begins at, and does not say when that was all. After this time it was; after less when
- * less can have happened, so that nothing is late because one watch ended and the next one begins milliseconds later.
+ * everything was listed less before. That the watch before it ended in good order says nothing: a server ends one that is slow like that, with events that it keeps.
  */
 const CAUGHT_UP_AFTER_MS = 2_000;
 const WATCH_SECONDS = { min: 240, max: 300 };
@@ -238,7 +238,8 @@ export class Reflector<Raw extends ObjectWithMetadata, T extends Reflected> {
     this.#resourceVersion = resourceVersion;
     this.#listedAt = startedAt;
     // What came after its first page is left to the watch.
-    this.#seenUntil = startedAt;
+    // The own clock may have been ahead before the server's first answer corrected it.
+    this.#seenUntil = Math.min(startedAt, this.#now());
     this.#lastProblem = undefined;
     this.#settleSynced?.resolve();
   }
@@ -266,9 +267,10 @@ export class Reflector<Raw extends ObjectWithMetadata, T extends Reflected> {
         for (const event of batch) if (!this.#stop.signal.aborted) this.#take(event);
         this.#noteSeen();
       }
-      // In good order: all that there was to be told was.
-      this.#noteSeen();
     } finally {
+      // The last that came may be what is behind by as much.
+      if (this.#watchedSince !== undefined)
+        this.#seenUntil = Math.min(this.#seenUntil, this.#now() - CAUGHT_UP_AFTER_MS);
       this.#watchedSince = undefined;
     }
   }
