@@ -573,6 +573,32 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     await untilUpToDate(engine, run);
   });
 
+  it('has not seen, when its process goes on after it stood still, what came meanwhile', async () => {
+    const engine = await anEngine();
+    const { run, pod } = await aRunningPod(engine);
+    await untilUpToDate(engine, run);
+    await delay(1_000);
+    // What a kubelet says arrives while nothing here reads it.
+    const ends = sayTerminated(pod, {
+      exitCode: 0,
+      reason: 'Completed',
+      message: '{"metrics":{"p95_ms":1}}',
+    });
+    await delay(0);
+    const stoodSince = Date.now();
+    const seen = new Promise<{ kind: string | undefined; seenUntil: number }>((resolve) =>
+      setTimeout(
+        () => resolve({ kind: shown(engine, run)?.state.kind, seenUntil: engine.seenUntil(run, Date.now()) }),
+        1,
+      ),
+    );
+    while (Date.now() < stoodSince + 2_500);
+    expect((await seen).seenUntil).toBeLessThanOrEqual(stoodSince);
+    await ends;
+    await untilState(engine, run, 'Ended');
+    await untilUpToDate(engine, run);
+  });
+
   it('has seen nothing since an outage before all pages of what there is now are here', async () => {
     const proxy = await aProxy();
     const engine = await anEngine(proxy, { backoff: { firstMs: 100, maxMs: 500 } });

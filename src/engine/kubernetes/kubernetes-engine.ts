@@ -44,6 +44,7 @@ import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflect
 import type { ResultIngestAddress } from './result-volume.ts';
 import { outcomeOfRefusal } from './start-outcome.ts';
 import { allSynced, isViewOf, seenWithin, type ViewHealth } from './view-health.ts';
+import { Wakefulness } from './wakefulness.ts';
 
 export interface KubernetesEngineOptions {
   readonly client: KubeClient;
@@ -123,6 +124,7 @@ export class KubernetesEngine implements Engine {
   /** Records that may change by time alone. */
   readonly #unsettled = new Set<AttemptRecord>();
   readonly #looking: NodeJS.Timeout;
+  readonly #wakefulness: Wakefulness;
   #isClosed = false;
 
   constructor(options: KubernetesEngineOptions) {
@@ -158,6 +160,7 @@ export class KubernetesEngine implements Engine {
         }),
     );
     for (const reflector of this.#reflectors) reflector.start();
+    this.#wakefulness = new Wakefulness(this.#now());
     this.#looking = setInterval(() => this.#lookAgain(), LOOK_INTERVAL_MS);
     this.#looking.unref();
   }
@@ -190,7 +193,8 @@ export class KubernetesEngine implements Engine {
   }
 
   seenUntil({ namespace }: RunDefinition, now: number): number {
-    return Math.min(now, ...this.viewsOf(namespace).map((view) => view.seenUntil(now)));
+    const views = this.viewsOf(namespace).map((view) => view.seenUntil(now));
+    return Math.min(this.#wakefulness.seenUntil(now), ...views);
   }
 
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
@@ -476,6 +480,7 @@ export class KubernetesEngine implements Engine {
   }
 
   #lookAgain(): void {
+    this.#wakefulness.noteRuns(this.#now());
     for (const record of [...this.#unsettled]) this.#lookAt(record, this.#now() - record.changedAt);
   }
 
