@@ -17,7 +17,7 @@ import { podManifest } from '../../src/engine/kubernetes/pod-manifest.ts';
 import type { ReflectorTimes } from '../../src/engine/kubernetes/reflector.ts';
 import { deletePod, holdPod, letPodGo } from '../faults/kubelet.ts';
 import { aDenyingPolicy } from './denying-policy.ts';
-import { type FaultyProxy, FORWARD, openFaultyProxy } from './faulty-proxy.ts';
+import { type Fault, type FaultyProxy, FORWARD, openFaultyProxy } from './faulty-proxy.ts';
 import { type Execution, isLivePod, type KubernetesWorld, openWorld } from './kubernetes-world.ts';
 
 const DEADLINE_MS = 20_000;
@@ -255,6 +255,36 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
         reason: 'NameTaken',
       });
       expect(engine.observe(run).filter(({ state }) => state.kind === 'Ended')).toEqual([]);
+    });
+
+    it('adopts what an earlier try started, though a policy refuses the next one', async () => {
+      const proxy = await aProxy();
+      proxy.onWatch(() => () => {});
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(2, RUNS_ON);
+      proxy.onRequest((request) => (isCreation(request) ? { kind: 'TimeOut' } : FORWARD));
+      expect(await engine.startAttempt(requestFor(run))).toMatchObject({ mayHaveStarted: true });
+      const status = { message: 'admission webhook "policy" denied the request', reason: 'Forbidden' };
+      const denied: Fault = { kind: 'Answer', status: 403, body: JSON.stringify(status) };
+      proxy.onRequest((request) => {
+        if (isCreation(request)) return denied;
+        return request.method === 'GET' ? { kind: 'Answer', status: 500 } : FORWARD;
+      });
+      await expect(engine.startAttempt(requestFor(run)), 'nobody tells what there is').rejects.toThrow();
+      proxy.onRequest((request) => (isCreation(request) ? denied : FORWARD));
+      expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
+      expect(await engine.startAttempt(requestFor(run, 1))).toMatchObject({ kind: 'Refused' });
+      await engine.removeAttempts(run, [requestFor(run).name]);
+    });
+
+    it('that is refused is so for good when an earlier try got no answer and started nothing', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, RUNS_ON);
+      proxy.onRequest((request) => (isCreation(request) ? { kind: 'Answer', status: 504 } : FORWARD));
+      expect(await engine.startAttempt(requestFor(run))).toMatchObject({ mayHaveStarted: true });
+      proxy.onRequest((request) => (isCreation(request) ? { kind: 'Answer', status: 422 } : FORWARD));
+      expect(await engine.startAttempt(requestFor(run))).toMatchObject({ kind: 'Refused' });
     });
 
     it('waits for a quota instead of failing', async () => {

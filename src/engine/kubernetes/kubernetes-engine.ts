@@ -371,6 +371,8 @@ export class KubernetesEngine implements Engine {
         return await this.#adopt(record, request);
       }
       const outcome = outcomeOfRefusal(error, carrier.kind);
+      if (outcome.kind === 'Refused' && this.#unanswered.get(run.uid)?.has(name) === true)
+        return await this.#afterRefusal(record, request, outcome);
       // One that is refused for now says nothing about an earlier try.
       if (outcome.kind === 'Postponed' && outcome.mayHaveStarted) this.#noteAnswer(run.uid, name, false);
       return outcome;
@@ -409,6 +411,21 @@ export class KubernetesEngine implements Engine {
         reason: 'NameTaken',
         message: `${kind} ${record.namespace}/${name} is there already and is not owned by BatchTest ${run.name} (UID ${run.uid})`,
       };
+    this.#expect(record, projection);
+    return { kind: 'AlreadyStarted' };
+  }
+
+  /** What is refused now may have been started by an earlier try that got no answer: whoever refuses looks at the object before anybody at its name. */
+  async #afterRefusal(
+    record: AttemptRecord,
+    { run, name }: AttemptRequest,
+    refusal: StartOutcome,
+  ): Promise<StartOutcome> {
+    const carrier = carrierOf(run);
+    const found = await this.#get({ kind: carrier.kind, namespace: record.namespace, name });
+    this.#noteAnswer(run.uid, name, true);
+    const projection = found === undefined ? undefined : carrier.project(found);
+    if (projection === undefined || !isOfRecord(projection, record)) return refusal;
     this.#expect(record, projection);
     return { kind: 'AlreadyStarted' };
   }
