@@ -28,7 +28,7 @@ import { GatheredNews } from './gathered-news.ts';
 import { InvariantWatch } from './invariant-watch.ts';
 import { nextTryAt } from './postponement.ts';
 import { PushedResultsLook, withPushedResults } from './pushed-results.ts';
-import { controlsOf, endWishOf, type WantedOfRun, wantedOf } from './run-controls.ts';
+import { controlsOf, type EndWish, endWishOf, type WantedOfRun, wantedOf } from './run-controls.ts';
 import { RunPace } from './run-pace.ts';
 import { type RunSnapshot, unrecorded } from './run-snapshot.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -118,6 +118,7 @@ interface UnopenedRun {
   /** Knows nothing of what is stored. */
   readonly ledger: RunLedger;
   readonly work: WorkUnderWay;
+  endWish: EndWish | undefined;
   /** To be recorded once it is opened. */
   readonly ended: EndingsWithoutStore[];
 }
@@ -426,19 +427,21 @@ class ReconcileLoop {
     const described = this.#described(desired);
     if ('problem' in described) return;
     const known = this.#unopened.get(key);
-    const unopened =
+    const unopened: UnopenedRun =
       known?.uid === uid
         ? known
         : {
             uid,
             ledger: new RunLedger(described),
             work: new WorkUnderWay(() => this.#lookAgain(key)),
+            endWish: undefined,
             ended: [],
           };
     this.#unopened.set(key, unopened);
-    const { ledger } = unopened;
-    const unknown = { ledger, activeSince: undefined, postponement: undefined };
-    const controls = controlsOf({ manifest, cancel }, unknown, engine, now());
+    const wanted = { manifest, cancel };
+    unopened.endWish = endWishOf(unopened.endWish, wanted, now());
+    const unknown = { ...unopened, activeSince: undefined, postponement: undefined };
+    const controls = controlsOf(wanted, unknown, engine, now());
     const endings = endWithoutStore(unopened, controls, engine, now());
     if (endings !== undefined) unopened.ended.push(endings);
   }
