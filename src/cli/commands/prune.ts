@@ -3,6 +3,7 @@ import { counted } from '../../report/counted.ts';
 import { printable } from '../../report/printable.ts';
 import { shortUid, timeText } from '../../report/run-text.ts';
 import type { PrunedRun, PruneSelection, ResultStore } from '../../results/result-store.ts';
+import { deleteEach } from '../../results/run-deletion.ts';
 import { type DataDirectoryFlag, dataDirectoryOption } from '../common-options.ts';
 import { duration } from '../duration.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -64,28 +65,39 @@ async function deleteDue(
   store: ResultStore,
   selection: PruneSelection,
   dataDirectory: string,
-  { stdout, stderr, setExitCode }: ProcessContext,
+  context: ProcessContext,
 ): Promise<void> {
   const due = await store.pruneRuns(selection);
   // Who may delete nothing is told so before any output is gone, and where there is nothing to delete as well.
   await store.deleteRuns([]);
-  let deleted = 0;
-  for (const run of due) {
-    try {
-      await removeRunOutput(run, dataDirectory);
-    } catch (error) {
-      const why = printable(error instanceof Error ? error.message : String(error));
-      stderr.write(`run ${shortUid(run.uid)} stays, because its output cannot be removed: ${why}\n`);
-      setExitCode(ExitCode.infrastructure);
-      continue;
-    }
+  const deleteRun = async (run: PrunedRun): Promise<boolean> => {
+    if (!(await hasRemovedOutput(run, dataDirectory, context))) return false;
     const [gone] = await store.deleteRuns([run.uid]);
     // Somebody else was first.
-    if (gone === undefined) continue;
-    stdout.write(lineOf(run));
-    deleted += 1;
+    if (gone === undefined) return false;
+    context.stdout.write(lineOf(run));
+    return true;
+  };
+  const { deleted, failure } = await deleteEach(due, deleteRun, store);
+  context.stdout.write(`${counted(deleted.length, 'run')} deleted\n`);
+  if (failure !== undefined) throw failure;
+}
+
+/** False when something of it is left, which is told: the run stays then. */
+async function hasRemovedOutput(
+  run: PrunedRun,
+  dataDirectory: string,
+  { stderr, setExitCode }: ProcessContext,
+): Promise<boolean> {
+  try {
+    await removeRunOutput(run, dataDirectory);
+    return true;
+  } catch (error) {
+    const why = printable(error instanceof Error ? error.message : String(error));
+    stderr.write(`run ${shortUid(run.uid)} stays, because its output cannot be removed: ${why}\n`);
+    setExitCode(ExitCode.infrastructure);
+    return false;
   }
-  stdout.write(`${counted(deleted, 'run')} deleted\n`);
 }
 
 const lineOf = ({ uid, name, finishedAt }: PrunedRun): string =>

@@ -25,6 +25,7 @@ import {
   type SkipRecord,
   type StoredRun,
 } from '../result-store.ts';
+import { deleteEach } from '../run-deletion.ts';
 import type { Verification } from '../verification.ts';
 import { withoutFailedConnections } from './connection-pool.ts';
 import { holdRun } from './hold-run.ts';
@@ -210,19 +211,9 @@ export class PostgresResultStore implements ResultStore {
     if (selection.dryRun) return due;
     // A role that may delete nothing is told so where there is nothing to delete as well.
     if (due.length === 0) await this.#deletePart(NO_RUN, 'prune runs');
-    const pruned: PrunedRun[] = [];
-    let failure: unknown;
-    for (const run of due) {
-      try {
-        if (await this.#delete(run.uid)) pruned.push(run);
-      } catch (error) {
-        failure ??= error;
-        // What has become of a store that does not answer any more, the other runs do not have to find out one by one.
-        if (!(await this.#answers())) break;
-      }
-    }
+    const { deleted, failure } = await deleteEach(due, ({ uid }) => this.#delete(uid), this);
     if (failure !== undefined) throw failure;
-    return pruned;
+    return deleted;
   }
 
   async deleteRuns(uids: readonly string[]): Promise<readonly string[]> {
@@ -280,13 +271,6 @@ export class PostgresResultStore implements ResultStore {
       );
       return rows.map(({ finished_at: finishedAt, ...run }) => ({ ...run, finishedAt }));
     });
-  }
-
-  #answers(): Promise<boolean> {
-    return this.ping().then(
-      () => true,
-      () => false,
-    );
   }
 
   async ping(): Promise<void> {
