@@ -3,10 +3,11 @@ import { counted } from '../../report/counted.ts';
 import { printable } from '../../report/printable.ts';
 import { shortUid, timeText } from '../../report/run-text.ts';
 import type { PrunedRun, PruneSelection, ResultStore } from '../../results/result-store.ts';
-import { deleteEach } from '../../results/run-deletion.ts';
+import { deleteEach, type RunDeletion } from '../../results/run-deletion.ts';
 import { type DataDirectoryFlag, dataDirectoryOption } from '../common-options.ts';
 import { duration } from '../duration.ts';
 import { ExitCode } from '../exit-code.ts';
+import { explainFailure } from '../failure.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { removeRunOutput } from '../run-output.ts';
 import { dataDirectoryOf, withResultStore } from '../store-access.ts';
@@ -45,15 +46,18 @@ export const pruneCommand = (context: ProcessContext): Command =>
       };
       if (flags.dryRun === true) {
         const due = await withResultStore(flags, context.environment, (store) => store.pruneRuns(selection));
-        for (const run of due) context.stdout.write(lineOf(run));
-        context.stdout.write(`${counted(due.length, 'run')} would be deleted\n`);
+        context.stdout.write(`${due.map(lineOf).join('')}${counted(due.length, 'run')} would be deleted\n`);
         return;
       }
       // Without one, output that is there would stay when the run that it is of is gone.
       const dataDirectory = dataDirectoryOf(flags, context.environment);
-      await withResultStore(flags, context.environment, (store) =>
+      const { deleted, failure } = await withResultStore(flags, context.environment, (store) =>
         deleteDue(store, selection, dataDirectory, context),
       );
+      // Only now, and at once: a reader of stdout that has left ends this process, with the exit code that is set.
+      if (failure !== undefined) context.setExitCode(explainFailure(failure).exitCode);
+      context.stdout.write(`${deleted.map(lineOf).join('')}${counted(deleted.length, 'run')} deleted\n`);
+      if (failure !== undefined) throw failure;
     });
 
 /**
@@ -66,21 +70,17 @@ async function deleteDue(
   selection: PruneSelection,
   dataDirectory: string,
   context: ProcessContext,
-): Promise<void> {
+): Promise<RunDeletion> {
   const due = await store.pruneRuns(selection);
   // Who may delete nothing is told so before any output is gone, and where there is nothing to delete as well.
   await store.deleteRuns([]);
   const deleteRun = async (run: PrunedRun): Promise<boolean> => {
     if (!(await hasRemovedOutput(run, dataDirectory, context))) return false;
     const [gone] = await store.deleteRuns([run.uid]);
-    // Somebody else was first.
-    if (gone === undefined) return false;
-    context.stdout.write(lineOf(run));
-    return true;
+    // Otherwise somebody else was first.
+    return gone !== undefined;
   };
-  const { deleted, failure } = await deleteEach(due, deleteRun, store);
-  context.stdout.write(`${counted(deleted.length, 'run')} deleted\n`);
-  if (failure !== undefined) throw failure;
+  return deleteEach(due, deleteRun, store);
 }
 
 /** False when something of it is left, which is told: the run stays then. */

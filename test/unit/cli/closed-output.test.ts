@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type PostgresServer, startPostgresServer } from '../../integration/postgres-server.ts';
 import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
 import { REPOSITORY } from '../../tools/markdown-page.ts';
 import { aDataDirectory, runCommand } from './command-line.ts';
+import { type EndedRuns, endedRuns } from './ended-runs.ts';
 
 const data = aDataDirectory();
 afterAll(() => data.remove());
@@ -47,11 +49,12 @@ async function withReaderGone(
   input: string,
   stream: 'stdout' | 'stderr',
   when: 'at the start' | 'after the first piece',
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly exitCode: number | null; readonly other: string }> {
   const { DATABASE_URL: _, ...env } = process.env;
   const child = spawn(process.execPath, [BATCHTEST_PROGRAM, ...args], {
     cwd: REPOSITORY,
-    env,
+    env: { ...env, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const left = child[stream];
@@ -100,5 +103,46 @@ describe('output that nobody reads to its end', () => {
       exitCode: 0,
       other: '',
     });
+  });
+});
+
+describe('a reader of what prune has deleted that leaves', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgresServer();
+  });
+  afterAll(() => server?.stop());
+
+  const pruneUnread = (
+    { pruneArguments, environment }: EndedRuns,
+    when: 'at the start' | 'after the first piece',
+  ) => withReaderGone(pruneArguments, '', 'stdout', when, environment);
+
+  it.each([['at the start'], ['after the first piece']] as const)(
+    'keeps nothing from being deleted: %s',
+    async (when) => {
+      const runs = await endedRuns(server, 'local', 'kubernetes', 'local');
+      expect(await pruneUnread(runs, when)).toEqual({ exitCode: 0, other: '' });
+      expect(await runs.stored()).toEqual([]);
+    },
+  );
+
+  it('hides neither that the output of the last cannot be removed', async () => {
+    const runs = await endedRuns(server, 'kubernetes', 'kubernetes', 'local');
+    runs.keepOutput();
+    const { exitCode, other } = await pruneUnread(runs, 'at the start');
+    expect(exitCode, other).toBe(3);
+    expect(other).toContain('stays, because its output cannot be removed');
+    expect(await runs.stored()).toEqual(runs.uids.slice(2));
+  });
+
+  it('nor that the store refuses one', async () => {
+    const runs = await endedRuns(server, 'kubernetes', 'kubernetes', 'local');
+    const [, second = ''] = runs.uids;
+    await runs.refuseToDelete(second);
+    const { exitCode, other } = await pruneUnread(runs, 'at the start');
+    expect(exitCode, other).toBe(3);
+    expect(other).toContain(`delete run ${second}`);
+    expect(await runs.stored()).toEqual([second]);
   });
 });

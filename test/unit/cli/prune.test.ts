@@ -1,23 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { copyFileSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
-import type { EngineName } from '../../../src/core/run.ts';
 import { openEmbeddedPostgres } from '../../../src/results/postgres/embedded/open-embedded-postgres.ts';
-import { openPostgresResultStore } from '../../../src/results/postgres/open-postgres-result-store.ts';
-import { aRun } from '../../builders/run.ts';
-import {
-  databaseUrlOf,
-  type PostgresServer,
-  query,
-  startPostgresServer,
-} from '../../integration/postgres-server.ts';
+import { type PostgresServer, startPostgresServer } from '../../integration/postgres-server.ts';
 import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
 import { REPOSITORY } from '../../tools/markdown-page.ts';
-import { aDataDirectory, runCommand } from './command-line.ts';
+import { endedRuns } from './ended-runs.ts';
 import { aBench, type Bench, killedRun } from './recorded-program.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -127,34 +118,8 @@ describe('batchtest prune that cannot delete all that is due', () => {
   });
   afterAll(() => server?.stop());
 
-  /** A database of runs that ended in this order, and a data directory with the output of those that ran locally. */
-  async function endedRuns(...engines: readonly EngineName[]) {
-    const connection = await server.createDatabase();
-    const store = await openPostgresResultStore({ connection });
-    onTestFinished(() => store.close());
-    const data = aDataDirectory();
-    onTestFinished(() => data.remove());
-    const uids: string[] = [];
-    for (const engine of engines) {
-      const uid = randomUUID();
-      const { fence } = await store.openRun({ ...aRun({ uid }), engine });
-      await store.finishRun(uid, fence, { state: 'Cancelled', reason: 'CancelRequested', message: '' });
-      if (engine === 'local') mkdirSync(join(data.path, 'runs', uid), { recursive: true });
-      uids.push(uid);
-    }
-    const environment = { DATABASE_URL: databaseUrlOf(connection) };
-    return {
-      connection,
-      folder: data.path,
-      environment,
-      uids,
-      stored: async () => (await store.listRuns({ limit: 10 })).map(({ uid }) => uid).sort(),
-      prune: () => runCommand(['prune', '--older-than', '0s', '--data-dir', data.path], { environment }),
-    };
-  }
-
   it('deletes nothing without a data directory', async () => {
-    const { folder, environment, uids, stored, prune } = await endedRuns('local');
+    const { folder, environment, uids, stored, prune } = await endedRuns(server, 'local');
     // Root has one without a home, and what is root's is not for another user to read.
     const isRoot = process.getuid?.() === 0;
     const node = isRoot ? join(folder, 'node') : process.execPath;
@@ -177,11 +142,9 @@ describe('batchtest prune that cannot delete all that is due', () => {
   });
 
   it('keeps a run whose output cannot be removed, says why, deletes the others, and can be called again', async () => {
-    const { folder, uids, stored, prune } = await endedRuns('local', 'kubernetes');
+    const { folder, uids, stored, prune, keepOutput } = await endedRuns(server, 'local', 'kubernetes');
     const [local = '', cluster = ''] = uids;
-    const runs = join(folder, 'runs');
-    renameSync(runs, join(folder, 'elsewhere'));
-    writeFileSync(runs, 'not a folder');
+    const letOutputGo = keepOutput();
     const { exitCode, stdout, stderr } = await prune();
     expect(exitCode).toBe(3);
     expect(stdout).toMatch(new RegExp(`^${cluster.slice(0, 8)}  .*\n1 run deleted\n$`));
@@ -190,24 +153,21 @@ describe('batchtest prune that cannot delete all that is due', () => {
     );
     expect(await stored()).toEqual([local]);
 
-    rmSync(runs);
-    renameSync(join(folder, 'elsewhere'), runs);
+    letOutputGo();
     expect(await prune()).toMatchObject({ exitCode: 0, stderr: '' });
     expect(await stored()).toEqual([]);
-    expect(existsSync(join(runs, local))).toBe(false);
+    expect(existsSync(join(folder, 'runs', local))).toBe(false);
   });
 
   it('deletes the others when the store refuses one, tells of both, and can be called again', async () => {
-    const { connection, folder, uids, stored, prune } = await endedRuns('local', 'local', 'local');
+    const { folder, uids, stored, prune, refuseToDelete } = await endedRuns(
+      server,
+      'local',
+      'local',
+      'local',
+    );
     const [first = '', second = '', third = ''] = uids;
-    await query(
-      connection,
-      `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not this one'; end $$`,
-    );
-    await query(
-      connection,
-      `create trigger refuse before delete on batchtest.runs for each row when (old.uid = '${second}') execute function refuse()`,
-    );
+    const letItGo = await refuseToDelete(second);
     const { exitCode, stdout, stderr } = await prune();
     expect(exitCode).toBe(3);
     expect(stdout).toMatch(
@@ -217,7 +177,7 @@ describe('batchtest prune that cannot delete all that is due', () => {
     expect(await stored()).toEqual([second]);
     expect(existsSync(join(folder, 'runs', third))).toBe(false);
 
-    await query(connection, 'drop trigger refuse on batchtest.runs');
+    await letItGo();
     expect(await prune()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/\n1 run deleted\n$/) });
     expect(await stored()).toEqual([]);
   });
