@@ -235,6 +235,23 @@ const cannotBeRead = ({ uid, generation, status, deletedAt, isHeld }: DesiredRun
   isHeld,
 });
 
+it('has a run without a status active since it was registered, by the clock of the loop', async () => {
+  const run = aRun({ parallelism: 0 });
+  const source = new EditedObject(run);
+  const store = new ModelStore(run);
+  store.registeredMsAgo = 600_000;
+  const controller = startController({
+    ...OTHERWISE,
+    source,
+    store,
+    engine: asEngine(new ModelEngine(Date.now)),
+    now: () => Date.parse('2026-01-02T03:14:05Z'),
+  });
+  await vi.waitUntil(() => source.desired.status?.startTime !== undefined, 3_000);
+  expect(source.desired.status?.startTime).toBe('2026-01-02T03:04:05Z');
+  await controller.stop(1_000);
+});
+
 describe('a run under way whose object cannot be run any more', () => {
   const describesNoRun = (desired: DesiredRun): DesiredRun =>
     desired.kind === 'Invalid'

@@ -388,17 +388,18 @@ class ReconcileLoop {
     status: BatchTestStatus | undefined,
     unrunnable: string | undefined,
   ): Promise<void> {
-    const { store, logger } = this.#options;
+    const { store, logger, now } = this.#options;
     const opened = await store.openRun(definition);
     this.#neverBegun.delete(key);
     const run: ActiveRun = {
       uid: definition.uid,
       ledger: new RunLedger(definition, opened.trials, opened.end, opened),
       watch: new InvariantWatch(),
-      pace: new RunPace(this.#options.now()),
+      pace: new RunPace(now()),
       work: new WorkUnderWay(() => this.#lookAgain(key)),
       fence: opened.fence,
-      activeSince: activeSinceOf(status, opened.startedAt),
+      // By the clock that deadlines go by, which need not be that of the store.
+      activeSince: activeSinceOf(status, now() - opened.registeredMsAgo),
       endWish: undefined,
       waiting: undefined,
       postponement: undefined,
@@ -682,12 +683,12 @@ class ReconcileLoop {
 const SETTLED: ProcessedKey = { requeueAt: undefined };
 
 /** Since when the run may run, as its status tells; a run without a status may since it was registered. */
-function activeSinceOf(status: BatchTestStatus | undefined, registeredAt: Date): number | undefined {
+function activeSinceOf(status: BatchTestStatus | undefined, registeredAt: number): number | undefined {
   if (status?.startTime !== undefined) return Date.parse(status.startTime);
   const isSuspended = status?.conditions?.some(
     ({ type, status: value }) => type === ConditionType.Suspended && value === 'True',
   );
-  return isSuspended === true ? undefined : registeredAt.getTime();
+  return isSuspended === true ? undefined : registeredAt;
 }
 
 const earliest = (a: number | undefined, b: number | undefined): number | undefined =>

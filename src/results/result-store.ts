@@ -24,7 +24,8 @@ export interface OpenedRun extends StoredComparison {
   readonly trials: readonly StoredTrial[];
   /** Why the run is over; undefined while it is not. */
   readonly end: RunEnd | undefined;
-  readonly startedAt: Date;
+  /** How long ago it was registered. Not when: by the clock of the store, which need not be that of whoever opens the run. */
+  readonly registeredMsAgo: number;
 }
 
 /** The end of one attempt and what it means for its trial. Stored in one transaction. */

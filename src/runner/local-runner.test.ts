@@ -120,6 +120,19 @@ describe('a local run', () => {
     });
     expect(end).toMatchObject({ state: 'Complete', reason: 'AllTrialsSucceeded' });
   });
+
+  it('has the whole of activeDeadlineSeconds, however far the clock of its database is behind', async () => {
+    const timeOfDay = Date.now;
+    // The server is another process, whose clock stays right.
+    Date.now = () => timeOfDay() + 600_000;
+    onTestFinished(() => {
+      Date.now = timeOfDay;
+    });
+    const runner = createRunner(presets.testing());
+    onTestFinished(() => runner.shutdown());
+    const { end } = await runner.run(measuring({ activeDeadlineSeconds: 300 }));
+    expect(end).toMatchObject({ state: 'Complete', reason: 'AllTrialsSucceeded' });
+  });
 });
 
 describe('a runner that is asked to resume', () => {

@@ -24,6 +24,8 @@ export class ModelStore
   /** Nothing is ever read back here. */
   readonly verification = { counts: async () => ({ artifacts: NONE, results: NONE }) };
   condition: StoreCondition = 'Available';
+  /** What it says of the run when that is opened. */
+  registeredMsAgo = 0;
   /** By trial. */
   readonly trials = new Map<string, StoredTrial>();
   /** By trial and attempt. */
@@ -62,7 +64,7 @@ export class ModelStore
         fence: this.#fence,
         trials: [...this.trials.values()],
         end: this.end,
-        startedAt: new Date(0),
+        registeredMsAgo: this.registeredMsAgo,
         stoppedVariants: new Map(this.stoppedVariants),
         previousRun: undefined,
       };

@@ -6,7 +6,8 @@ import type { OpenedRun } from '../result-store.ts';
 import { storableJson, storableText } from './storable-text.ts';
 import type { RunRow } from './tables.ts';
 
-interface OpenRunRow extends Pick<RunRow, 'fence' | 'state' | 'reason' | 'message' | 'started_at'> {
+interface OpenRunRow extends Pick<RunRow, 'fence' | 'state' | 'reason' | 'message'> {
+  readonly registered_ms_ago: number;
   /** False when the run was registered before. */
   readonly created: boolean;
 }
@@ -17,7 +18,8 @@ export type OpeningOfRun = Omit<OpenedRun, 'trials' | keyof StoredComparison> & 
 /** Registers a run, or takes it over with a higher fence. One transaction, one round trip. */
 export async function openRun(pool: pg.Pool, run: RunDefinition): Promise<OpeningOfRun> {
   const { rows } = await pool.query<OpenRunRow>(
-    `select created, (run).fence, (run).state, (run).reason, (run).message, (run).started_at
+    `select created, (run).fence, (run).state, (run).reason, (run).message,
+       round(extract(epoch from clock_timestamp() - (run).started_at) * 1000)::float8 as registered_ms_ago
      from batchtest.open_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
     [
       run.uid,
@@ -36,7 +38,12 @@ export async function openRun(pool: pg.Pool, run: RunDefinition): Promise<Openin
   );
   const [row] = rows;
   if (row === undefined) throw new Error('open_run returned no row');
-  return { created: row.created, fence: row.fence, startedAt: row.started_at, end: endOf(row) };
+  return {
+    created: row.created,
+    fence: row.fence,
+    registeredMsAgo: row.registered_ms_ago,
+    end: endOf(row),
+  };
 }
 
 /** What the store holds of the trials of a run that was registered just now. */
