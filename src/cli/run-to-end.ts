@@ -1,5 +1,6 @@
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
 import type { EngineName } from '../core/run.ts';
+import { steadyClock } from '../engine/local/steady-clock.ts';
 import { unsupportedLocally } from '../engine/local/unsupported-locally.ts';
 import { type TrialReport, trialReport } from '../report/trial-report.ts';
 import { createRunner } from '../runner/create-runner.ts';
@@ -68,7 +69,8 @@ async function run(
           name: manifest.batchTest.metadata.name,
           stream: context.stderr,
           environment: context.environment,
-          now: Date.now,
+          // That which its start is told by: a cluster's goes on while this machine is suspended.
+          now: flags.engine === 'local' ? steadyClock() : Date.now,
           summary: flags.output !== 'table',
         });
   const say = (line: string): void => {
