@@ -274,6 +274,8 @@ export interface ResultStore {
   findRun(reference: string, scope?: RunScope): Promise<RunSummary | undefined>;
   /** The newest runs first. */
   listRuns(options: { readonly limit: number; readonly workflowId?: string }): Promise<readonly RunSummary[]>;
+  /** The local runs whose process has gone without ending them, however many newer ones there are. The newest first. */
+  interruptedRuns(): Promise<readonly RunSummary[]>;
   loadRun(uid: string): Promise<StoredRun | undefined>;
   /** As {@link loadRun}, for whoever tells its conclusion and nothing of its attempts. */
   loadRunToConclude(uid: string): Promise<RunToConclude | undefined>;

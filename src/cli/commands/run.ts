@@ -67,10 +67,11 @@ async function resume(
       `--resume names a run; to resume the run of a manifest: batchtest run ${reference} --resume`,
     );
   const { environment } = context;
+  const dataDirectory = dataDirectoryOf(flags, environment);
   const stored = await withResultStore(flags, environment, (store) =>
     reference === true
-      ? newestInterruptedRun(store, given?.batchTest.metadata.name, dataDirectoryOf(flags, environment))
-      : interruptedRun(store, reference),
+      ? newestInterruptedRun(store, given?.batchTest.metadata.name, dataDirectory)
+      : interruptedRun(store, reference, dataDirectory),
   );
   context.stderr.write(`resuming run ${stored.uid} (${stored.name})\n`);
   const manifest = given ?? { batchTest: stored.manifest, directory: stored.directory ?? process.cwd() };

@@ -36,7 +36,7 @@ import { PostgresVerification } from './postgres-verification.ts';
 import { choosePreviousRun, readPreviousRun } from './previous-run.ts';
 import { pushResult, readPushed } from './pushed-results.ts';
 import { recordAttempt } from './record-attempt.ts';
-import { findRun, listRuns } from './run-summaries.ts';
+import { findRun, interruptedRuns, listRuns } from './run-summaries.ts';
 import { readStoppedVariants, skipTrials } from './skip-trials.ts';
 import { storableText } from './storable-text.ts';
 import type { StoreObserver } from './store-observer.ts';
@@ -169,6 +169,10 @@ export class PostgresResultStore implements ResultStore {
     readonly workflowId?: string;
   }): Promise<readonly RunSummary[]> {
     return this.#whileContended('list runs', () => listRuns(this.#db, options));
+  }
+
+  interruptedRuns(): Promise<readonly RunSummary[]> {
+    return this.#whileContended('list interrupted runs', () => interruptedRuns(this.#db));
   }
 
   loadRun(uid: string): Promise<StoredRun | undefined> {

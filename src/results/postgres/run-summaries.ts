@@ -68,6 +68,21 @@ export async function listRuns(
   return rows.map(summaryOf);
 }
 
+/** The newest first; see {@link ResultStore.interruptedRuns}. */
+export async function interruptedRuns(db: Kysely<Tables>): Promise<readonly RunSummary[]> {
+  const rows = await db
+    .selectFrom('run_summary')
+    .selectAll()
+    // Without these the trials of every run would be counted.
+    .where('engine', '=', 'local')
+    .where('state', '=', 'Running')
+    .where('is_interrupted', '=', true)
+    .orderBy('started_at', 'desc')
+    .orderBy('uid')
+    .execute();
+  return rows.map(summaryOf);
+}
+
 export const summaryOf = (row: RunSummaryRow): RunSummary => ({
   uid: row.uid,
   name: row.name,

@@ -8,8 +8,10 @@ import { openPostgresResultStore } from '../../../src/results/postgres/open-post
 import type { ResultStore } from '../../../src/results/result-store.ts';
 import { aRun } from '../../builders/run.ts';
 import {
+  type Connection,
   databaseUrlOf,
   type PostgresServer,
+  query,
   startPostgresServer,
 } from '../../integration/postgres-server.ts';
 import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
@@ -26,13 +28,14 @@ afterAll(() => server?.stop());
 
 /** A new database, and what tells commands of it. */
 async function aDatabase(): Promise<{
+  readonly connection: Connection;
   readonly store: ResultStore;
   readonly environment: Readonly<Record<string, string>>;
 }> {
   const connection = await server.createDatabase();
   const store = await openPostgresResultStore({ connection });
   onTestFinished(() => store.close());
-  return { store, environment: { DATABASE_URL: databaseUrlOf(connection) } };
+  return { connection, store, environment: { DATABASE_URL: databaseUrlOf(connection) } };
 }
 
 describe('batchtest cancel --engine local', () => {
@@ -89,11 +92,35 @@ describe('batchtest run --resume', () => {
     });
     expect(there.startCounts()).toEqual({ quick: 1, waits: 1 });
 
+    expect(await here.run(['run', '--resume', 'there'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(`--resume ${uid}\n`),
+    });
     there.openGate();
     const named = await here.run(['run', '--resume', uid, '-o', 'json']);
     expect(named.exitCode, named.stderr).toBe(0);
     expect(JSON.parse(named.stdout)).toMatchObject({ run: { uid, state: 'Complete' } });
     expect(there.startCounts()).toEqual({ quick: 1, waits: 2 });
+  });
+
+  it('takes a name for that of a run of its data directory, though another machine has a newer one, and there are many newer ones of a cluster', async () => {
+    const { connection, store, environment } = await aDatabase();
+    const [here, there] = [aBench(environment), aBench(environment)];
+    await killedRun(here, 'same');
+    const uid = (await store.findRun('same'))?.uid;
+    await killedRun(there, 'same');
+    await store.openRun(aRun({ uid: randomUUID(), name: 'cluster' }));
+    await query(
+      connection,
+      `insert into batchtest.runs (uid, engine, workflow_id, name, manifest, seed, fence)
+       select gen_random_uuid()::text, engine, workflow_id, name, manifest, seed, fence
+       from batchtest.runs, generate_series(1, 1100) where name = 'cluster'`,
+    );
+    here.openGate();
+    const resumed = await here.run(['run', '--resume', 'same', '-o', 'json']);
+    expect(resumed.exitCode, resumed.stderr).toBe(0);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ run: { uid, state: 'Complete' } });
+    expect(there.startCounts()).toEqual({ quick: 1, waits: 1 });
   });
 });
 
