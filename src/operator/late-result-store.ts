@@ -26,6 +26,8 @@ export class LateResultStore
       | 'readPushed'
       | 'finishRun'
       | 'pruneRuns'
+      | 'deleteRuns'
+      | 'ping'
     >
 {
   readonly #logger: Logger;
@@ -63,6 +65,8 @@ export class LateResultStore
   readPushed: ResultStore['readPushed'] = async (...starts) => (await this.#opened()).readPushed(...starts);
   finishRun: ResultStore['finishRun'] = async (...end) => (await this.#opened()).finishRun(...end);
   pruneRuns: ResultStore['pruneRuns'] = async (selection) => (await this.#opened()).pruneRuns(selection);
+  deleteRuns: ResultStore['deleteRuns'] = async (uids) => (await this.#opened()).deleteRuns(uids);
+  ping: ResultStore['ping'] = async () => (await this.#opened()).ping();
 
   readonly verification: Pick<Verification, 'counts'> = {
     counts: async (runUid) => (await this.#opened()).verification.counts(runUid),

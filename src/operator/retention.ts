@@ -1,4 +1,5 @@
-import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
+import { type PrunedRun, type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
+import { deleteEach } from '../results/run-deletion.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 const INTERVAL_MS = 60 * 60_000;
@@ -19,7 +20,7 @@ export interface Retention {
  * next time.
  */
 export function startRetention(
-  store: Pick<ResultStore, 'pruneRuns'>,
+  store: Pick<ResultStore, 'pruneRuns' | 'deleteRuns' | 'ping'>,
   { retentionMs, namespaces }: Retention,
   logger: Logger,
 ): { stop(): void } {
@@ -28,21 +29,26 @@ export function startRetention(
   const prune = async (): Promise<void> => {
     try {
       const endedBefore = new Date(Date.now() - retentionMs);
-      const pruned = await store.pruneRuns({
+      const due = await store.pruneRuns({
         endedBefore,
         workflowId: undefined,
         keep: 0,
-        dryRun: false,
+        dryRun: true,
         engine: 'kubernetes',
         namespaces,
       });
-      if (pruned.length > 0) logger.info({ runs: pruned.length, endedBefore }, 'results were deleted');
+      // A role that may delete nothing is told so where there is nothing to delete as well.
+      await store.deleteRuns([]);
+      const deleteRun = async ({ uid }: PrunedRun) => (await store.deleteRuns([uid])).length > 0;
+      const { deleted, failure } = await deleteEach(due, deleteRun, store);
+      if (deleted.length > 0) logger.info({ runs: deleted.length, endedBefore }, 'results were deleted');
+      if (failure !== undefined) throw failure;
     } catch (error) {
       // The store was closed meanwhile: the next leader goes on.
       if (isStopped) return;
       if (error instanceof ResultStoreUnavailableError)
-        logger.warn({ reason: error.message }, 'results were not deleted');
-      else logger.error({ err: error }, 'results were not deleted');
+        logger.warn({ reason: error.message }, 'results were not deleted, or not all of them');
+      else logger.error({ err: error }, 'results were not deleted, or not all of them');
     }
   };
   // An hour after the last time has ended: to delete much takes long, and is not begun twice.
