@@ -64,6 +64,16 @@ describe('the artifacts of a result', () => {
     ]);
   });
 
+  it.each(['caf\udce9.txt', './caf\udce9.txt', `${DIRECTORY}caf\udce9.txt`])(
+    'may be named %j, with half of a surrogate pair: it becomes what it is stored as',
+    (uri) => {
+      expect(trackedArtifacts([{ name: 'x', uri }], collected('out.txt'))).toEqual([
+        { name: 'x', uri: `${DIRECTORY}caf%EF%BF%BD.txt` },
+        { ...FILE, name: 'out.txt' },
+      ]);
+    },
+  );
+
   it('tells a file from another that has its path for a name', () => {
     expect(trackedArtifacts([{ name: 'out.txt', uri: 's3://bucket/key' }], collected('out.txt'))).toEqual([
       { name: 'out.txt', uri: 's3://bucket/key' },

@@ -39,6 +39,8 @@ function absoluteUri(uri: string, directory: string): string {
     directory +
     uri
       .replace(/^(\.\/)+/, '')
+      // Half of a surrogate pair, which is how Python tells a byte that is not UTF-8, can be neither encoded nor stored: it is replaced as in all that is stored.
+      .replace(/\p{Surrogate}/gu, '\ufffd')
       .split('/')
       .map(encodeURIComponent)
       .join('/')

@@ -108,6 +108,17 @@ describe('the artifacts of a local run', () => {
     expect(html).toContain('its SHA-256 is not the one that the result tells');
   });
 
+  it(
+    'may be named by what is not UTF-8, as Python tells it: there is no such file, and the run ends',
+    DEADLINE,
+    async () => {
+      const manifest = aManifest('latin', RESULT([{ name: 'menu', uri: 'caf\udce9.txt' }]));
+      const run = await batchtest('run', manifest, '-q');
+      expect(run.exitCode, run.stderr).toBe(0);
+      expect(run.stdout).toContain('only repetition 0: menu: Missing: there is no such file\n');
+    },
+  );
+
   it('that are too many make the result invalid, and it says so', DEADLINE, async () => {
     const manifest = aManifest(
       'many',
