@@ -110,6 +110,39 @@ describe('a run whose process was killed', () => {
     expect(bench.startCounts()).toEqual({ quick: 2, waits: 3 });
   });
 
+  it('does not go on with another program, or under another name', async () => {
+    const bench = aBench();
+    const answer = (value: number) => ({
+      command: [
+        '/bin/sh',
+        '-c',
+        `while [ "$MODE" != good ] && [ ! -e gate ]; do sleep 0.05; done; echo '{"metrics":{"m":${value}}}' > "$BATCHTEST_RESULT_FILE"`,
+      ],
+      args: [],
+    });
+    const file = (local: object, name = 'program') =>
+      bench.manifestFile({ quick: 'good', waits: 'waits' }, { local }, name);
+    const command = bench.start(['run', file(answer(1))]);
+    await command.untilStderr('best so far quick');
+    command.kill('SIGKILL');
+    await command.finished;
+    bench.openGate();
+    const uid = await uidOf(bench, 'program');
+    const refusalOf = async (manifest: string) => {
+      const { exitCode, stdout, stderr } = await bench.run(['run', manifest, '--quiet', '--resume', uid]);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+      return stderr;
+    };
+    const anew = 'run the changed BatchTest anew, without --resume\n';
+    expect(await refusalOf(file(answer(2)))).toContain(
+      `run ${uid} cannot go on with another spec.local: ${anew}`,
+    );
+    expect(await refusalOf(file(answer(1), 'renamed'))).toContain(
+      `run ${uid} cannot go on with another metadata.name: ${anew}`,
+    );
+    expect(await bench.document('list')).toMatchObject({ runs: [{ name: 'program', ...INTERRUPTED }] });
+  });
+
   it('has the whole of spec.activeDeadlineSeconds again', async () => {
     const bench = aBench();
     await killedRun(bench);
