@@ -72,17 +72,13 @@ export function unsupportedLocally(manifest: BatchTest): readonly UnsupportedFie
 
 function unsupportedControls({
   suspend,
+  parallelism,
   ttlSecondsAfterFinished,
 }: BatchTest['spec']): readonly UnsupportedField[] {
   return [
-    ...(suspend
-      ? [
-          {
-            field: 'spec.suspend',
-            problem: 'cannot be true locally: nobody could resume the run',
-            severity: 'error',
-          } as const,
-        ]
+    ...(suspend ? [error('spec.suspend', 'cannot be true locally: nobody could resume the run')] : []),
+    ...(parallelism === 0
+      ? [error('spec.parallelism', 'cannot be 0 locally: nobody could raise it, and nothing would start')]
       : []),
     ...(ttlSecondsAfterFinished === undefined
       ? []
@@ -103,11 +99,10 @@ function unsupportedData(manifest: BatchTest, path: string): readonly Unsupporte
     const field = `spec.sharedData[${index}]`;
     if (entry.local === undefined)
       return [
-        {
-          field: `${field}.local`,
-          problem: `is missing: say which folder or file takes the place of ${entry.name} locally`,
-          severity: 'error',
-        },
+        error(
+          `${field}.local`,
+          `is missing: say which folder or file takes the place of ${entry.name} locally`,
+        ),
       ];
     return words.some((word) => word.includes(entry.mountPath))
       ? [
@@ -138,21 +133,16 @@ function unsetVariables(manifest: BatchTest, path: string): readonly Unsupported
     valueFrom === undefined || isGiven(name)
       ? []
       : [
-          {
-            field: `${path}.env[${index}].valueFrom`,
-            problem: `cannot be read locally: give ${name} a value in spec.local.env`,
-            severity: 'error',
-          },
+          error(
+            `${path}.env[${index}].valueFrom`,
+            `cannot be read locally: give ${name} a value in spec.local.env`,
+          ),
         ],
   );
   const whole = envFrom.map((_, index): UnsupportedField => {
     const field = `${path}.envFrom[${index}]`;
     return local === undefined
-      ? {
-          field,
-          problem: 'cannot be read locally: give its variables values in spec.local.env',
-          severity: 'error',
-        }
+      ? error(field, 'cannot be read locally: give its variables values in spec.local.env')
       : warning(field, 'cannot be read locally; of its variables only those in spec.local.env are set');
   });
   return [...single, ...whole];
@@ -166,6 +156,8 @@ function isParameterOfAll(manifest: BatchTest, name: string): boolean {
     (matrix === undefined || matrix.parameters.some((parameter) => parameter.name === name))
   );
 }
+
+const error = (field: string, problem: string): UnsupportedField => ({ field, problem, severity: 'error' });
 
 const warning = (field: string, problem: string): UnsupportedField => ({
   field,

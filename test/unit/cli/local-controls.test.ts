@@ -107,6 +107,19 @@ describe('a local run', () => {
     expect(readdirSync(bench.folder)).toEqual([]);
   });
 
+  it('that is paused from the start is refused: nobody could raise its parallelism', async () => {
+    const bench = aBench();
+    const { exitCode, stdout, stderr } = await bench.run(
+      QUIET_JSON,
+      bench.manifest({ fine: 'good' }, { parallelism: 0 }),
+    );
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toBe(
+      'spec.parallelism cannot be 0 locally: nobody could raise it, and nothing would start\n',
+    );
+    expect(readdirSync(bench.folder)).toEqual([]);
+  });
+
   it('warns of ttlSecondsAfterFinished, which has no effect', async () => {
     const bench = aBench();
     const { exitCode, stderr } = await bench.run(
