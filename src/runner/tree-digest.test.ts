@@ -93,6 +93,31 @@ describe('the digest of a folder', () => {
     expect(await digest()).not.toBe(changed);
   });
 
+  it('is the same as in earlier versions, which a run may have begun with', async () => {
+    writeFileSync(at('data/ü'), '');
+    writeFileSync(at('data/z'), '');
+    writeFileSync(at('data/\u{1f980}'), '');
+    writeFileSync(at('data/\uff01'), '');
+    expect(await digest()).toBe('dc94acff716f1e056f30bcc6cc5e14cd0d66dea7c593635709396f5312852e5c');
+  });
+
+  // Elsewhere a file system may take no such names.
+  it.runIf(process.platform === 'linux')('counts names that are not UTF-8 by their bytes', async () => {
+    const bytesAt = (name: string) => Buffer.concat([Buffer.from(at('data/')), Buffer.from(name, 'latin1')]);
+    writeFileSync(bytesAt('caf\xe9'), 'one');
+    writeFileSync(bytesAt('caf\xe8'), 'two');
+    mkdirSync(bytesAt('d\xfcr'));
+    writeFileSync(bytesAt('d\xfcr/inside'), '');
+    symlinkSync(bytesAt('n\xfcrgends'), at('data/into'));
+    const before = await digest();
+    expect(await digest()).toBe(before);
+    renameSync(bytesAt('caf\xe9'), bytesAt('caf\xea'));
+    const renamed = await digest();
+    expect(renamed).not.toBe(before);
+    writeFileSync(bytesAt('caf\xe8'), 'twO');
+    expect(await digest()).not.toBe(renamed);
+  });
+
   it('tells a tree from one whose names and contents only look alike in a row', async () => {
     mkdirSync(at('one'));
     writeFileSync(at('one/a'), 'b');

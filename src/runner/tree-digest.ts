@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, readlink, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { sep } from 'node:path';
 
 /** The data holds what cannot be read as data: a device, a socket, a FIFO. */
 export class NotDataError extends Error {
@@ -17,56 +17,69 @@ export class NotDataError extends Error {
  */
 export async function treeDigest(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  await addEntry(hash, path, [], new Map(), signal);
+  await addEntry(hash, Buffer.from(path), [], new Map(), signal);
   return hash.digest('hex');
 }
 
 /**
- * @param parents real paths of the folders that this entry is in
+ * Paths are bytes throughout: a name need not be UTF-8, and there is nothing of the name that it would be decoded to.
+ * @param parents real paths of the folders that this entry is in, each byte of them as a character
  * @param read numbers of the folders that were read, in their order, by real path
  */
 async function addEntry(
   hash: Hash,
-  path: string,
+  path: Buffer,
   parents: readonly string[],
   read: Map<string, number>,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
   const status = await stat(path).catch((error: unknown) => ofDanglingLink(path, error));
-  if (typeof status === 'string') return note(hash, 'link', status);
+  if (Buffer.isBuffer(status)) return note(hash, 'link', status);
   if (status.isFile()) {
-    note(hash, 'file', await fileDigest(path, signal));
+    note(hash, 'file', Buffer.from(await fileDigest(path, signal)));
     return;
   }
   if (!status.isDirectory()) throw new NotDataError(`${path} is neither a file nor a folder`);
-  const real = await realpath(path);
-  if (parents.includes(real)) return note(hash, 'link', await readlink(path));
+  const real = (await realpath(path, BYTES)).toString('latin1');
+  if (parents.includes(real)) return note(hash, 'link', await readlink(path, BYTES));
   const before = read.get(real);
-  if (before !== undefined) return note(hash, 'same', String(before));
+  if (before !== undefined) return note(hash, 'same', Buffer.from(String(before)));
   read.set(real, read.size);
-  const names = (await readdir(path)).sort();
-  note(hash, 'folder', String(names.length));
+  const names = inOrder(await readdir(path, BYTES));
+  note(hash, 'folder', Buffer.from(String(names.length)));
   for (const name of names) {
     note(hash, 'name', name);
-    await addEntry(hash, join(path, name), [...parents, real], read, signal);
+    await addEntry(hash, Buffer.concat([path, SEPARATOR, name]), [...parents, real], read, signal);
   }
 }
 
+const BYTES = { encoding: 'buffer' } as const;
+const SEPARATOR = Buffer.from(sep);
+
+/** In the order of their texts, which the digests of runs that are resumed have; by their bytes those that are the same text. */
+const inOrder = (names: readonly Buffer[]): readonly Buffer[] =>
+  names
+    .map((bytes) => ({ bytes, text: bytes.toString() }))
+    .sort((one, other) =>
+      one.text === other.text ? one.bytes.compare(other.bytes) : one.text < other.text ? -1 : 1,
+    )
+    .map(({ bytes }) => bytes);
+
 /** Each part with its length before it, so that no two trees give the same text. */
-function note(hash: Hash, kind: 'file' | 'folder' | 'link' | 'name' | 'same', text: string): void {
-  hash.update(`${kind} ${Buffer.byteLength(text)} ${text}\n`);
+function note(hash: Hash, kind: 'file' | 'folder' | 'link' | 'name' | 'same', text: Buffer): void {
+  hash.update(`${kind} ${text.length} `).update(text).update('\n');
 }
 
-async function fileDigest(path: string, signal: AbortSignal): Promise<string> {
+async function fileDigest(path: Buffer, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { signal })) hash.update(chunk);
   return hash.digest('hex');
 }
 
 /** Where a link leads that leads nowhere, or in a circle. */
-async function ofDanglingLink(path: string, error: unknown): Promise<string> {
-  return readlink(path).catch(() => {
+async function ofDanglingLink(path: Buffer, error: unknown): Promise<Buffer> {
+  return readlink(path, BYTES).catch(() => {
     throw error;
   });
 }
