@@ -54,12 +54,20 @@ const MAX_DEPTH = 200;
 /** For the value of each, the library looks through all before it: with so many it takes a fraction of a second. */
 const MAX_ALIASES = 10_000;
 
-/**
- * Words, and forms of numbers, that are text in YAML 1.2 but not in YAML 1.1, which kubectl follows: a manifest that has
- * them without quotes would mean something else in the cluster.
- */
-const NOT_TEXT_IN_YAML_1_1 =
-  /^(y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF|[-+]?0b[01_]+|[-+]?[0-9][0-9_]*_[0-9_]*)$/;
+/** Words that are text in YAML 1.2 but not in YAML 1.1, which kubectl follows: a manifest that has them without quotes would mean something else in the cluster. */
+const WORD_IN_YAML_1_1 = /^(y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF)$/;
+
+/** What kubectl takes for a number, as Go reads it: in any base, of either sign, once the underscores are out of it where it does not begin with a point. */
+const NUMBER_FOR_KUBECTL =
+  /^[-+]?(0b[01]+|0o[0-7]+|0x[0-9a-f]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)(e[-+]?[0-9]+)?)$/i;
+const FRACTION_FOR_KUBECTL = /^\.[0-9]+(_[0-9]+)*(e[-+]?[0-9]+(_[0-9]+)*)?$/i;
+
+/** Of a scalar without quotes that is text in YAML 1.2. */
+function isTextInYaml11(source: string): boolean {
+  if (source.startsWith('.')) return !FRACTION_FOR_KUBECTL.test(source);
+  if (/^[-+0-9]/.test(source)) return !NUMBER_FOR_KUBECTL.test(source.replaceAll('_', ''));
+  return !WORD_IN_YAML_1_1.test(source);
+}
 
 /** Integers that are decimal in YAML 1.2 and octal in YAML 1.1. */
 const OCTAL_IN_YAML_1_1 = /^[-+]?0[0-9]+$/;
@@ -240,7 +248,7 @@ function misleadingNodes(document: Document, targets: AliasTargets): TextProblem
       // JavaScript objects have a property of this name, which would take the field in.
       if (key === 'key' && value === '__proto__')
         problems.push(problemAt(node, ancestors, wording.forbiddenName('__proto__')));
-      if (type === 'PLAIN' && typeof value === 'string' && NOT_TEXT_IN_YAML_1_1.test(source ?? ''))
+      if (type === 'PLAIN' && typeof value === 'string' && !isTextInYaml11(source ?? ''))
         problems.push(problemAt(node, ancestors, wording.readDifferentlyByKubectl(value)));
       if (type === 'PLAIN' && typeof value === 'number' && OCTAL_IN_YAML_1_1.test(source ?? ''))
         problems.push(problemAt(node, ancestors, wording.octalForKubectl(source ?? '')));

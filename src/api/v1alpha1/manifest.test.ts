@@ -203,6 +203,14 @@ describe('a mistake is reported with its place, what was expected and what was f
       ],
     ],
     [
+      'text for us that kubectl reads as a number',
+      withChange('["2", "8"]', '[1_000.5, 0xFF_FF, -0x10, 0X1F, 0B11, 0O17, .5_0, 1.4.2, 0x1g, 2-0x10]'),
+      ['1_000.5', '0xFF_FF', '-0x10', '0X1F', '0B11', '0O17', '.5_0'].map(
+        (word, index) =>
+          `bt.yaml:13:${[32, 41, 50, 57, 63, 69, 75][index]}: spec.matrix.parameters[1].values[${index}]: without quotes, kubectl does not read ${word} as text (it follows YAML 1.1); write "${word}" in quotes`,
+      ),
+    ],
+    [
       'a misspelt field',
       withChange('repetitions', 'repetition'),
       ['bt.yaml:6:3: spec.repetition: unknown field; did you mean "repetitions"?'],
