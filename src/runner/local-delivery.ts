@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { FileArtifactStore } from '../artifacts/file-artifact-store.ts';
 import { startDelivery } from '../outbox/delivery.ts';
 import type { DeliveryConfig } from '../outbox/delivery-config.ts';
@@ -27,8 +25,6 @@ export interface LocalDeliveryOptions {
  */
 export async function startLocalDelivery(options: LocalDeliveryOptions): Promise<OutboxProcessor> {
   const { uid, runsDirectory, store, environment, logger } = options;
-  // By it the next process knows the run as one of this data directory.
-  mkdirSync(join(runsDirectory, uid), { recursive: true });
   const pending = await store.outbox.runsWithPending('local');
   return startDelivery({
     store,

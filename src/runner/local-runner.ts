@@ -36,7 +36,7 @@ import { runResult } from './run-result.ts';
 import type { BatchTestRunner, RunOptions, RunResult } from './runner.ts';
 import type { LocalRunnerConfig } from './runner-config.ts';
 import type { RunnerMetrics } from './runner-metrics.ts';
-import { prepareRunsDirectory } from './runs-directory.ts';
+import { prepareRunDirectory, prepareRunsDirectory } from './runs-directory.ts';
 import { RunsUnderWay } from './runs-under-way.ts';
 import { refuseMissingData, SharedDataState, toldOf } from './shared-data.ts';
 import { SingleRunSource } from './single-run-source.ts';
@@ -154,22 +154,19 @@ export class LocalRunner implements BatchTestRunner {
     cancel: AbortSignal,
     { onProgress, onNotice, resume }: RunOptions,
   ): Promise<RunResult> {
-    const { manifestDirectory } = this.#config;
-    const runsDirectory = await prepareRunsDirectory(this.#config.dataDirectory);
+    const { dataDirectory, manifestDirectory } = this.#config;
+    const runsDirectory = await prepareRunsDirectory(dataDirectory);
     const data = await toldOf(
       () =>
         SharedDataState.read(
-          {
-            manifest,
-            manifestDirectory,
-            runDirectory: join(runsDirectory, uid),
-            isResumed: resume !== undefined,
-          },
+          { manifest, manifestDirectory, dataDirectory, uid, isResumed: resume !== undefined },
           cancel,
         ),
       'before the first trial',
       onNotice,
     );
+    // Not before: a run whose shared data is told elsewhere does not become one of this data directory.
+    await prepareRunDirectory(dataDirectory, uid);
     const ingest = manifest.spec.results.push
       ? await startLocalIngest(store, this.#config.resultLimitBytes, this.#logger)
       : undefined;

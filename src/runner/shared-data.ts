@@ -1,11 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
 import { sharedDataPaths } from '../engine/local/shared-data-paths.ts';
 import { errorCode } from '../error-code.ts';
 import { RunNotResumableError, SharedDataError } from './errors.ts';
+import { prepareRunDirectory, runDirectoryOf } from './runs-directory.ts';
 import { treeDigest } from './tree-digest.ts';
 
 /** Digests by name, as they are kept beside the output of a run, for when it is resumed. */
@@ -44,7 +44,8 @@ interface DataOfRun {
   readonly manifest: BatchTest;
   readonly manifestDirectory: string;
   /** Where the run's output is. */
-  readonly runDirectory: string;
+  readonly dataDirectory: string;
+  readonly uid: string;
   readonly isResumed: boolean;
 }
 
@@ -61,12 +62,11 @@ export class SharedDataState {
   /**
    * Reads all of it, before any trial does.
    * @param cancel stops the reading; what was not read is not looked at again
-   * @throws SharedDataError when something cannot be read; RunNotResumableError when it is not what the run began with
+   * @throws SharedDataError when something cannot be read; RunNotResumableError when it is not what the run began with; EmbeddedPostgresError when what it is
+   * cannot be kept
    */
-  static async read(
-    { manifest, manifestDirectory, runDirectory, isResumed }: DataOfRun,
-    cancel: AbortSignal,
-  ): Promise<SharedDataState> {
+  static async read(run: DataOfRun, cancel: AbortSignal): Promise<SharedDataState> {
+    const { manifest, manifestDirectory } = run;
     const paths = sharedDataPaths(manifest, manifestDirectory);
     const digests = new Map<string, string>();
     for (const [name, path] of paths) {
@@ -78,7 +78,7 @@ export class SharedDataState {
       });
       if (digest !== undefined) digests.set(name, digest);
     }
-    if (!cancel.aborted && digests.size > 0) await sameAsBefore(runDirectory, digests, isResumed);
+    if (!cancel.aborted && digests.size > 0) await sameAsBefore(run, digests);
     return new SharedDataState(paths, digests);
   }
 
@@ -118,19 +118,18 @@ const NEVER = new AbortController().signal;
 
 /** A resumed run goes on with the data that it began with, or not at all. */
 async function sameAsBefore(
-  runDirectory: string,
+  { dataDirectory, uid, isResumed }: DataOfRun,
   digests: ReadonlyMap<string, string>,
-  isResumed: boolean,
 ): Promise<void> {
-  const file = join(runDirectory, FILE);
+  const file = join(runDirectoryOf(dataDirectory, uid), FILE);
   const before = readDigests(file);
   if (before === undefined) {
     if (isResumed)
       throw new RunNotResumableError(
         `the run cannot go on: what its shared data was is told in ${file}, which is not there; name the data directory that the run began with`,
       );
-    await mkdir(runDirectory, { recursive: true });
-    await writeFile(file, `${JSON.stringify(Object.fromEntries(digests))}\n`);
+    const text = `${JSON.stringify(Object.fromEntries(digests))}\n`;
+    await prepareRunDirectory(dataDirectory, uid, { [FILE]: text });
     return;
   }
   const changed = [...digests].filter(([name, digest]) => before[name] !== digest).map(([name]) => name);

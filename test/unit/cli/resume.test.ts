@@ -1,4 +1,12 @@
-import { mkdirSync, readFileSync, realpathSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
@@ -171,6 +179,25 @@ it('finds the programs of a run by the real path of its data directory, however 
   expect(exitCode, stderr).toBe(0);
   const told = readFileSync(join(bench.folder, 'told'), 'utf8');
   expect(told).toMatch(new RegExp(`^${realpathSync(bench.folder)}/runs/`));
+});
+
+it('says what is in the way of the folder of a run, and goes on once it is out of it', async () => {
+  const bench = aBench();
+  await killedRun(bench);
+  const uid = await uidOf(bench, 'recorded');
+  const output = join(bench.folder, 'runs', uid);
+  rmSync(output, { recursive: true });
+  writeFileSync(output, '');
+  const { exitCode, stdout, stderr } = await bench.run(['run', '--resume', '--quiet']);
+  expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 3, stdout: '' });
+  expect(stderr).toContain(`\ndata directory ${bench.folder} cannot be used: EEXIST: `);
+  expect(stderr).not.toMatch(/please report it|^\s+at /m);
+
+  rmSync(output);
+  bench.openGate();
+  const after = await bench.run(['run', '--resume', 'recorded', '-o', 'json']);
+  expect(after.exitCode, after.stderr).toBe(0);
+  expect(JSON.parse(after.stdout)).toMatchObject({ run: { uid, ...COMPLETE } });
 });
 
 describe('batchtest run --resume refuses', () => {
