@@ -26,3 +26,16 @@ export const closed = (server: Server): Promise<void> =>
     server.close(() => resolve());
     server.closeAllConnections();
   });
+
+/**
+ * Ends the server and lets what it has been asked be answered for so long; then ends all its connections. Whoever answers says `connection: close`, without which a
+ * connection stays for further requests.
+ */
+export async function closedOnceAnswered(server: Server, patienceMs: number): Promise<void> {
+  const patience = setTimeout(() => server.closeAllConnections(), patienceMs);
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+  clearTimeout(patience);
+}

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { CertificatePair } from '../http/followed-certificate.ts';
-import { closed, type ListenAddress, listening } from '../http/listening-server.ts';
+import { closedOnceAnswered, type ListenAddress, listening } from '../http/listening-server.ts';
 import { IngestError } from './ingest-error.ts';
 import type { ResultIngest } from './result-ingest.ts';
 
@@ -14,7 +14,10 @@ export interface IngestServer {
   readonly port: number;
   /** Uses another certificate for connections from now on. */
   useCertificate(tls: CertificatePair): void;
-  /** Ends all connections. What was not answered is not acknowledged, and sent again. */
+  /**
+   * Takes no further connection, answers the pushes that are under way, and ends what is left of them after {@link CLOSE_PATIENCE_MS}. What was not answered is not
+   * acknowledged, and sent again.
+   */
   close(): Promise<void>;
 }
 
@@ -27,8 +30,10 @@ const LIMITS = {
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 5_000,
 } as const;
-/** Beyond that the kernel refuses connections, before they cost anything. */
+/** A connection beyond that is accepted and closed at once: whoever sends gets no answer, and sends it again. One of TLS may take a hundred kilobytes. */
 const MAX_CONNECTIONS = 1_024;
+/** A push that is stored is answered in far less. Whoever sends slowly must not hold up the end of the process: less than an operator gives itself to stop. */
+const CLOSE_PATIENCE_MS = 10_000;
 
 /**
  * Serves an ingest.
@@ -51,7 +56,10 @@ export async function startIngestServer(
   return {
     port: listensOn,
     useCertificate: (renewed) => secure?.setSecureContext(renewed),
-    close: () => closed(server),
+    close: () => {
+      ingest.answerLast();
+      return closedOnceAnswered(server, CLOSE_PATIENCE_MS);
+    },
   };
 }
 

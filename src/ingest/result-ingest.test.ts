@@ -215,6 +215,46 @@ it('has few results of many in memory at once, and stores them all', async () =>
   }
 });
 
+describe('the end of the server', () => {
+  it('waits for a push that is being stored, and its sender is answered', async () => {
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let isStoring = false;
+    const slow = await serve({
+      pushResult: async (push) => {
+        isStoring = true;
+        await released;
+        return store.pushResult(push);
+      },
+    });
+    const answered = send({ url: urlOf(slow) });
+    await expect.poll(() => isStoring, { timeout: 20_000 }).toBe(true);
+    const closed = slow.close();
+    await expect(send({ url: urlOf(slow) })).rejects.toThrow();
+    release();
+    const { status, headers } = await answered;
+    expect(status).toBe(200);
+    expect(headers.get('connection')).toBe('close');
+    await closed;
+    expect(await pushed()).toEqual([{ x: 1 }]);
+  });
+
+  it('waits no longer than its patience for one that is not sent to its end', async () => {
+    const socket = connect(server.port, '127.0.0.1');
+    const ended = once(socket, 'close');
+    socket.on('error', () => {});
+    socket.write(
+      'POST /v1/result HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ours\r\nContent-Length: 19\r\n\r\n{',
+    );
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(1);
+    await server.close();
+    await ended;
+    expect(await pushed()).toEqual([]);
+  });
+});
+
 describe('a result that is too large', () => {
   const tooLarge = {
     status: 413,

@@ -60,12 +60,18 @@ export class ResultIngest {
   #underWay = 0;
   /** Tokens and programs of which a push is under way. */
   readonly #pushing = new Set<string>();
+  #answersLast = false;
 
   constructor(options: ResultIngestOptions) {
     this.#options = options;
     this.#rate = new PushRate(options.monotonicNow ?? (() => performance.now()));
     const ofTheLimit = Math.floor(CONCURRENT_PUSHES.bytes / options.limitBytes);
     this.#places = Math.min(CONCURRENT_PUSHES.most, ofTheLimit);
+  }
+
+  /** From now on each answer is the last on its connection. */
+  answerLast(): void {
+    this.#answersLast = true;
   }
 
   /**
@@ -88,7 +94,7 @@ export class ResultIngest {
       ...(status === 405 ? { allow: 'POST' } : {}),
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       // What is left of a body that was not read would be taken for the next request.
-      ...(request.complete ? {} : { connection: 'close' }),
+      ...(request.complete && !this.#answersLast ? {} : { connection: 'close' }),
     });
     response.end(`${JSON.stringify({ reason, message })}\n`);
   }

@@ -30,6 +30,7 @@ export interface ClusterIngest {
   /** What pods are told. */
   readonly address: ResultIngestAddress;
   readonly port: number;
+  /** Takes no more, and answers what is under way; may be called again. */
   close(): Promise<void>;
 }
 
@@ -77,13 +78,18 @@ export async function startClusterIngest(
             logger.warn({ err: error }, 'the certificate of the result ingest cannot be read anew'),
         });
   logger.info({ ingestPort: server.port, url: config.url }, 'taking pushed results');
+  const end = async (): Promise<void> => {
+    stopFollowing();
+    await server.close();
+    await client.close();
+  };
+  let ended: Promise<void> | undefined;
   return {
     address: { url: new URL(RESULT_PATH, config.url).href, certificateAuthority },
     port: server.port,
-    async close() {
-      stopFollowing();
-      await server.close();
-      await client.close();
+    close() {
+      ended ??= end();
+      return ended;
     },
   };
 }

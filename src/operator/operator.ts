@@ -188,14 +188,18 @@ async function operate(
     onDefect,
   );
   state.store = store;
-  if (config.resultIngest !== undefined)
-    state.ingest = await startClusterIngest(config.resultIngest, {
+  if (config.resultIngest !== undefined) {
+    const ingest = await startClusterIngest(config.resultIngest, {
       access,
       store,
       namespaces,
       logger,
       observer: metrics.requests.of(access.server),
     });
+    state.ingest = ingest;
+    // While the controller stops, not after it: each may take its time, and the pod has one grace period for both.
+    void aborted(signal).then(() => ingest.close());
+  }
 
   state.notReady = 'waiting for a complete view of the cluster';
   const onProblem = (problem: ReflectorProblem) => {

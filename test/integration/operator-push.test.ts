@@ -339,6 +339,24 @@ it('F39: loses nothing that it acknowledged when it is killed, and takes again w
   expect(rows.map(({ value }) => value)).toEqual([7, 8]);
 });
 
+it('answers what is being pushed when it is told to stop, and takes no more', async () => {
+  const world = await aWorldThatReviewsTokens('push-stop');
+  const { push, operator } = await aTaker(world);
+  const uid = await world.create(pushing());
+  const token = await tokenOf(world, of(await podsByVariant(world, uid, 1), 'v0'));
+  const { answered, exitCode } = await whileLocked(world, uid, async () => {
+    const answered = push(token, large(8));
+    await untilWaitsForLock(world);
+    const exitCode = operator.terminate();
+    await expect
+      .poll(() => push(token, large(8)).catch(() => 'no answer'), { timeout: 20_000 })
+      .toBe('no answer');
+    return { answered, exitCode };
+  });
+  expect(await answered).toMatchObject({ status: 200, reason: 'Stored' });
+  expect(await exitCode).toBe(0);
+});
+
 it('takes results while another operator leads', async () => {
   const world = await aWorldThatReviewsTokens('push-standby');
   const leader = await aTaker(world, { elects: true, identity: 'leader' });

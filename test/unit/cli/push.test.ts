@@ -1,8 +1,12 @@
 /** Results that programs of a local run push. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import * as z from 'zod';
 import { openEmbeddedPostgres } from '../../../src/results/postgres/embedded/open-embedded-postgres.ts';
 import { aBench, type Bench } from './recorded-program.ts';
@@ -11,7 +15,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const docs = readFileSync('docs/reference/test-program.md', 'utf8');
 /** The way to push a result, as the reference shows it. */
-const [, CURL = ''] = /```sh\n(curl [\s\S]*?)```/.exec(docs) ?? [];
+const [, PUSH = ''] = /```sh\n(for pause [\s\S]*?)```/.exec(docs) ?? [];
 
 const report = z.object({
   run: z.object({ uid: z.string(), state: z.string() }),
@@ -24,7 +28,7 @@ function scripts(bench: Bench, byVariant: Readonly<Record<string, string>>, spec
   const cases = Object.entries(byVariant).map(([variant, script]) => `${variant}) ${script} ;;`);
   const program = [
     'folder=$1; work="$folder/work-$BATCHTEST_VARIANT"; mkdir -p "$work"; cd "$work"',
-    `push() { cp "$1" result.json 2>/dev/null; ${CURL.trim()}; }`,
+    `push() { cp "$1" result.json 2>/dev/null\n${PUSH.trim()}\n}`,
     `answer() { printf '{"metrics":{"m":%s},"outputs":{"trace":"%s"}}' "$1" "$2" > result.json; }`,
     `case $BATCHTEST_VARIANT in\n${cases.join('\n')}\nesac`,
   ].join('\n');
@@ -150,7 +154,6 @@ describe('a program of a local run', () => {
     await command.finished;
     // What it measures and pushes from now on is something else.
     await bench.run(['list']);
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(join(bench.folder, 'again'), '');
     bench.openGate();
     const resumed = await bench.run(['run', '--resume', '--quiet', '-o', 'json']);
@@ -172,6 +175,66 @@ describe('a program of a local run', () => {
     );
     const { exitCode, stderr } = await ran(bench, manifest);
     expect(exitCode, stderr).toBe(0);
+  });
+});
+
+describe('the way to push that the reference shows', () => {
+  const pushedTo = async (answers: readonly RequestListener[]) => {
+    const folder = mkdtempSync(join(tmpdir(), 'batchtest-push-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const tokens: (string | undefined)[] = [];
+    const answer: RequestListener = (request, response) => {
+      tokens.push(request.headers.authorization);
+      writeFileSync(join(folder, 'token'), `token-${tokens.length + 1}`);
+      answers[tokens.length - 1]?.(request, response);
+    };
+    const server = createServer(answer).on('checkContinue', answer);
+    onTestFinished(() => void server.close());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('the server listens on no port');
+    writeFileSync(join(folder, 'token'), 'token-1');
+    // Of a size for which curl asks before it sends, so that there may be an answer before the last one.
+    writeFileSync(join(folder, 'result.json'), `{"outputs":{"x":"${'x'.repeat(2_000_000)}"}}`);
+    const { status, stdout } = await new Promise<{ status: number; stdout: string }>((resolve) => {
+      const environment = {
+        PATH: process.env.PATH,
+        BATCHTEST_TOKEN_FILE: 'token',
+        BATCHTEST_RESULT_URL: `http://127.0.0.1:${address.port}/v1/result`,
+      };
+      const program = execFile('sh', ['-euc', PUSH], { cwd: folder, env: environment }, (_, out) =>
+        resolve({ status: program.exitCode ?? -1, stdout: out }),
+      );
+    });
+    return { status, stdout, tokens };
+  };
+  const answering =
+    (status: number, text = ''): RequestListener =>
+    (request, response) => {
+      if (status === 200) response.writeContinue();
+      if (status === 200) request.resume().on('end', () => response.writeHead(status).end(text));
+      else response.writeHead(status, { connection: 'close' }).end(text);
+    };
+
+  it('sends it again when nobody answers, or not now, with the token of the moment', async () => {
+    const { status, tokens } = await pushedTo([
+      ({ socket }) => socket.destroy(),
+      (request, response) => {
+        response.writeContinue();
+        request.once('data', () => request.socket.destroy());
+      },
+      answering(503),
+      answering(200),
+    ]);
+    expect(status).toBe(0);
+    expect(tokens).toEqual([1, 2, 3, 4].map((count) => `Bearer token-${count}`));
+  });
+
+  it('ends with the answer when it is refused', async () => {
+    const { status, stdout, tokens } = await pushedTo([answering(409, '{"reason":"RunOver"}')]);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '{"reason":"RunOver"}' });
+    expect(tokens).toHaveLength(1);
   });
 });
 
