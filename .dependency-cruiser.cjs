@@ -75,7 +75,7 @@ module.exports = {
       from: { path: '^src/ingest/', pathNot: '\\.test\\.ts$' },
       to: {
         path: '^src/',
-        pathNot: '^src/(api|core|http|ingest|telemetry)/|^src/results/result-store\\.ts$',
+        pathNot: '^src/(api|core|http|ingest|telemetry)/|^src/(results/result-store|turns)\\.ts$',
       },
     },
     {

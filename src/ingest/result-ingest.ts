@@ -9,9 +9,9 @@ import { parseResult } from '../core/result-protocol.ts';
 import { tokenKey } from '../http/token-key.ts';
 import { type PushOutcome, type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { Turns } from '../turns.ts';
 import type { AuthenticatePush, PushIdentity } from './push-authentication.ts';
 import { PushRate } from './push-rate.ts';
-import { PushTurns } from './push-turns.ts';
 import { discardBody, readBody } from './request-body.ts';
 
 /** Where results are pushed to, below the server's address. */
@@ -56,7 +56,7 @@ export class ResultIngest {
   readonly #options: ResultIngestOptions;
   readonly #rate: PushRate;
   readonly #places: number;
-  readonly #turns = new PushTurns(STORED_AT_ONCE);
+  readonly #turns = new Turns(STORED_AT_ONCE);
   #underWay = 0;
   /** Tokens and programs of which a push is under way. */
   readonly #pushing = new Set<string>();

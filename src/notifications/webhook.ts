@@ -11,17 +11,25 @@ const BODY_LIMIT_BYTES = 65_536;
 
 class NoAnswerError extends Error {}
 
+/** Why an event was not taken. */
+export interface NotTaken {
+  /** Without credentials. */
+  readonly problem: string;
+  /** True when the receiver said so; false when it said nothing. */
+  readonly isAnswer: boolean;
+}
+
 /**
  * Posts an event in structured mode of the HTTP protocol binding of CloudEvents. No redirect is followed: the administrator named where it goes.
  * @param token goes along as bearer token; undefined: none does
- * @returns undefined once it was taken (2xx), else why not, without credentials
+ * @returns undefined once it was taken (2xx), else why not
  */
 export async function post(
   event: CloudEvent<unknown>,
   { url, origin }: NotificationTarget,
   token: string | undefined,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<NotTaken | undefined> {
   const { headers, body } = HTTP.structured(event);
   const authorization = token === undefined ? basicAuthorization(url) : `Bearer ${token}`;
   const target = new URL(url);
@@ -45,10 +53,10 @@ export async function post(
     const statusCode = await withDeadline(signal, ANSWER_TIMEOUT_MS, () => new NoAnswerError(), send);
     if (statusCode >= 200 && statusCode < 300) return undefined;
     const redirect = statusCode >= 300 && statusCode < 400 ? ', and no redirect is followed' : '';
-    return `${origin} answered ${statusCode}${redirect}`;
+    return { problem: `${origin} answered ${statusCode}${redirect}`, isAnswer: true };
   } catch (error) {
     signal.throwIfAborted();
-    return `${origin} ${whyNoAnswer(error)}`;
+    return { problem: `${origin} ${whyNoAnswer(error)}`, isAnswer: false };
   }
 }
 

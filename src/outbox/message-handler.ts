@@ -21,8 +21,10 @@ export type Handled =
  */
 export interface MessageHandler {
   readonly kind: MessageKind;
-  /** Messages that are claimed, and handled, at once. */
+  /** Messages that are claimed together, handled by one call, and settled once they are all done. */
   readonly batch: number;
+  /** Batches that are under way at once: one that takes long holds up no more than its own place. */
+  readonly atOnce: number;
   /** How long handling a batch may take; then the signal is aborted. */
   readonly deadlineMs: number;
   /**

@@ -42,7 +42,7 @@ const RETENTION_INTERVAL_MS = 60_000;
 /** How long delivered messages stay, for a person who wonders. */
 const DELIVERED_KEPT_MS = 60 * 60_000;
 
-/** Starts handling what is due, now and from now on, until it is stopped. Each kind has a loop of its own: a slow receiver holds up nothing else. */
+/** Starts handling what is due, now and from now on, until it is stopped. Each kind has a loop of its own, and several batches under way: what is slow holds up no more than its own place. */
 export function startOutboxProcessor(options: OutboxProcessorOptions): OutboxProcessor {
   const claiming = new AbortController();
   const handling = new AbortController();
@@ -71,7 +71,9 @@ class HandlerLoop {
   readonly #claiming: AbortSignal;
   readonly #handling: AbortSignal;
   #wake: () => void = () => {};
-  /** Told when a claim that began after they asked finds nothing. */
+  /** What was claimed and is not settled yet. */
+  readonly #underWay = new Set<Promise<void>>();
+  /** Told when a claim that began after they asked finds nothing, and nothing is under way. */
   #waiters: (() => void)[] = [];
   #storeIsAway = false;
 
@@ -101,20 +103,20 @@ class HandlerLoop {
   async run(): Promise<void> {
     while (!this.#claiming.aborted) {
       const waiters = [...this.#waiters];
-      const pause = await this.#pass();
-      if (pause === undefined) continue;
-      if (!this.#storeIsAway) {
-        this.#waiters = this.#waiters.filter((waiter) => !waiters.includes(waiter));
-        for (const resolve of waiters) resolve();
-      }
-      if ((this.#storeIsAway || this.#waiters.length === 0) && !this.#claiming.aborted)
-        await this.#paused(pause);
+      const messages = await this.#claimed();
+      if (messages.length > 0) this.#begin(messages);
+      else if (!this.#storeIsAway && this.#underWay.size === 0) this.#tell(waiters);
+      if (this.#underWay.size >= this.#handler.atOnce) await Promise.race(this.#underWay);
+      if (this.#claiming.aborted) break;
+      if (this.#storeIsAway) await this.#paused(STORE_AWAY_MS);
+      else if (messages.length === 0) await this.#untilMoreMayBeDue();
     }
+    await Promise.all(this.#underWay);
   }
 
-  /** Claims and handles once. Gives how long to wait for more; undefined when there may be more at once. */
-  async #pass(): Promise<number | undefined> {
-    const { outbox, engine, namespaces, runUids, logger } = this.#options;
+  /** What is due, as much as is handled together; nothing when the store is away. */
+  async #claimed(): Promise<readonly Message[]> {
+    const { outbox, engine, namespaces, runUids } = this.#options;
     const { kind, batch } = this.#handler;
     try {
       const messages = await outbox.claim(
@@ -123,18 +125,43 @@ class HandlerLoop {
         this.#leaseMs,
       );
       this.#storeIsAway = false;
-      if (messages.length === 0) return POLL_MS;
-      await this.#handle(messages);
-      return undefined;
+      return messages;
     } catch (error) {
-      // What was claimed is due again when its lease has passed.
-      if (!(error instanceof ResultStoreUnavailableError))
-        logger.error({ kind, err: error }, 'the outbox could not be processed');
-      else if (!this.#storeIsAway)
-        logger.warn({ kind, reason: error.message }, 'the outbox waits for its store');
-      this.#storeIsAway = true;
-      return STORE_AWAY_MS;
+      this.#noteProblem(error);
+      return [];
     }
+  }
+
+  #begin(messages: readonly Message[]): void {
+    const work = this.#handle(messages)
+      // What was claimed is due again when its lease has passed.
+      .catch((error: unknown) => this.#noteProblem(error))
+      .finally(() => this.#underWay.delete(work));
+    this.#underWay.add(work);
+  }
+
+  #noteProblem(error: unknown): void {
+    const { logger } = this.#options;
+    const { kind } = this.#handler;
+    if (!(error instanceof ResultStoreUnavailableError))
+      logger.error({ kind, err: error }, 'the outbox could not be processed');
+    else if (!this.#storeIsAway)
+      logger.warn({ kind, reason: error.message }, 'the outbox waits for its store');
+    this.#storeIsAway = true;
+  }
+
+  /** Tells those who wait for it that nothing is due. */
+  #tell(waiters: readonly (() => void)[]): void {
+    this.#waiters = this.#waiters.filter((waiter) => !waiters.includes(waiter));
+    for (const resolve of waiters) resolve();
+  }
+
+  async #untilMoreMayBeDue(): Promise<void> {
+    if (this.#waiters.length === 0) return this.#paused(POLL_MS);
+    if (this.#underWay.size === 0) return;
+    // Whoever waits for the end of what is under way is told at once.
+    await Promise.race([this.#paused(POLL_MS), ...this.#underWay]);
+    this.#wake();
   }
 
   get #leaseMs(): number {
@@ -171,7 +198,7 @@ class HandlerLoop {
     await this.#options.outbox.settle(
       outcomes.map(({ message, outcome }) => ({ message, settlement: this.#settlementOf(message, outcome) })),
     );
-    for (const { message, outcome } of outcomes) this.#tell(message, outcome);
+    for (const { message, outcome } of outcomes) this.#report(message, outcome);
   }
 
   #settlementOf({ tries }: Message, handled: Handled): Settlement {
@@ -189,7 +216,7 @@ class HandlerLoop {
     }
   }
 
-  #tell({ id, kind, runUid: run, tries }: Message, outcome: Handled): void {
+  #report({ id, kind, runUid: run, tries }: Message, outcome: Handled): void {
     const isDead = outcome.kind === 'Refused' || (outcome.kind === 'Failed' && tries >= TRIES_LIMIT);
     this.#options.onHandled(kind, outcome.kind === 'Delivered' ? 'Delivered' : isDead ? 'Dead' : 'Retried');
     if (outcome.kind === 'Delivered') return;

@@ -48,7 +48,9 @@ export function fileTracked({ verification, stores, onVerdict }: FileTrackedCont
   };
   return {
     kind: 'FileTracked',
-    batch: 8,
+    // A file may take half an hour to be read.
+    batch: 1,
+    atOnce: 8,
     deadlineMs: 30 * 60_000,
     handle: (messages, signal) => eachByItself(messages, (message) => verify(message, signal)),
   };

@@ -22,6 +22,7 @@ export function resultStored({ verification, isStored, onVerdict }: ResultStored
   return {
     kind: 'ResultStored',
     batch: 256,
+    atOnce: 1,
     deadlineMs: 60_000,
     async handle(messages) {
       const references = messages.map(referenceOf);

@@ -1,6 +1,7 @@
 import type { NotificationTarget } from '../../notifications/notification-target.ts';
 import type { Message } from '../../results/outbox.ts';
 import type { ResultStore } from '../../results/result-store.ts';
+import { Turns } from '../../turns.ts';
 import { DELIVERED, eachByItself, failedBy, type Handled, type MessageHandler } from '../message-handler.ts';
 
 export interface RunFinishedContext {
@@ -10,20 +11,38 @@ export interface RunFinishedContext {
   readonly token: () => Promise<string | undefined>;
 }
 
+/** Runs that are waited for at once: more than one, as a receiver that is silent takes its ten seconds for each of them. */
+const AT_ONCE = 8;
+/** Those of them whose trials are in memory: a run of ten thousand is large enough by itself. */
+const LOADED_AT_ONCE = 1;
+/** How long a run may wait for that. */
+const LOAD_PATIENCE_MS = 60_000;
+const NOT_LOADED: Handled = {
+  kind: 'Failed',
+  error: `the run could not be loaded: it waited ${LOAD_PATIENCE_MS / 1_000} s for others to be`,
+};
+
 /** Notifies every target of a run that is over, and of gates that it does not keep. A target that has taken an event does not get it again. */
 export function runFinished({ store, targets, token }: RunFinishedContext): MessageHandler {
-  const notify = async (message: Message, signal: AbortSignal): Promise<Handled> => {
-    if (targets.length === 0) return DELIVERED;
+  const turns = new Turns(LOADED_AT_ONCE);
+  const eventsOf = async (message: Message, signal: AbortSignal) => {
+    signal.throwIfAborted();
     const stored = await store.loadRunToConclude(message.runUid);
     // Deleted before anybody was told.
-    if (stored === undefined) return DELIVERED;
+    if (stored === undefined) return [];
     // Loaded where somebody is to be told.
     const { runEvents } = await import('../../notifications/run-events.ts');
+    return runEvents(message, stored);
+  };
+  const notify = async (message: Message, signal: AbortSignal): Promise<Handled> => {
+    if (targets.length === 0) return DELIVERED;
+    const events = await turns.take(LOAD_PATIENCE_MS, () => eventsOf(message, signal));
+    if (events === undefined) return NOT_LOADED;
+    if (events.length === 0) return DELIVERED;
     const { post } = await import('../../notifications/webhook.ts');
     const bearer = await token();
     const done = new Set(message.done);
     const failures: Extract<Handled, { kind: 'Failed' }>[] = [];
-    const events = runEvents(message, stored);
     await Promise.all(
       targets.map(async (target) => {
         for (const { name, event } of events) {
@@ -31,8 +50,14 @@ export function runFinished({ store, targets, token }: RunFinishedContext): Mess
           if (done.has(part)) continue;
           // What one of them fails with, and be it an interruption, takes nothing back of what another has taken.
           const failure = await post(event, target, bearer, signal).catch(failedBy);
-          if (failure === undefined) done.add(part);
-          else failures.push(typeof failure === 'string' ? { kind: 'Failed', error: failure } : failure);
+          if (failure === undefined) {
+            done.add(part);
+            continue;
+          }
+          if ('kind' in failure) failures.push(failure);
+          else failures.push({ kind: 'Failed', error: failure.problem });
+          // It would be as silent about the next event. One that has refused this one may want the next.
+          if ('kind' in failure || !failure.isAnswer) return;
         }
       }),
     );
@@ -43,8 +68,8 @@ export function runFinished({ store, targets, token }: RunFinishedContext): Mess
   };
   return {
     kind: 'RunFinished',
-    // A run of ten thousand trials is large enough by itself.
     batch: 1,
+    atOnce: AT_ONCE,
     deadlineMs: 120_000,
     handle: (messages, signal) => eachByItself(messages, (message) => notify(message, signal)),
   };

@@ -190,6 +190,39 @@ describe('a receiver', () => {
     expect([one, other].map(({ received }) => received.length)).toEqual([1, 2]);
   });
 
+  it('that is silent holds up nobody else, however many runs it is to be told of', async () => {
+    for (let run = 0; run < 5; run += 1) await aFinishedRun('50');
+    other.answer('Silence');
+    const processor = await start({ notifyUrls: [one.origin, other.origin] });
+    await expect.poll(() => one.received.length, { timeout: 15_000 }).toBe(5);
+    await processor.stop(0);
+    expect(new Set(one.received.map(({ body }) => (body as { id: string }).id)).size).toBe(5);
+    expect(await lastErrors()).toHaveLength(5);
+  });
+
+  it('that is silent about the end of a run is not told of its gates in the same try', async () => {
+    await aFinishedRun('40');
+    one.answer('Silence');
+    await deliver({ notifyUrls: [one.origin] });
+    expect(one.received).toHaveLength(1);
+    one.answer(204);
+    await again();
+    await deliver({ notifyUrls: [one.origin] });
+    expect(one.received.map(({ body }) => (body as { type: string }).type)).toEqual([
+      'dev.batchtest.run.finished',
+      'dev.batchtest.run.finished',
+      'dev.batchtest.gate.failed',
+    ]);
+  });
+
+  it('that refuses one event is asked to take the next', async () => {
+    await aFinishedRun('40');
+    one.answer(400);
+    await deliver({ notifyUrls: [one.origin] });
+    expect(one.received).toHaveLength(2);
+    expect(await lastErrors()).toEqual([`${one.origin} answered 400`]);
+  });
+
   it('that redirects is not followed', async () => {
     await aFinishedRun('50');
     one.answer(307, { location: `${other.origin}/` });

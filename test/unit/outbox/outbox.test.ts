@@ -69,13 +69,21 @@ function process(
   {
     leaseMs = LEASE_MS,
     batch = 4,
+    atOnce = 1,
     over = store,
     outbox = over.outbox,
-  }: { leaseMs?: number; batch?: number; over?: ResultStore; outbox?: OutboxProcessorOptions['outbox'] } = {},
+  }: {
+    leaseMs?: number;
+    batch?: number;
+    atOnce?: number;
+    over?: ResultStore;
+    outbox?: OutboxProcessorOptions['outbox'];
+  } = {},
 ): OutboxProcessor {
   const handler: MessageHandler = {
     kind: 'ResultStored',
     batch,
+    atOnce,
     deadlineMs: 600_000,
     handle: (messages, signal) => Promise.all(messages.map((message) => handle(message, signal))),
   };
@@ -326,6 +334,38 @@ describe('a processor', () => {
     letGo();
     expect(await drained).toBe(true);
     expect(await states()).toEqual({ Delivered: 1 });
+  });
+
+  it('handles the rest while one message takes long, never more at once than it may, and is not drained before', async () => {
+    await aStoredRun(9);
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let first: number | undefined;
+    let [underWay, most] = [0, 0];
+    const processor = process(
+      async ({ id }) => {
+        first ??= id;
+        underWay += 1;
+        most = Math.max(most, underWay);
+        await (id === first ? held : sleep(5));
+        underWay -= 1;
+        return DELIVERED;
+      },
+      { batch: 1, atOnce: 3 },
+    );
+    let isDrained = false;
+    const drained = processor.drain(DEADLINE_MS).then((all) => {
+      isDrained = true;
+      return all;
+    });
+    await until('the others are delivered', async () => (await states()).Delivered === 8);
+    expect(isDrained).toBe(false);
+    letGo();
+    expect(await drained).toBe(true);
+    expect(await states()).toEqual({ Delivered: 9 });
+    expect(most).toBe(3);
   });
 
   it('keeps what it handles for longer than the lease', async () => {

@@ -1,5 +1,5 @@
-/** Lets few pushes do at once what takes much memory; the others wait in the order in which they came. */
-export class PushTurns {
+/** Lets few do at once what takes much memory; the others wait in the order in which they came. */
+export class Turns {
   readonly #atOnce: number;
   #underWay = 0;
   readonly #waiting = new Set<() => void>();
