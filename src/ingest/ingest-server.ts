@@ -30,6 +30,8 @@ const LIMITS = {
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 5_000,
 } as const;
+/** Node's own is two minutes, for which a sender who says nothing holds a connection. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** A connection beyond that is accepted and closed at once: whoever sends gets no answer, and sends it again. One of TLS may take a hundred kilobytes. */
 const MAX_CONNECTIONS = 1_024;
 /** A push that is stored is answered in far less. Whoever sends slowly must not hold up the end of the process: less than an operator gives itself to stop. */
@@ -65,7 +67,7 @@ export async function startIngestServer(
 
 function tlsServer(tls: CertificatePair, listener: RequestListener) {
   try {
-    return createTlsServer({ ...LIMITS, ...tls }, listener);
+    return createTlsServer({ ...LIMITS, ...tls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, listener);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new IngestError(`the certificate of the result ingest and its key cannot be used: ${why}`, {

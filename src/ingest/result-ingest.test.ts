@@ -2,15 +2,20 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { aRun } from '../../test/builders/run.ts';
 import { type PostgresServer, query, startPostgresServer } from '../../test/integration/postgres-server.ts';
+import { createAuthority } from '../../test/tools/certificates.ts';
 import { createTcpGate } from '../../test/tools/tcp-gate.ts';
 import type { ProgramStart } from '../core/pushed-result.ts';
 import type { RunDefinition } from '../core/run.ts';
+import type { CertificatePair } from '../http/followed-certificate.ts';
 import { openPostgresResultStore } from '../results/postgres/open-postgres-result-store.ts';
 import type { ResultStore } from '../results/result-store.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -38,15 +43,18 @@ let start: ProgramStart;
 let server: IngestServer;
 /** What is said of the token `ours`. */
 let authentication: PushAuthentication;
+/** Whether a token that nobody knows is one about which no answer comes. */
+let strangersHang: boolean;
 /** The tokens that were asked about. */
 let asked: string[];
 let now: number;
 
-const serve = (target: Pick<ResultStore, 'pushResult'>): Promise<IngestServer> => {
+const serve = (target: Pick<ResultStore, 'pushResult'>, tls?: CertificatePair): Promise<IngestServer> => {
   const authenticate = async (token: string): Promise<PushAuthentication> => {
     asked.push(token);
     if (token === 'ours') return authentication;
     const [, other] = /^other-(.+)$/.exec(token) ?? [];
+    if (other === undefined && strangersHang) return new Promise(() => {});
     return other === undefined || authentication.kind !== 'Identified'
       ? { kind: 'Unauthenticated', message: 'nobody knows it' }
       : {
@@ -62,12 +70,13 @@ const serve = (target: Pick<ResultStore, 'pushResult'>): Promise<IngestServer> =
     logger,
     monotonicNow: () => now,
   });
-  return startIngestServer({ host: '127.0.0.1', port: 0, tls: undefined }, ingest);
+  return startIngestServer({ host: '127.0.0.1', port: 0, tls }, ingest);
 };
 
 beforeEach(async () => {
   now = 0;
   asked = [];
+  strangersHang = false;
   run = aRun({ uid: randomUUID(), variants: 1, spec: { results: { push: true } } });
   await store.openRun(run);
   const [trial] = run.trials;
@@ -187,6 +196,66 @@ describe('a push', () => {
     now += Number(refused.headers.get('retry-after')) * 1_000;
     expect(await send()).toMatchObject({ status: 200 });
   });
+});
+
+describe('a sender who makes up tokens', () => {
+  const madeUp = (count: number): Promise<Answered>[] =>
+    Array.from({ length: count }, () =>
+      send({ headers: { authorization: `Bearer made-up-${randomUUID()}` } }),
+    );
+
+  it('has to wait as a program that pushes too often, and costs no request then', async () => {
+    const answers = await Promise.all(madeUp(30));
+    const of = (status: number) => answers.filter((answered) => answered.status === status);
+    expect(of(401)).toHaveLength(10);
+    expect(of(429)).toHaveLength(20);
+    expect(of(429)[0]).toMatchObject({
+      reason: 'TooManyPushes',
+      message: 'too many tokens from this address are not those of a trial',
+    });
+    expect(asked).toHaveLength(10);
+    now += Number(of(429)[0]?.headers.get('retry-after')) * 1_000;
+    expect(await send()).toMatchObject({ status: 200 });
+  });
+
+  it('does not count who pushes with a token that is known', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, () => send({ headers: { authorization: `Bearer other-${randomUUID()}` } })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 30 }, () => 200));
+  });
+
+  it('keeps nobody at another address from pushing, also while nothing is answered about them', async () => {
+    strangersHang = true;
+    const open = madeUp(40).map((answered) => answered.catch(() => undefined));
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(10);
+    const elsewhere = request(urlOf(server), {
+      method: 'POST',
+      localAddress: '127.0.0.2',
+      headers: { authorization: 'Bearer ours' },
+    });
+    elsewhere.end('{"metrics":{"x":1}}');
+    const [response] = await once(elsewhere, 'response');
+    response.resume();
+    expect(response.statusCode).toBe(200);
+    await server.close();
+    await Promise.all(open);
+  });
+});
+
+it('ends a connection of TLS that says nothing', async () => {
+  const certificates = mkdtempSync(join(tmpdir(), 'batchtest-ingest-'));
+  onTestFinished(() => rmSync(certificates, { recursive: true }));
+  const authority = await createAuthority(certificates, 'ingest');
+  const { certFile, keyFile } = await authority.issue('localhost');
+  const [cert, key] = [readFileSync(certFile, 'utf8'), readFileSync(keyFile, 'utf8')];
+  const secure = await serve(store, { cert, key });
+  const begun = performance.now();
+  const socket = connect(secure.port, '127.0.0.1');
+  socket.on('error', () => {});
+  await once(socket, 'close');
+  expect(performance.now() - begun).toBeLessThan(25_000);
+  await secure.close();
 });
 
 it('has few results of many in memory at once, and stores them all', async () => {

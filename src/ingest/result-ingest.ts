@@ -10,7 +10,7 @@ import { tokenKey } from '../http/token-key.ts';
 import { type PushOutcome, type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Turns } from '../turns.ts';
-import type { AuthenticatePush, PushIdentity } from './push-authentication.ts';
+import type { AuthenticatePush, PushAuthentication, PushIdentity } from './push-authentication.ts';
 import { PushRate } from './push-rate.ts';
 import { discardBody, readBody } from './request-body.ts';
 
@@ -29,7 +29,9 @@ export interface ResultIngestOptions {
 
 /** Bodies held in memory at once, as many and of as many bytes together; who comes beyond that is asked to come again. */
 const CONCURRENT_PUSHES = { most: 32, bytes: 64 * 1_024 * 1_024 };
-/** Those of them that are more than bytes: parsed, a result may take 25 times its length. */
+/** Tokens that somebody is asked about at once. Their senders hold no place yet: one address alone gets no more than a part of these, see {@link PushRate}. */
+const REVIEWS_AT_ONCE = 32;
+/** Those of the bodies that are more than bytes: parsed, a result may take 25 times its length. */
 const STORED_AT_ONCE = 2;
 /** How long a push may wait for its turn, less than its sender waits for an answer. */
 const TURN_PATIENCE_MS = 20_000;
@@ -50,21 +52,28 @@ const answer = (status: number, reason: string, message: string, retryAfterSecon
 });
 
 const BUSY = answer(503, 'Busy', 'many results are being pushed; send it again', BUSY_RETRY_SECONDS);
+const tooManyPushes = (message: string, waitMs: number): Answer =>
+  answer(429, 'TooManyPushes', message, Math.ceil(waitMs / 1_000));
 const STORED = answer(200, 'Stored', 'the result is stored');
 
 export class ResultIngest {
   readonly #options: ResultIngestOptions;
   readonly #rate: PushRate;
+  /** Tokens that are nobody's, by the address that they come from. */
+  readonly #strangers: PushRate;
   readonly #places: number;
   readonly #turns = new Turns(STORED_AT_ONCE);
   #underWay = 0;
+  #underReview = 0;
   /** Tokens and programs of which a push is under way. */
   readonly #pushing = new Set<string>();
   #answersLast = false;
 
   constructor(options: ResultIngestOptions) {
     this.#options = options;
-    this.#rate = new PushRate(options.monotonicNow ?? (() => performance.now()));
+    const now = options.monotonicNow ?? (() => performance.now());
+    this.#rate = new PushRate(now);
+    this.#strangers = new PushRate(now);
     const ofTheLimit = Math.floor(CONCURRENT_PUSHES.bytes / options.limitBytes);
     this.#places = Math.min(CONCURRENT_PUSHES.most, ofTheLimit);
   }
@@ -113,19 +122,20 @@ export class ResultIngest {
         'a push needs the header Authorization: Bearer with what $BATCHTEST_TOKEN_FILE holds',
       );
     if (this.#underWay >= this.#places) return BUSY;
-    // Before the token costs a place or a request: a program that floods is refused by its token alone.
-    return this.#oneAtATime(`token ${tokenKey(token)}`, async () => {
-      this.#underWay += 1;
-      try {
-        return await this.#authenticated(request, token, wantBody);
-      } finally {
-        this.#underWay -= 1;
-      }
-    });
+    // Before the token costs a request or a place: a program that floods is refused by its token alone.
+    return this.#oneAtATime(`token ${tokenKey(token)}`, () => this.#authenticated(request, token, wantBody));
   }
 
   async #authenticated(request: IncomingMessage, token: string, wantBody: () => void): Promise<Answer> {
-    const authentication = await this.#options.authenticate(token);
+    if (this.#underReview >= REVIEWS_AT_ONCE) return BUSY;
+    const address = request.socket.remoteAddress ?? '';
+    // A token that was made up is always a new one: its sender is known by its address alone.
+    const waitMs = this.#strangers.take(address);
+    if (waitMs !== undefined)
+      return tooManyPushes('too many tokens from this address are not those of a trial', waitMs);
+    const authentication = await this.#reviewed(token);
+    if (authentication.kind === 'Identified' || authentication.kind === 'Unavailable')
+      this.#strangers.giveBack(address);
     switch (authentication.kind) {
       case 'Unauthenticated':
         return answer(401, 'TokenNotValid', authentication.message);
@@ -138,24 +148,34 @@ export class ResultIngest {
     }
   }
 
+  async #reviewed(token: string): Promise<PushAuthentication> {
+    this.#underReview += 1;
+    try {
+      return await this.#options.authenticate(token);
+    } finally {
+      this.#underReview -= 1;
+    }
+  }
+
   async #identified(request: IncomingMessage, identity: PushIdentity, wantBody: () => void): Promise<Answer> {
     if (identity.hasEnded) return answer(409, 'AttemptEnded', 'the program has ended: its result is decided');
-    // It may have more than one token.
-    return this.#oneAtATime(`program ${identity.start.startId}`, () =>
-      this.#push(request, identity, wantBody),
-    );
+    if (this.#underWay >= this.#places) return BUSY;
+    this.#underWay += 1;
+    try {
+      // It may have more than one token.
+      return await this.#oneAtATime(`program ${identity.start.startId}`, () =>
+        this.#push(request, identity, wantBody),
+      );
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 
   /** Who sends slowly, or much at once, holds one place and no more. */
   async #oneAtATime(pusher: string, push: () => Promise<Answer>): Promise<Answer> {
     const waitMs = this.#pushing.has(pusher) ? 1_000 : this.#rate.take(pusher);
     if (waitMs !== undefined)
-      return answer(
-        429,
-        'TooManyPushes',
-        'this program pushes too often: a result is one push',
-        Math.ceil(waitMs / 1_000),
-      );
+      return tooManyPushes('this program pushes too often: a result is one push', waitMs);
     this.#pushing.add(pusher);
     try {
       return await push();

@@ -35,7 +35,7 @@ export interface MetricsServer {
 }
 
 const LOOK_INTERVAL_MS = 60_000;
-/** A request that comes in drips must not hold a connection for ever. */
+/** A request that comes in drips, or a handshake that does not come, must not hold a connection for ever. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8' } as const;
 
@@ -110,7 +110,13 @@ async function tlsServer(
   metrics: Metrics,
 ): Promise<{ readonly server: Server; readonly stop: () => void }> {
   const first = await readPair(secure);
-  const server = createTlsServer({ cert: first.cert, key: first.key, minVersion: 'TLSv1.2' }, answer);
+  const server = createTlsServer(
+    {
+      ...{ cert: first.cert, key: first.key, minVersion: 'TLSv1.2' },
+      handshakeTimeout: REQUEST_TIMEOUT_MS,
+    },
+    answer,
+  );
   metrics.certificate.expires(first.expiresAt);
   const stop = followCertificate(first, {
     everyMs: secure.lookEveryMs ?? LOOK_INTERVAL_MS,
