@@ -1,8 +1,13 @@
+import { X509Certificate } from 'node:crypto';
+
 /** A certificate and its key, in PEM form. */
 export interface CertificatePair {
   readonly cert: string;
   readonly key: string;
 }
+
+/** When a certificate in PEM form expires, in milliseconds since the epoch; throws when it is none. */
+export const expiryOf = (cert: string): number => Date.parse(new X509Certificate(cert).validTo);
 
 export interface FollowOptions<Pair extends CertificatePair> {
   readonly everyMs: number;

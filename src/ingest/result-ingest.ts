@@ -10,6 +10,7 @@ import { tokenKey } from '../http/token-key.ts';
 import { type PushOutcome, type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Turns } from '../turns.ts';
+import type { PushAnswer } from './push-answers.ts';
 import type { AuthenticatePush, PushAuthentication, PushIdentity } from './push-authentication.ts';
 import { PushRate } from './push-rate.ts';
 import { discardBody, readBody } from './request-body.ts';
@@ -23,6 +24,8 @@ export interface ResultIngestOptions {
   /** Bytes that a result may have. */
   readonly limitBytes: number;
   readonly logger: Logger;
+  /** Called with each answer; must not throw. */
+  readonly onAnswered?: (answer: PushAnswer) => void;
   /** A clock that never steps, in milliseconds. Default: that of this process. */
   readonly monotonicNow?: () => number;
 }
@@ -41,12 +44,12 @@ const UNAVAILABLE_RETRY_SECONDS = 5;
 /** What is answered. `reason` is one CamelCase word, `message` a sentence for a person. */
 interface Answer {
   readonly status: number;
-  readonly reason: string;
+  readonly reason: PushAnswer;
   readonly message: string;
   readonly retryAfterSeconds?: number;
 }
 
-const answer = (status: number, reason: string, message: string, retryAfterSeconds?: number): Answer => ({
+const answer = (status: number, reason: PushAnswer, message: string, retryAfterSeconds?: number): Answer => ({
   ...{ status, reason, message },
   ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
 });
@@ -94,6 +97,7 @@ export class ResultIngest {
       isAskedFor = true;
     };
     const given = await this.#answerTo(request, wantBody).catch((error: unknown) => this.#explained(error));
+    this.#tell(given, request);
     if (isAskedFor && !request.complete) await discardBody(request);
     if (response.destroyed) return;
     const { status, reason, message, retryAfterSeconds } = given;
@@ -106,6 +110,12 @@ export class ResultIngest {
       ...(request.complete && !this.#answersLast ? {} : { connection: 'close' }),
     });
     response.end(`${JSON.stringify({ reason, message })}\n`);
+  }
+
+  #tell({ status, reason }: Answer, { socket }: IncomingMessage): void {
+    const { logger, onAnswered } = this.#options;
+    onAnswered?.(reason);
+    if (status !== 200) logger.debug({ reason, from: socket.remoteAddress }, 'a push was not taken');
   }
 
   async #answerTo(request: IncomingMessage, wantBody: () => void): Promise<Answer> {

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import type { ClusterAccess } from '../engine/kubernetes/cluster-access.ts';
 import { KubeClient, type RequestObserver } from '../engine/kubernetes/kube-client.ts';
 import type { ResultIngestAddress } from '../engine/kubernetes/result-volume.ts';
-import { type CertificatePair, followCertificate } from '../http/followed-certificate.ts';
+import { type CertificatePair, expiryOf, followCertificate } from '../http/followed-certificate.ts';
 import { IngestError } from '../ingest/ingest-error.ts';
 import { startIngestServer } from '../ingest/ingest-server.ts';
+import type { PushAnswer } from '../ingest/push-answers.ts';
 import { RESULT_PATH, ResultIngest } from '../ingest/result-ingest.ts';
 import type { ResultStore } from '../results/result-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -41,6 +42,9 @@ interface ClusterIngestParts {
   readonly logger: Logger;
   /** Told of the requests by which those who push are known. */
   readonly observer: RequestObserver;
+  readonly onAnswered: (answer: PushAnswer) => void;
+  /** Told when the certificate expires, in milliseconds since the epoch, of each one that is used. */
+  readonly onCertificate: (expiresAt: number) => void;
 }
 
 /** A certificate is renewed long before it expires; whoever renews it writes the same files. */
@@ -52,7 +56,7 @@ const CERTIFICATE_LOOK_MS = 60_000;
  */
 export async function startClusterIngest(
   config: ClusterIngestConfig,
-  { access, store, namespaces, logger, observer }: ClusterIngestParts,
+  { access, store, namespaces, logger, observer, onAnswered, onCertificate }: ClusterIngestParts,
 ): Promise<ClusterIngest> {
   const { host, port, tls, caFile, limitBytes } = config;
   const certificateAuthority = caFile === undefined ? undefined : await readPem(caFile);
@@ -61,9 +65,10 @@ export async function startClusterIngest(
     ...{ client, namespaces, logger },
     now: () => performance.now(),
   });
-  const ingest = new ResultIngest({ authenticate, store, limitBytes, logger });
+  const ingest = new ResultIngest({ authenticate, store, limitBytes, logger, onAnswered });
   const certificate = tls === undefined ? undefined : await readCertificate(tls);
   const server = await startIngestServer({ host, port, tls: certificate }, ingest);
+  if (certificate !== undefined) onCertificate(expiryOf(certificate.cert));
   const stopFollowing =
     tls === undefined || certificate === undefined
       ? () => {}
@@ -72,6 +77,7 @@ export async function startClusterIngest(
           read: () => readCertificate(tls),
           use: (renewed) => {
             server.useCertificate(renewed);
+            onCertificate(expiryOf(renewed.cert));
             logger.info('the certificate of the result ingest was renewed');
           },
           onProblem: (error) =>

@@ -191,10 +191,12 @@ async function operate(
   if (config.resultIngest !== undefined) {
     const ingest = await startClusterIngest(config.resultIngest, {
       access,
-      store,
+      store: metrics.store.measuredPushes(store),
       namespaces,
       logger,
       observer: metrics.requests.of(access.server),
+      onAnswered: (answer) => metrics.ingest.pushAnswered(answer),
+      onCertificate: (expiresAt) => metrics.certificate.expires('ingest', expiresAt),
     });
     state.ingest = ingest;
     // While the controller stops, not after it: each may take its time, and the pod has one grace period for both.

@@ -1,24 +1,27 @@
 import type { MetricFamilies } from './metric-families.ts';
 
+/** What this process serves with a certificate of its own. */
+const ENDPOINTS = ['metrics', 'ingest'] as const;
+
 export interface CertificateMetrics {
   /** @param at milliseconds since the epoch */
-  expires(at: number): void;
+  expires(endpoint: (typeof ENDPOINTS)[number], at: number): void;
 }
 
 export function createCertificateMetrics(families: MetricFamilies): CertificateMetrics {
-  let expiresAt: number | undefined;
+  const expiries = new Map<(typeof ENDPOINTS)[number], number>();
   families.gauge(
     'batchtest_metrics_certificate_expiry_timestamp_seconds',
-    'When the certificate expires that metrics are served with. Absent when they are served without one.',
+    'When the certificate expires that an endpoint is served with: the metrics, or the ingest of pushed results. Absent for one that is served without.',
     // Without a label the series would be there, as 0, before there is a certificate.
-    { endpoint: ['metrics'] },
+    { endpoint: ENDPOINTS },
     (gauge) => {
-      if (expiresAt !== undefined) gauge.set({ endpoint: 'metrics' }, expiresAt / 1_000);
+      for (const [endpoint, at] of expiries) gauge.set({ endpoint }, at / 1_000);
     },
   );
   return {
-    expires: (at) => {
-      expiresAt = at;
+    expires: (endpoint, at) => {
+      expiries.set(endpoint, at);
     },
   };
 }

@@ -1,8 +1,7 @@
-import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type CertificatePair, followCertificate } from '../http/followed-certificate.ts';
+import { type CertificatePair, expiryOf, followCertificate } from '../http/followed-certificate.ts';
 import { closed, type ListenAddress, listening } from '../http/listening-server.ts';
 import type { Metrics } from './metrics.ts';
 import { MetricsServerError } from './metrics-server-error.ts';
@@ -117,13 +116,13 @@ async function tlsServer(
     },
     answer,
   );
-  metrics.certificate.expires(first.expiresAt);
+  metrics.certificate.expires('metrics', first.expiresAt);
   const stop = followCertificate(first, {
     everyMs: secure.lookEveryMs ?? LOOK_INTERVAL_MS,
     read: () => readPair(secure),
     use: ({ cert, key, expiresAt }) => {
       server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' });
-      metrics.certificate.expires(expiresAt);
+      metrics.certificate.expires('metrics', expiresAt);
     },
     onProblem: secure.onProblem,
   });
@@ -139,7 +138,7 @@ interface DatedPair extends CertificatePair {
 async function readPair({ certFile, keyFile }: SecureAccess): Promise<DatedPair> {
   const [cert, key] = await Promise.all([read(certFile), read(keyFile)]);
   try {
-    return { cert, key, expiresAt: Date.parse(new X509Certificate(cert).validTo) };
+    return { cert, key, expiresAt: expiryOf(cert) };
   } catch (cause) {
     throw new MetricsServerError(`${certFile} is no certificate in PEM form`, { cause });
   }

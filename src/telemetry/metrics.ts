@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { type CertificateMetrics, createCertificateMetrics } from './certificate-metrics.ts';
+import { createIngestMetrics, type IngestMetrics } from './ingest-metrics.ts';
 import { createLeaderMetrics, type LeaderMetrics } from './leader-metrics.ts';
 import { type MetricDescription, MetricFamilies } from './metric-families.ts';
 import { createObjectMetrics, type ObjectMetrics } from './object-metrics.ts';
@@ -25,6 +26,7 @@ export interface Metrics {
   readonly views: ViewMetrics;
   readonly leader: LeaderMetrics;
   readonly certificate: CertificateMetrics;
+  readonly ingest: IngestMetrics;
   readonly outbox: OutboxMetrics;
   /** Every metric, in no order. */
   readonly descriptions: readonly MetricDescription[];
@@ -49,6 +51,7 @@ export function createMetrics(now: () => number = Date.now): Metrics {
     views: createViewMetrics(families),
     leader: createLeaderMetrics(families),
     certificate: createCertificateMetrics(families),
+    ingest: createIngestMetrics(families),
     outbox: createOutboxMetrics(families),
   };
   const ofProcess = createProcessMetrics(families, registry);

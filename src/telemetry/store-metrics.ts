@@ -23,6 +23,7 @@ const OPERATIONS = [
   'open_run',
   'load_run',
   'record_attempt',
+  'push_result',
   'read_pushed',
   'skip_trials',
   'finish_run',
@@ -39,6 +40,8 @@ const POOL_STATES = ['busy', 'idle', 'waiting'] as const;
 export interface StoreMetrics {
   /** The store, measured. */
   measured(store: WrittenStore): WrittenStore;
+  /** What takes pushed results, measured. */
+  measuredPushes(store: Pick<ResultStore, 'pushResult'>): Pick<ResultStore, 'pushResult'>;
   readonly observer: StoreObserver;
 }
 
@@ -119,6 +122,9 @@ export function createStoreMetrics(families: MetricFamilies): StoreMetrics {
       verification: {
         counts: (runUid) => measure('count_verified', () => store.verification.counts(runUid)),
       },
+    }),
+    measuredPushes: (store) => ({
+      pushResult: (push) => measure('push_result', () => store.pushResult(push)),
     }),
     observer: {
       opened: (connections) => pools.add(connections),

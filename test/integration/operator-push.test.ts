@@ -1,4 +1,6 @@
 /** Results that pods push: real tokens of the API server, a real operator, a real Postgres; KWOK plays the pods, and the test their programs. */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, it, onTestFinished, vi } from 'vitest';
@@ -15,6 +17,7 @@ import { PodAuthentication } from '../../src/operator/pod-authentication.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { aTemplate } from '../builders/batch-test.ts';
 import { aRun } from '../builders/run.ts';
+import { seriesOf, seriesValue } from '../tools/exposition.ts';
 import { FORWARD } from './faulty-proxy.ts';
 import { kubeconfigWithRights } from './operator-rights.ts';
 import { aProxyToTheCluster, outcomes, untilProgress, untilRunning } from './operator-steps.ts';
@@ -218,9 +221,25 @@ it('takes a result from the pod of the trial alone', async () => {
 
   expect(await query(world.connection, 'select from batchtest.pushed_results')).toEqual([]);
   const valid = await tokenOf(world, pod);
-  expect(await push(valid, body)).toMatchObject({ status: 200 });
+  // All of these tokens come from one address, which may have to wait now.
+  await expect
+    .poll(() => push(valid, body), { timeout: 30_000, interval: 1_000 })
+    .toMatchObject({ status: 200 });
+  const series = seriesOf((await operator.health('/metrics')).text);
+  const answered = (answer: string) => seriesValue(series, 'batchtest_pushes_total', { answer });
+  expect(answered('TokenMissing')).toBe(1);
+  expect(answered('TokenNotValid')).toBeGreaterThanOrEqual(4);
+  expect(answered('Stored')).toBe(1);
+  expect(answered('Busy')).toBe(0);
+  expect(
+    seriesValue(series, 'batchtest_store_transaction_seconds_count', {
+      op: 'push_result',
+      outcome: 'committed',
+    }),
+  ).toBe(1);
   const log = JSON.stringify(await operator.log());
   expect(log).toContain('result pushed');
+  expect(log).toContain('a push was not taken');
   for (const secret of [token, valid]) expect(log).not.toContain(secret.split('.')[2]);
 });
 
@@ -470,6 +489,12 @@ it('serves TLS, and gives pods the certificates to check it by', async () => {
     request.end(large(1));
   });
   expect(status).toBe(200);
+  const expiry = seriesValue(
+    seriesOf((await operator.health('/metrics')).text),
+    'batchtest_metrics_certificate_expiry_timestamp_seconds',
+    { endpoint: 'ingest' },
+  );
+  expect(expiry).toBe(Date.parse(new X509Certificate(readFileSync(certificate)).validTo) / 1_000);
 });
 
 /** Holds the lock that whoever writes to the run waits for, for as long as `use` takes. */
