@@ -1,7 +1,15 @@
 /** Results that programs of a local run push. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +23,7 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const docs = readFileSync('docs/reference/test-program.md', 'utf8');
 /** The way to push a result, as the reference shows it. */
-const [, PUSH = ''] = /```sh\n(for pause [\s\S]*?)```/.exec(docs) ?? [];
+const [, PUSH = ''] = /```sh\n(pause=1\n[\s\S]*?)```/.exec(docs) ?? [];
 
 const report = z.object({
   run: z.object({ uid: z.string(), state: z.string() }),
@@ -27,9 +35,9 @@ const report = z.object({
 function scripts(bench: Bench, byVariant: Readonly<Record<string, string>>, spec: object = {}): string {
   const cases = Object.entries(byVariant).map(([variant, script]) => `${variant}) ${script} ;;`);
   const program = [
-    'folder=$1; work="$folder/work-$BATCHTEST_VARIANT"; mkdir -p "$work"; cd "$work"',
-    `push() { cp "$1" result.json 2>/dev/null\n${PUSH.trim()}\n}`,
-    `answer() { printf '{"metrics":{"m":%s},"outputs":{"trace":"%s"}}' "$1" "$2" > result.json; }`,
+    'bench=$1; folder=$(mktemp -d "$bench/trial-XXXXXX")',
+    `push() {\n${PUSH.trim()}\n}`,
+    `answer() { printf '{"metrics":{"m":%s},"outputs":{"trace":"%s"}}' "$1" "$2" > "$folder/result.json"; }`,
     `case $BATCHTEST_VARIANT in\n${cases.join('\n')}\nesac`,
   ].join('\n');
   // In a container's command `$$` is `$`, and what looks like a reference to a variable stays when there is none.
@@ -76,7 +84,7 @@ describe('a program of a local run', () => {
       scripts(bench, {
         small: `answer 1 x; push`,
         large: 'answer 2 "$(head -c 900000 /dev/zero | tr "\\\\0" x)"; push; push',
-        file: `answer 3 x; cat result.json > "$BATCHTEST_RESULT_FILE"`,
+        file: `answer 3 x; cat "$folder/result.json" > "$BATCHTEST_RESULT_FILE"`,
       }),
     );
     expect(exitCode, stderr).toBe(0);
@@ -102,13 +110,13 @@ describe('a program of a local run', () => {
     const { exitCode, report } = await ran(
       bench,
       scripts(bench, {
-        both: `answer 1 x; push; cat result.json > "$BATCHTEST_RESULT_FILE"`,
+        both: `answer 1 x; push; cat "$folder/result.json" > "$BATCHTEST_RESULT_FILE"`,
         neither: 'true',
         other: `answer 1 x; push; answer 2 x; push`,
         fails: `answer 1 x; push; exit 3`,
-        bad: `echo '{"metrics":{"m":"1"}}' > result.json; push`,
+        bad: `echo '{"metrics":{"m":"1"}}' > "$folder/result.json"; push`,
         long: 'answer 2 "$(head -c 9000 /dev/zero | tr "\\\\0" x)"; push',
-        lacks: `echo '{"metrics":{"n":1}}' > result.json; push`,
+        lacks: `echo '{"metrics":{"n":1}}' > "$folder/result.json"; push`,
       }),
       '--result-limit',
       '8Ki',
@@ -135,7 +143,7 @@ describe('a program of a local run', () => {
       bench,
       scripts(bench, {
         mode: `[ "$(ls -l "$BATCHTEST_TOKEN_FILE" | cut -c1-10)" = -rw------- ] && answer 1 x && push`,
-        stranger: `echo wrong > wrong; t=$BATCHTEST_TOKEN_FILE; BATCHTEST_TOKEN_FILE=wrong; answer 1 x; push | grep -q TokenNotValid || exit 4; BATCHTEST_TOKEN_FILE=$t; push`,
+        stranger: `echo wrong > "$folder/wrong"; t=$BATCHTEST_TOKEN_FILE; BATCHTEST_TOKEN_FILE=$folder/wrong; answer 1 x; push | grep -q TokenNotValid || exit 4; BATCHTEST_TOKEN_FILE=$t; push`,
       }),
     );
     expect(exitCode, stderr).toBe(0);
@@ -145,7 +153,7 @@ describe('a program of a local run', () => {
     const bench = aBench();
     const manifest = scripts(bench, {
       quick: 'answer 1 x; push',
-      waits: `answer "$(ls "$folder" | grep -c again)" x; push; touch "$folder/pushed"; while [ ! -e "$folder/gate" ]; do sleep 0.05; done`,
+      waits: `answer "$(ls "$bench" | grep -c again)" x; push; touch "$bench/pushed"; while [ ! -e "$bench/gate" ]; do sleep 0.05; done`,
     });
     const command = bench.start(['run', '-', '-o', 'json'], manifest);
     await command.untilStderr('best so far quick');
@@ -169,7 +177,7 @@ describe('a program of a local run', () => {
     const manifest = scripts(
       bench,
       {
-        plain: `env | grep -E "BATCHTEST_(RESULT_URL|TOKEN_FILE)" && exit 5; answer 1 x; cat result.json > "$BATCHTEST_RESULT_FILE"`,
+        plain: `env | grep -E "BATCHTEST_(RESULT_URL|TOKEN_FILE)" && exit 5; answer 1 x; cat "$folder/result.json" > "$BATCHTEST_RESULT_FILE"`,
       },
       { results: { push: false } },
     );
@@ -179,9 +187,13 @@ describe('a program of a local run', () => {
 });
 
 describe('the way to push that the reference shows', () => {
-  const pushedTo = async (answers: readonly RequestListener[]) => {
+  /** @param isPatient false: what it sleeps takes no time */
+  const pushedTo = async (answers: readonly RequestListener[], isPatient = true) => {
     const folder = mkdtempSync(join(tmpdir(), 'batchtest-push-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'bin');
+    mkdirSync(path);
+    if (!isPatient) writeFileSync(join(path, 'sleep'), '#!/bin/sh\n', { mode: 0o755 });
     const tokens: (string | undefined)[] = [];
     const answer: RequestListener = (request, response) => {
       tokens.push(request.headers.authorization);
@@ -199,7 +211,8 @@ describe('the way to push that the reference shows', () => {
     writeFileSync(join(folder, 'result.json'), `{"outputs":{"x":"${'x'.repeat(2_000_000)}"}}`);
     const { status, stdout } = await new Promise<{ status: number; stdout: string }>((resolve) => {
       const environment = {
-        PATH: process.env.PATH,
+        PATH: `${path}:${process.env.PATH}`,
+        folder,
         BATCHTEST_TOKEN_FILE: 'token',
         BATCHTEST_RESULT_URL: `http://127.0.0.1:${address.port}/v1/result`,
       };
@@ -229,6 +242,13 @@ describe('the way to push that the reference shows', () => {
     ]);
     expect(status).toBe(0);
     expect(tokens).toEqual([1, 2, 3, 4].map((count) => `Bearer token-${count}`));
+  });
+
+  it('goes on for as long as it is told to', async () => {
+    const notNow = [408, 429, 500, 503].flatMap((code) => Array.from({ length: 5 }, () => answering(code)));
+    const { status, tokens } = await pushedTo([...notNow, answering(200)], false);
+    expect(status).toBe(0);
+    expect(tokens).toHaveLength(21);
   });
 
   it('ends with the answer when it is refused', async () => {
