@@ -22,6 +22,8 @@ export class Wakefulness {
   noteRuns(now: number): void {
     if (now - this.#ranAt > STOOD_STILL_MS)
       this.#stoodStill = { since: this.#awakeUntil(this.#ranAt), until: now };
+    // It was the clock that stepped, and steps back: nothing is known of when that was.
+    if (now < this.#ranAt) this.#stoodStill = undefined;
     this.#ranAt = now;
   }
 

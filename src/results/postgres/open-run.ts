@@ -19,7 +19,7 @@ export type OpeningOfRun = Omit<OpenedRun, 'trials' | keyof StoredComparison> & 
 export async function openRun(pool: pg.Pool, run: RunDefinition): Promise<OpeningOfRun> {
   const { rows } = await pool.query<OpenRunRow>(
     `select created, (run).fence, (run).state, (run).reason, (run).message,
-       round(extract(epoch from clock_timestamp() - (run).started_at) * 1000)::float8 as registered_ms_ago
+       greatest(0, round(extract(epoch from clock_timestamp() - (run).started_at) * 1000))::float8 as registered_ms_ago
      from batchtest.open_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
     [
       run.uid,

@@ -43,6 +43,19 @@ describeResultStore('PostgresResultStore in a database with other defaults', asy
   };
 });
 
+it('takes a run for registered just now whose time is ahead of the clock of the database', async () => {
+  const connection = await server.createDatabase();
+  const store = await openPostgresResultStore({ connection });
+  try {
+    const run = aRun({ uid: randomUUID() });
+    await store.openRun(run);
+    await query(connection, `update batchtest.runs set started_at = now() + interval '1 hour'`);
+    expect((await store.openRun(run)).registeredMsAgo).toBe(0);
+  } finally {
+    await store.close();
+  }
+});
+
 describe('the tables of PostgresResultStore', () => {
   it('are in one schema, and each of them and each view says what it is', async () => {
     const connection = await server.createDatabase();
