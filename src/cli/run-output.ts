@@ -2,7 +2,7 @@ import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../error-code.ts';
 import type { PrunedRun } from '../results/result-store.ts';
-import { runsDirectoryOf } from '../runner/runs-directory.ts';
+import { runDirectoryOf } from '../runner/runs-directory.ts';
 
 /** What a local run is called. A database that others write to as well must not name another folder. */
 const RUN_UID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -16,7 +16,7 @@ export async function removeRunOutput(
   dataDirectory: string,
 ): Promise<void> {
   if (engine !== 'local' || !RUN_UID.test(uid)) return;
-  const directory = join(runsDirectoryOf(dataDirectory), uid);
+  const directory = runDirectoryOf(dataDirectory, uid);
   try {
     await remove(directory);
   } catch (error) {

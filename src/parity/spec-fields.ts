@@ -18,7 +18,7 @@ export const SPEC_FIELDS: Readonly<Record<string, typeof SAME | Divergence>> = {
   trialDeadlineSeconds: SAME,
   trialStartDeadlineSeconds: SAME,
   activeDeadlineSeconds: SAME,
-  // What unsupportedLocally says of these two depends on their value.
+  // What unsupportedLocally says of these two, and of parallelism, depends on their value.
   ttlSecondsAfterFinished: SAME,
   suspend: SAME,
   cancel: SAME,

@@ -62,17 +62,17 @@ async function resume(
     throw new UsageError(
       '--resume is for local runs: the operator of a cluster goes on with its runs by itself',
     );
-  if (given === undefined && reference !== true && isFile(reference))
-    throw new UsageError(
-      `--resume names a run; to resume the run of a manifest: batchtest run ${reference} --resume`,
-    );
   const { environment } = context;
   const dataDirectory = dataDirectoryOf(flags, environment);
-  const stored = await withResultStore(flags, environment, (store) =>
-    reference === true
-      ? newestInterruptedRun(store, given?.batchTest.metadata.name, dataDirectory)
-      : interruptedRun(store, reference, dataDirectory),
-  );
+  const stored = await withResultStore(flags, environment, async (store) => {
+    if (reference === true) return newestInterruptedRun(store, given?.batchTest.metadata.name, dataDirectory);
+    // A program may be called like the run that it is of.
+    if (given === undefined && isFile(reference) && (await store.findRun(reference)) === undefined)
+      throw new UsageError(
+        `--resume names a run; to resume the run of a manifest: batchtest run ${reference} --resume`,
+      );
+    return interruptedRun(store, reference, dataDirectory);
+  });
   context.stderr.write(`resuming run ${stored.uid} (${stored.name})\n`);
   const manifest = given ?? { batchTest: stored.manifest, directory: stored.directory ?? process.cwd() };
   return runToEnd(manifest, flags, context, stored.uid);

@@ -95,6 +95,16 @@ describe('a run whose process was killed', () => {
     expect(await bench.document('list')).toMatchObject({ runs: [{ name: 'other', ...INTERRUPTED }, {}] });
   });
 
+  it('goes on by its name, though a file is called like it', async () => {
+    const bench = aBench();
+    // The command runs in the folder of this project.
+    await killedRun(bench, 'package.json');
+    bench.openGate();
+    const { exitCode, stdout, stderr } = await bench.run(['run', '--resume', 'package.json', '-o', 'json']);
+    expect(exitCode, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ run: { name: 'package.json', ...COMPLETE } });
+  });
+
   it('goes on with FILE when only its control was changed, and not when what is compared was', async () => {
     const bench = aBench();
     const file = (spec: object) => bench.manifestFile({ quick: 'good', waits: 'waits' }, spec, 'edited');
@@ -270,6 +280,33 @@ describe('batchtest run --resume refuses', () => {
     expect(exitCode, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ run: { name: 'moved', ...COMPLETE } });
     expect(bench.startCounts()).toEqual({ quick: 1, waits: 2 });
+  });
+
+  it('a run whose programs run in a folder that is not there, so that it can go on in another one', async () => {
+    const bench = aBench();
+    const folder = join(bench.folder, 'project');
+    const elsewhere = join(bench.folder, 'elsewhere');
+    mkdirSync(folder);
+    const manifestIn = (workingDir: string): string => {
+      const manifest = JSON.parse(bench.manifest({ quick: 'good', waits: 'waits' }, {}, 'moved'));
+      const [{ command }] = manifest.spec.template.spec.containers;
+      manifest.spec.local = { command, workingDir };
+      return JSON.stringify(manifest);
+    };
+    const command = bench.start(['run', '-'], manifestIn(folder));
+    await command.untilStderr('best so far quick');
+    await bench.untilStarted('waits');
+    command.kill('SIGKILL');
+    await command.finished;
+    renameSync(folder, elsewhere);
+    const refused = await bench.run(['run', '--quiet', '--resume']);
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(refused.stderr).toContain(`the folder that its programs run in is not there: ${folder};`);
+
+    bench.openGate();
+    const resumed = await bench.run(['run', '-', '--resume', 'moved', '-o', 'json'], manifestIn(elsewhere));
+    expect(resumed.exitCode, resumed.stderr).toBe(0);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ run: { name: 'moved', ...COMPLETE } });
   });
 
   it('another engine, a file in the place of a run, and to run nothing at all', async () => {
