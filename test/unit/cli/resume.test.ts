@@ -205,7 +205,7 @@ it('says what is in the way of the folder of a run, and goes on once it is out o
 
   rmSync(output);
   bench.openGate();
-  const after = await bench.run(['run', '--resume', 'recorded', '-o', 'json']);
+  const after = await bench.run(['run', '--resume', uid, '-o', 'json']);
   expect(after.exitCode, after.stderr).toBe(0);
   expect(JSON.parse(after.stdout)).toMatchObject({ run: { uid, ...COMPLETE } });
 });

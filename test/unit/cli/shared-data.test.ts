@@ -1,5 +1,13 @@
 /** Data that every trial of a local run reads. */
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -182,7 +190,8 @@ it('must be what it was when the run began, for the run to be resumed', async ()
   // As in another data directory, which one database may have.
   const output = join(bench.folder, 'runs');
   renameSync(output, `${output}-elsewhere`);
-  expect(await bench.run(['run', '--resume', 'word-count', '--quiet'])).toMatchObject({
+  const [uid = ''] = readdirSync(`${output}-elsewhere`);
+  expect(await bench.run(['run', '--resume', uid, '--quiet'])).toMatchObject({
     exitCode: 2,
     stderr: expect.stringContaining('name the data directory that the run began with'),
   });
