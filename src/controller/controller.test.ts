@@ -353,6 +353,25 @@ describe('a run under way whose object cannot be run any more', () => {
     60_000,
   );
 
+  it('has nothing ended that was resumed while the store was waited for', async () => {
+    const { run, engine, store, source, controller, live } = await underWay();
+    await controller.stop(1_000);
+    const { manifest } = run;
+    source.edit(wanted({ ...run, manifest: { ...manifest, spec: { ...manifest.spec, suspend: true } } }));
+    let isAsked = false;
+    aController(source, engine, {
+      ...aStoreLike(store),
+      openRun: () => {
+        isAsked = true;
+        return new Promise(() => {});
+      },
+    });
+    await vi.waitUntil(() => isAsked, WAIT);
+    source.edit(wanted(run));
+    await vi.waitUntil(() => source.storeProblemOf('ns/a') === 'Slow', WAIT);
+    expect(live.state.kind).toBe('Running');
+  }, 30_000);
+
   it('goes on when it can be run again before it is over', async () => {
     const { engine, store, source, controller, happens, live } = await underWay();
     const { desired } = source;
@@ -630,6 +649,81 @@ it.each(['openRun', 'hold'] as const)(
     expect(starts).toBe(0);
   },
 );
+
+describe('what is wanted while it is waited for what a program pushed', () => {
+  /** A run of which one attempt has ended and another runs, while the store withholds what the first one pushed. */
+  async function waiting(asked: (run: RunDefinition) => DesiredRun) {
+    const run = aRun({ variants: 2, parallelism: 2, spec: { results: { push: true } } });
+    const engine = new ModelEngine(Date.now);
+    const listeners = new Set<(uid: string) => void>();
+    const objects = new EditedObject(run);
+    const model = new ModelStore(run);
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let isAsked = false;
+    let seenUntil = Number.POSITIVE_INFINITY;
+    const controller = startController({
+      ...OTHERWISE,
+      source: objects,
+      engine: {
+        ...asEngine(engine, listeners),
+        observe: (definition) => engine.observe(definition).map((one) => ({ ...one, startId: one.name })),
+        seenUntil: (_, now) => Math.min(now, seenUntil),
+      },
+      store: {
+        ...aStoreLike(model),
+        readPushed: async (uid, starts) => {
+          isAsked = true;
+          await released;
+          return model.readPushed(uid, starts);
+        },
+      },
+    });
+    onTestFinished(async () => {
+      await controller.stop(1_000);
+    });
+    const [done, live] = await vi.waitUntil(() => {
+      const [first, second] = engine.attemptsOf(run.uid);
+      return first !== undefined && second !== undefined && ([first, second] as const);
+    }, WAIT);
+    engine.begin(done);
+    engine.begin(live);
+    engine.end(done, exitedWell());
+    objects.edit({ ...asked(run), status: objects.desired.status });
+    await vi.waitUntil(() => isAsked, WAIT);
+    const seesNothingAfter = (time: number): void => {
+      seenUntil = time;
+    };
+    return { run, model, objects, live, release, seesNothingAfter };
+  }
+
+  const suspended = ({ manifest, ...run }: RunDefinition): DesiredRun =>
+    wanted({ ...run, manifest: { ...manifest, spec: { ...manifest.spec, suspend: true } } });
+
+  it('is as old as the wish, not as what was wanted before', async () => {
+    const { run, model, objects, live, release, seesNothingAfter } = await waiting(wanted);
+    await delay(20);
+    seesNothingAfter(Date.now());
+    await delay(20);
+    objects.edit({ ...wanted(run, 'Requested'), status: objects.desired.status });
+    release();
+    await vi.waitUntil(() => model.records.size > 0, WAIT);
+    await delay(100);
+    expect(model.records.size).toBe(1);
+    expect(live.state.kind).toBe('Running');
+    seesNothingAfter(Number.POSITIVE_INFINITY);
+    await vi.waitUntil(() => live.state.kind === 'Stopping', WAIT);
+  });
+
+  it('ends nothing once it is not wanted any more', async () => {
+    const { run, objects, live } = await waiting(suspended);
+    objects.edit({ ...wanted(run), status: objects.desired.status });
+    await vi.waitUntil(() => objects.storeProblemOf('ns/a') === 'Slow', WAIT);
+    expect(live.state.kind).toBe('Running');
+  }, 30_000);
+});
 
 it('ends a run that was opened late, though its object cannot be read any more', async () => {
   const { runs, store, of, asked, release } = aStoreOf(1, (request) => request === 'openRun');

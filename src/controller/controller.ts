@@ -9,7 +9,7 @@ import { END_OF_DELETED } from '../core/completion-policy.ts';
 import { InvalidBatchTestError } from '../core/errors.ts';
 import type { ObservedAttempts } from '../core/plan.ts';
 import { type EndingsWithoutStore, reconcile } from '../core/reconcile.ts';
-import { type BegunRun, defineRun, type RunDefinition, runAsBegun } from '../core/run.ts';
+import { type BegunRun, defineRun, type RunControls, type RunDefinition, runAsBegun } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
 import { finishedCondition, type MissingRun, statusOf, statusWithoutRun } from '../core/status.ts';
 import { isStoreInTrouble, storeProblemOf } from '../core/store-trouble.ts';
@@ -28,7 +28,7 @@ import { GatheredNews } from './gathered-news.ts';
 import { InvariantWatch } from './invariant-watch.ts';
 import { nextTryAt } from './postponement.ts';
 import { PushedResultsLook, withPushedResults } from './pushed-results.ts';
-import { controlsOf, type EndWish, endWishOf, type WantedOfRun, wantedOf } from './run-controls.ts';
+import { controlsOf, type EndWish, endWishOf, wantedOf } from './run-controls.ts';
 import { RunPace } from './run-pace.ts';
 import { type RunSnapshot, unrecorded } from './run-snapshot.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -121,6 +121,12 @@ interface UnopenedRun {
   endWish: EndWish | undefined;
   /** To be recorded once it is opened. */
   readonly ended: EndingsWithoutStore[];
+}
+
+/** An object, and what it asks for. */
+interface WantedNow {
+  readonly desired: DesiredRun;
+  readonly controls: RunControls;
 }
 
 /** Why there is no run of an object, and will be none. */
@@ -249,7 +255,7 @@ class ReconcileLoop {
         });
       // What is over has been told.
       if (error instanceof ResultStoreUnavailableError && finished === undefined) {
-        this.#endUnopened(key, desired);
+        this.#endUnopened(key, desired.uid);
         await this.#letGoInTime(key, desired);
         await this.#reportWithoutRun(key, desired, {
           kind: 'StoreUnavailable',
@@ -420,10 +426,12 @@ class ReconcileLoop {
   }
 
   /** Has ended what runs of a run that is cancelled or suspended: its user does not wait until the store is back to open it. */
-  #endUnopened(key: string, desired: DesiredRun): void {
-    const { engine, now } = this.#options;
-    if (desired.kind === 'Invalid' || this.#runs.has(key)) return;
-    const { manifest, cancel, uid } = desired;
+  #endUnopened(key: string, uid: string): void {
+    const { source, engine, now } = this.#options;
+    // What was wanted before the store was waited for need not be wanted now.
+    const desired = source.get(key);
+    if (desired?.uid !== uid || desired.kind === 'Invalid' || this.#runs.has(key)) return;
+    const { manifest, cancel } = desired;
     if (cancel === undefined && !manifest.spec.suspend) return;
     const described = this.#described(desired);
     if ('problem' in described) return;
@@ -469,21 +477,15 @@ class ReconcileLoop {
   }
 
   async #step(key: string, run: ActiveRun, desired: DesiredRun): Promise<ProcessedKey> {
-    const { engine, now } = this.#options;
+    const { now } = this.#options;
     this.#tellOfIgnored(run, desired);
-    const wanted = wantedOf(desired, run.ledger.definition, run.unrunnable);
-    run.endWish = endWishOf(run.endWish, wanted, now());
-    // As of a Job: the clock of activeDeadlineSeconds begins anew when the run is resumed.
-    if (desired.kind === 'Runnable')
-      run.activeSince = wanted.manifest.spec.suspend ? undefined : (run.activeSince ?? now());
     try {
       run.work.throwFailure();
       const decideAt = await this.#decideAndApply(key, run);
       run.storeProblem = storeProblemOf(run.ledger, run.storeProblem, now());
       // One that does not answer is as good as one that refuses.
-      if (isStoreInTrouble(run.ledger, now()))
-        endWithoutStore(run, controlsOf(wanted, run, engine, now()), engine, now());
-      const tellAt = await this.#writeStatus(key, run, desired, wanted);
+      if (isStoreInTrouble(run.ledger, now())) this.#endWithoutStore(key, run);
+      const tellAt = await this.#writeStatus(key, run);
       return {
         requeueAt: earliest(decideAt, tellAt),
         isUnderWay: !run.work.isIdle,
@@ -502,12 +504,36 @@ class ReconcileLoop {
       }
       if (error instanceof ResultStoreUnavailableError) {
         run.storeProblem = { reason: error.reason, message: error.message };
-        endWithoutStore(run, controlsOf(wanted, run, engine, now()), engine, now());
+        this.#endWithoutStore(key, run);
         await this.#letGoInTime(key, desired);
-        await this.#writeStatus(key, run, desired, wanted);
+        await this.#writeStatus(key, run);
       }
       throw error;
     }
+  }
+
+  /**
+   * What is wanted of a run at this moment: whoever has waited for something asks anew. Undefined when its object is gone, or another one has its name: the next
+   * look ends the run.
+   */
+  #wantedNow(key: string, run: ActiveRun, now: number): WantedNow | undefined {
+    const { source, engine } = this.#options;
+    const desired = source.get(key);
+    if (desired?.uid !== run.uid) return undefined;
+    const wanted = wantedOf(desired, run.ledger.definition, run.unrunnable);
+    // As of a Job: the clock of activeDeadlineSeconds begins anew when the run is resumed.
+    if (desired.kind === 'Runnable')
+      run.activeSince = wanted.manifest.spec.suspend ? undefined : (run.activeSince ?? now);
+    run.endWish = endWishOf(run.endWish, wanted, now);
+    return { desired, controls: controlsOf(wanted, run, engine, now) };
+  }
+
+  /** Has ended what must not run any longer though that cannot be stored now. */
+  #endWithoutStore(key: string, run: ActiveRun): void {
+    const { engine, now } = this.#options;
+    const decidedAt = now();
+    const wanted = this.#wantedNow(key, run, decidedAt);
+    if (wanted !== undefined) endWithoutStore(run, wanted.controls, engine, decidedAt);
   }
 
   /** What the object asks for and this version does not know counts for nothing, which is told once. */
@@ -527,18 +553,16 @@ class ReconcileLoop {
 
   /** Decides and applies until there is nothing more to decide; gives the time at which there will be. */
   async #decideAndApply(key: string, run: ActiveRun): Promise<number | undefined> {
-    const { source, engine, store, now, logger } = this.#options;
+    const { engine, store, now, logger } = this.#options;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.ledger.definition), store);
       // From here on until the plan is made nothing is waited for, so that an answer cannot come in between.
-      const desired = source.get(key);
-      // Gone while something was waited for: the next look ends it.
-      if (desired?.uid !== run.uid) return now();
-      const wanted = wantedOf(desired, run.ledger.definition, run.unrunnable);
-      const observed = withPushedResults(engine.observe(run.ledger.definition), pushed);
       // One time for all of it: what it is too early for at one time must not count as done at the next.
       const decidedAt = now();
-      const controls = controlsOf(wanted, run, engine, decidedAt);
+      const wanted = this.#wantedNow(key, run, decidedAt);
+      if (wanted === undefined) return decidedAt;
+      const { controls } = wanted;
+      const observed = withPushedResults(engine.observe(run.ledger.definition), pushed);
       if (controls.cancel !== undefined) run.pace.cancelSeen(decidedAt);
       this.#watch(run, observed, controls.parallelism);
       run.ledger.noteObserved(observed);
@@ -581,13 +605,8 @@ class ReconcileLoop {
   }
 
   /** Has the status written: the one that ends the run before this resolves, any other while decisions go on. Gives when to look again for its sake. */
-  async #writeStatus(
-    key: string,
-    run: ActiveRun,
-    desired: DesiredRun,
-    wanted: WantedOfRun,
-  ): Promise<number | undefined> {
-    const { now, store, engine } = this.#options;
+  async #writeStatus(key: string, run: ActiveRun): Promise<number | undefined> {
+    const { now, store } = this.#options;
     const isOver = run.ledger.end !== undefined;
     // It is looked at again when that is written, and no time brings that.
     if (run.isStatusUnderWay) return undefined;
@@ -596,10 +615,14 @@ class ReconcileLoop {
     const heldUntil = isOver ? undefined : this.#statuses.heldUntil(key, run.uid);
     if (heldUntil !== undefined) return heldUntil;
     await run.verification.look(run.uid, store.verification, isOver, now());
+    const toldAt = now();
+    const wanted = this.#wantedNow(key, run, toldAt);
+    if (wanted === undefined) return toldAt;
+    const { desired, controls } = wanted;
     const status = statusOf(
       run.ledger,
       {
-        controls: controlsOf(wanted, run, engine, now()),
+        controls,
         activeSince: run.activeSince,
         waiting: run.waiting,
         storeProblem: run.storeProblem,
@@ -607,7 +630,7 @@ class ReconcileLoop {
         observedGeneration: desired.generation,
         previousConditions: this.#previous(key, desired)?.conditions ?? [],
       },
-      now(),
+      toldAt,
     );
     const { lookAgainAt } = run.verification;
     if (isOver) return (await this.#statuses.write(key, run.uid, status)) ?? lookAgainAt;
