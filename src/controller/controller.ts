@@ -448,7 +448,7 @@ class ReconcileLoop {
           };
     this.#unopened.set(key, unopened);
     const wanted = { manifest, cancel };
-    unopened.endWish = endWishOf(unopened.endWish, wanted, now());
+    unopened.endWish = endWishOf(unopened.endWish, wanted, unopened.ledger, now());
     const unknown = { ...unopened, activeSince: undefined, postponement: undefined };
     const controls = controlsOf(wanted, unknown, engine, now());
     const endings = endWithoutStore(unopened, controls, engine, now());
@@ -524,7 +524,7 @@ class ReconcileLoop {
     // As of a Job: the clock of activeDeadlineSeconds begins anew when the run is resumed.
     if (desired.kind === 'Runnable')
       run.activeSince = wanted.manifest.spec.suspend ? undefined : (run.activeSince ?? now);
-    run.endWish = endWishOf(run.endWish, wanted, now);
+    run.endWish = endWishOf(run.endWish, wanted, run.ledger, now);
     return { desired, controls: controlsOf(wanted, run, engine, now) };
   }
 

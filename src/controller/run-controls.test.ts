@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BatchTestOptions } from '../../test/builders/batch-test.ts';
 import { aRun } from '../../test/builders/run.ts';
+import type { AfterAttempt } from '../core/after-attempt.ts';
 import type { EngineName } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
 import { postponedAgain } from './postponement.ts';
@@ -102,22 +103,45 @@ describe('what is wanted of attempts that go on', () => {
     manifest: aRun({ spec }).manifest,
     cancel,
   });
-  const first = endWishOf(undefined, of({ parallelism: 2 }), NOW);
+  const run = aRun({ metrics: [{ name: 'p95_ms', goal: 'minimize', target: '15' }] });
+  const nothing = new RunLedger(run);
+  const first = endWishOf(undefined, of({ parallelism: 2 }), nothing, NOW);
 
   it.each([
     ['a cancellation', of({ parallelism: 2 }, 'Requested')],
     ['a suspension', of({ parallelism: 2, suspend: true })],
     ['a lower parallelism', of({ parallelism: 1 })],
-    ['fewer variants that may fail', of({ parallelism: 2, maxFailedVariants: 0 })],
     ['an object that cannot be read', { ...of({ parallelism: 2 }), invalidSpec: 'no list' }],
   ])('is as old as %s', (_, wanted) => {
-    const wish = endWishOf(first, wanted, NOW + 5);
+    const wish = endWishOf(first, wanted, nothing, NOW + 5);
     expect(wish.since).toBe(NOW + 5);
-    expect(endWishOf(wish, wanted, NOW + 9)).toBe(wish);
+    expect(endWishOf(wish, wanted, nothing, NOW + 9)).toBe(wish);
     expect(controls({}, { endWish: wish }).wantedSince).toBe(NOW + 5);
   });
 
+  it.each<[what: string, maxFailedVariants: number, then: AfterAttempt]>([
+    ['a success by which the targets are met', 1, { phase: 'Succeeded' }],
+    ['a failure that is one too many', 0, { phase: 'Failed', failsVariant: false }],
+    ['a failure of a whole variant', 1, { phase: 'Failed', failsVariant: true }],
+  ])('is as old as %s, once that is stored', (_, maxFailedVariants, then) => {
+    const wanted = of({ maxFailedVariants });
+    const ledger = new RunLedger(run);
+    const before = endWishOf(undefined, wanted, ledger, NOW);
+    const outcome = then.phase === 'Succeeded' ? 'Succeeded' : 'TestFailed';
+    ledger.noteRecorded(0, 1, outcome, new Map([['p95_ms', 1]]), then);
+    const wish = endWishOf(before, wanted, ledger, NOW + 5);
+    expect(wish.since).toBe(NOW + 5);
+    expect(endWishOf(wish, wanted, ledger, NOW + 9)).toBe(wish);
+  });
+
+  it('is no younger for a failure that ends nothing else', () => {
+    const wanted = of({ maxFailedVariants: 1, parallelism: 2 });
+    const ledger = new RunLedger(run);
+    ledger.noteRecorded(0, 1, 'TestFailed', new Map(), { phase: 'Failed', failsVariant: false });
+    expect(endWishOf(first, wanted, ledger, NOW + 5)).toBe(first);
+  });
+
   it('is not asked for anew by an edit of something else', () => {
-    expect(endWishOf(first, of({ parallelism: 2, trialDeadlineSeconds: 5 }), NOW + 5)).toBe(first);
+    expect(endWishOf(first, of({ parallelism: 2, trialDeadlineSeconds: 5 }), nothing, NOW + 5)).toBe(first);
   });
 });

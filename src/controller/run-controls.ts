@@ -1,5 +1,7 @@
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
+import { haltOf } from '../core/halt.ts';
 import type { RunControls, RunDefinition } from '../core/run.ts';
+import type { ReadonlyRunLedger } from '../core/run-ledger.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { DesiredRun } from '../engine/run-source.ts';
 import type { ActiveRun } from './active-run.ts';
@@ -48,15 +50,27 @@ export interface EndWish {
 /** The wish before while it is still the same, so that it is known how old it is. */
 export function endWishOf(
   before: EndWish | undefined,
-  { manifest: { spec }, cancel, invalidSpec }: WantedOfRun,
+  wanted: WantedOfRun,
+  ledger: ReadonlyRunLedger,
   now: number,
 ): EndWish {
-  const { suspend, parallelism, scaleDownPolicy, maxFailedVariants } = spec;
-  const what = JSON.stringify([
-    ...[cancel, invalidSpec !== undefined],
-    ...[suspend, parallelism, scaleDownPolicy, maxFailedVariants],
-  ]);
+  const what = whatEnds(wanted, ledger, now);
   return before?.what === what ? before : { what, since: now };
+}
+
+/** Also what is stored can ask for an end: that the targets are met, or that a variant has failed. The run's deadline is as old as it says. */
+function whatEnds(
+  { manifest: { spec }, cancel, invalidSpec }: WantedOfRun,
+  ledger: ReadonlyRunLedger,
+  now: number,
+): string {
+  const { suspend: suspended, parallelism, scaleDownPolicy, maxFailedVariants } = spec;
+  const halt = haltOf(
+    ledger,
+    { cancel, invalidSpec, suspended, maxFailedVariants, deadlineAt: undefined },
+    now,
+  );
+  return JSON.stringify([halt?.reason, parallelism, scaleDownPolicy, ledger.givenUpVariants]);
 }
 
 /** What a user wants now of a run, as a decision takes it. */

@@ -24,7 +24,11 @@ export interface Halt {
  * The one place that decides whether a run is stopped before it is complete; undefined when it may go on. A level, not an event: it is asked
  * on every look, and a run whose deadline is extended before everything has ended goes on.
  */
-export function haltOf(ledger: ReadonlyRunLedger, controls: RunControls, now: number): Halt | undefined {
+export function haltOf(
+  ledger: ReadonlyRunLedger,
+  controls: Pick<RunControls, 'cancel' | 'invalidSpec' | 'maxFailedVariants' | 'deadlineAt' | 'suspended'>,
+  now: number,
+): Halt | undefined {
   const { counts, variantCounts } = ledger;
   const done = `${counts.succeeded + counts.failed} of ${counts.total} trials done`;
   const halt = (reason: Halt['reason'], message: string, end: Omit<RunEnd, 'message'>): Halt => ({

@@ -776,18 +776,47 @@ describe('a cluster that cannot be seen', () => {
     ...attempt,
     state: { kind: 'Ended', at: 59_500, termination: exitedWell() },
   };
-  const wishes: readonly [what: string, reason: string, wish: Partial<RunControls>][] = [
+  /** Beside the attempt that runs, of one variant and another. */
+  interface Stored {
+    readonly same?: 'Succeeded' | 'FailsVariant';
+    readonly other?: 'Succeeded' | 'Failed';
+  }
+  const wishes: readonly [what: string, reason: string, wish: Partial<RunControls>, stored?: Stored][] = [
     ["the run's deadline", 'DeadlineExceeded', { deadlineAt: 60_000 }],
     ['a cancellation', 'RunCancelled', { cancel: 'Requested' }],
     ['a suspension', 'RunSuspended', { suspended: true }],
     ['a lower parallelism', 'Preempted', { parallelism: 0, scaleDownPolicy: 'Preempt' }],
+    ['targets that are met', 'TargetMet', {}, { same: 'Succeeded', other: 'Succeeded' }],
+    ['too many variants that failed', 'TooManyFailedVariants', { maxFailedVariants: 0 }, { other: 'Failed' }],
+    ['the failure of its variant', 'VariantFailed', {}, { same: 'FailsVariant' }],
   ];
-
-  describe.each(wishes)('and %s at 60 s', (_, reason, wish) => {
-    const longRun = aRun({ variants: 1 });
-    const controls = { ...controlsOf(longRun), wantedSince: 60_000, ...wish };
+  /** The others end single attempts of a run that goes on. */
+  const halts = (reason: string): boolean => reason !== 'Preempted' && reason !== 'VariantFailed';
+  const longRun = aRun({
+    variants: 2,
+    repetitions: 2,
+    metrics: [{ name: 'p95_ms', goal: 'minimize', target: '15' }],
+  });
+  /** Trials a/0, b/0, a/1, b/1, of which the first one is under way. */
+  const ledgerOf = ({ same, other }: Stored = {}): RunLedger => {
     const ledger = new RunLedger(longRun);
     ledger.noteObserved([attempt]);
+    const success = (index: number) =>
+      ledger.noteRecorded(index, 1, 'Succeeded', new Map([['p95_ms', 1]]), { phase: 'Succeeded' });
+    const failure = (index: number, failsVariant: boolean) =>
+      ledger.noteRecorded(index, 1, 'TestFailed', new Map(), { phase: 'Failed', failsVariant });
+    if (same === 'Succeeded') success(2);
+    if (same === 'FailsVariant') failure(2, true);
+    for (const index of [1, 3]) {
+      if (other === 'Succeeded') success(index);
+      if (other === 'Failed') failure(index, false);
+    }
+    return ledger;
+  };
+
+  describe.each(wishes)('and %s at 60 s', (_, reason, wish, stored) => {
+    const controls = { ...controlsOf(longRun), wantedSince: 60_000, ...wish };
+    const ledger = ledgerOf(stored);
     const plan = (one: ObservedAttempt, seenUntil: number, now: number) =>
       reconcile(ledger, [one], { ...controls, seenUntil }, now);
     const withoutStore = (seenUntil: number, now: number) =>
@@ -806,7 +835,7 @@ describe('a cluster that cannot be seen', () => {
       expect(plan(attempt, 60_000, 119_000).actions).toMatchObject([{ judgement: { reason } }]);
     });
 
-    if (reason !== 'Preempted')
+    if (halts(reason))
       it('are told to wait for that only once it has lasted', () => {
         const told = (now: number) => {
           const at = { ...controls, seenUntil: 59_000 };
@@ -821,14 +850,13 @@ describe('a cluster that cannot be seen', () => {
       });
   });
 
-  it.each(wishes.slice(1))('does not hold up %s for ever', (_, reason, wish) => {
-    const controls = { ...controlsOf(run), wantedSince: 60_000, seenUntil: 0, ...wish };
-    const ledger = new RunLedger(run);
-    ledger.noteObserved([attempt]);
+  it.each(wishes.slice(1))('does not hold up %s for ever', (_, reason, wish, stored) => {
+    const controls = { ...controlsOf(longRun), wantedSince: 60_000, seenUntil: 0, ...wish };
+    const ledger = ledgerOf(stored);
     expect(reconcile(ledger, [attempt], controls, 120_000).actions).toMatchObject([
       { judgement: { reason } },
     ]);
-    if (reason !== 'Preempted')
+    if (halts(reason))
       expect(endingsWithoutStore(ledger, [attempt], controls, 120_000)).toMatchObject({ why: { reason } });
   });
 

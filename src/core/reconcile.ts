@@ -225,7 +225,7 @@ function judge(
   if (unconfirmed !== undefined) return unconfirmed;
   const why = (mayEnd ? halt : undefined) ?? ledger.endedUnrecorded.get(index);
   if (why !== undefined) return endedByUs('Cancelled', why.reason, why.message);
-  if (ledger.isGivenUp(index))
+  if (mayEnd && ledger.isGivenUp(index))
     return endedByUs(
       'Cancelled',
       'VariantFailed',

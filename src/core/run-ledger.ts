@@ -77,6 +77,7 @@ export type ReadonlyRunLedger = Pick<
   | 'reused'
   | 'due'
   | 'isGivenUp'
+  | 'givenUpVariants'
   | 'isStopped'
   | 'stoppedVariants'
   | 'dueStops'
@@ -254,6 +255,11 @@ export class RunLedger {
   /** True for a trial of a variant of which nothing more is run. */
   isGivenUp(index: number): boolean {
     return this.#givenUp.size > 0 && this.#givenUp.has(this.#variantOf(index));
+  }
+
+  /** Variants of which nothing more is run, because they have failed as a whole. */
+  get givenUpVariants(): number {
+    return this.#givenUp.size;
   }
 
   /** True for a trial of a variant that was stopped early. */

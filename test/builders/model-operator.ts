@@ -9,7 +9,7 @@ import { VerificationWatch } from '../../src/controller/verification-watch.ts';
 import { WorkUnderWay } from '../../src/controller/work-under-way.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import { reconcile } from '../../src/core/reconcile.ts';
-import type { RunDefinition } from '../../src/core/run.ts';
+import type { RunControls, RunDefinition } from '../../src/core/run.ts';
 import { RunLedger } from '../../src/core/run-ledger.ts';
 import { isStoreInTrouble, storeProblemOf } from '../../src/core/store-trouble.ts';
 import type { Engine } from '../../src/engine/engine.ts';
@@ -67,7 +67,6 @@ export class ModelOperator {
       const run = this.run ?? (await this.#open());
       this.activeSince = wanted.manifest.spec.suspend ? undefined : (this.activeSince ?? this.#world.now());
       run.activeSince = this.activeSince;
-      run.endWish = endWishOf(run.endWish, wanted, this.#world.now());
       return { kind: 'Settled', requeueAt: await this.#decide(run, wanted) };
     } catch (error) {
       if (error instanceof LedgerOutdatedError) {
@@ -98,7 +97,13 @@ export class ModelOperator {
 
   #endWithoutStore(run: ActiveRun, wanted: Wanted): void {
     const { engine, now } = this.#world;
-    endWithoutStore(run, controlsOf(wanted, run, engine, now()), engine, now());
+    endWithoutStore(run, this.#controlsNow(run, wanted), engine, now());
+  }
+
+  #controlsNow(run: ActiveRun, wanted: Wanted): RunControls {
+    const { engine, now } = this.#world;
+    run.endWish = endWishOf(run.endWish, wanted, run.ledger, now());
+    return controlsOf(wanted, run, engine, now());
   }
 
   async #decideAndApply(run: ActiveRun, wanted: Wanted): Promise<number | undefined> {
@@ -108,7 +113,7 @@ export class ModelOperator {
       this.#hasNews = false;
       const observed = engine.observe(run.ledger.definition);
       run.ledger.noteObserved(observed);
-      const controls = controlsOf(wanted, run, engine, now());
+      const controls = this.#controlsNow(run, wanted);
       const plan = reconcile(run.ledger, observed, controls, now());
       run.waiting = plan.waiting;
       this.#onPlan(plan);
