@@ -99,7 +99,7 @@ describe('what a user wants of a run', () => {
 });
 
 describe('what is wanted of attempts that go on', () => {
-  const of = (spec: NonNullable<BatchTestOptions['spec']>, cancel?: 'Requested') => ({
+  const of = (spec: NonNullable<BatchTestOptions['spec']>, cancel?: 'Requested' | 'Deleted') => ({
     manifest: aRun({ spec }).manifest,
     cancel,
   });
@@ -139,6 +139,16 @@ describe('what is wanted of attempts that go on', () => {
     const ledger = new RunLedger(run);
     ledger.noteRecorded(0, 1, 'TestFailed', new Map(), { phase: 'Failed', failsVariant: false });
     expect(endWishOf(first, wanted, ledger, NOW + 5)).toBe(first);
+  });
+
+  it.each([
+    ['the parallelism of a cancelled run', of({}, 'Requested'), of({ parallelism: 9 }, 'Requested')],
+    ['the deletion of a cancelled run', of({}, 'Requested'), of({}, 'Deleted')],
+    ['the suspension of a cancelled run', of({}, 'Requested'), of({ suspend: true }, 'Requested')],
+    ['the parallelism of a suspended run', of({ suspend: true }), of({ suspend: true, parallelism: 9 })],
+  ])('is not asked for anew by %s', (_, before, after) => {
+    const wish = endWishOf(undefined, before, nothing, NOW);
+    expect(endWishOf(wish, after, nothing, NOW + 5)).toBe(wish);
   });
 
   it('is not asked for anew by an edit of something else', () => {

@@ -58,19 +58,24 @@ export function endWishOf(
   return before?.what === what ? before : { what, since: now };
 }
 
-/** Also what is stored can ask for an end: that the targets are met, or that a variant has failed. The run's deadline is as old as it says. */
+/**
+ * Also what is stored can ask for an end: that the targets are met, or that a variant has failed. The run's deadline is as old as it says. What makes no difference,
+ * such as the parallelism of a run that is cancelled, is left out: each edit of it would begin the wait anew.
+ */
 function whatEnds(
   { manifest: { spec }, cancel, invalidSpec }: WantedOfRun,
   ledger: ReadonlyRunLedger,
   now: number,
 ): string {
+  // Who deletes what is cancelled wants the same of its attempts.
+  if (cancel !== undefined) return 'cancel';
   const { suspend: suspended, parallelism, scaleDownPolicy, maxFailedVariants } = spec;
   const halt = haltOf(
     ledger,
     { cancel, invalidSpec, suspended, maxFailedVariants, deadlineAt: undefined },
     now,
   );
-  return JSON.stringify([halt?.reason, parallelism, scaleDownPolicy, ledger.givenUpVariants]);
+  return halt?.reason ?? JSON.stringify([parallelism, scaleDownPolicy, ledger.givenUpVariants]);
 }
 
 /** What a user wants now of a run, as a decision takes it. */
