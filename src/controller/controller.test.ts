@@ -743,6 +743,21 @@ it('ends a run that was opened late, though its object cannot be read any more',
   expect(engine.attemptsOf(run.uid)).toEqual([]);
 }, 60_000);
 
+it('ends a run whose opening was committed but not answered, though its object cannot be read any more', async () => {
+  const run = aRun();
+  const model = new ModelStore(run);
+  model.condition = 'AnswerLost';
+  const objects = new EditedObject(run);
+  aController(objects, new ModelEngine(Date.now), aStoreLike(model));
+  await vi.waitUntil(() => objects.storeProblemOf('ns/a') === 'ConnectionRefused', WAIT);
+  objects.edit(cannotBeRead(objects.desired));
+  await delay(100);
+  expect(isFinished(objects.desired.status)).toBe(false);
+  model.condition = 'Available';
+  await vi.waitUntil(() => isFinished(objects.desired.status) && !objects.desired.isHeld, WAIT);
+  expect(model.end).toMatchObject({ state: 'Failed', reason: 'InvalidSpec' });
+}, 60_000);
+
 it('refuses an object of which the store says late that nothing was begun, and asks it once', async () => {
   const run = aRun();
   const model = new ModelStore(run);

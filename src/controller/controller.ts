@@ -194,8 +194,11 @@ class ReconcileLoop {
   readonly #verified = new Map<string, string>();
   /** What is read back of the other runs that are over, by key. */
   readonly #readBack = new Map<string, { readonly uid: string; readonly watch: VerificationWatch }>();
-  /** UIDs of runs of which the store holds nothing, though their objects, which cannot be run, are held, by key. */
-  readonly #neverBegun = new Map<string, string>();
+  /**
+   * Whether the store holds a run of an object, by key: it may since it was asked to open one, whatever it answered, and holds none once it has said so. Nothing is
+   * known of objects that were never asked for.
+   */
+  readonly #begun = new Map<string, { readonly uid: string; readonly is: 'Never' | 'Maybe' }>();
   /** UIDs of runs that are another process' own by now. */
   readonly #takenOver = new Set<string>();
   /** Runs that are being opened, or ended because their object has gone, by key. */
@@ -227,7 +230,7 @@ class ReconcileLoop {
     if (desired === undefined) {
       await this.#endReplaced(key, undefined);
       this.#unopened.delete(key);
-      this.#neverBegun.delete(key);
+      this.#begun.delete(key);
       this.#verified.delete(key);
       this.#readBack.delete(key);
       this.#statuses.forget(key);
@@ -369,22 +372,25 @@ class ReconcileLoop {
     const { store, source } = this.#options;
     const described = this.#described(desired);
     // The store may have told it late, when nobody waited for it any more.
-    const isNeverBegun = (): boolean => this.#neverBegun.get(key) === desired.uid;
-    // Of an object that is not held nothing was begun, unless that was asked for and may be answered yet.
-    if ('problem' in described && !this.#storeRequests.isUnderWay(key) && (!desired.isHeld || isNeverBegun()))
-      return described;
+    const begun = (): 'Never' | 'Maybe' | undefined => {
+      const known = this.#begun.get(key);
+      return known?.uid === desired.uid ? known.is : undefined;
+    };
+    // Of an object that is not held nothing was begun before this process has asked for it.
+    const isNeverBegun = begun() === 'Never' || (begun() === undefined && !desired.isHeld);
+    if ('problem' in described && isNeverBegun) return described;
     await this.#storeRequests.done(key, async () => {
       if (!('problem' in described)) return this.#takeUp(key, described, desired.status, undefined);
-      const begun = await store.loadRunToConclude(desired.uid);
-      if (begun === undefined) {
-        this.#neverBegun.set(key, desired.uid);
+      const stored = await store.loadRunToConclude(desired.uid);
+      if (stored === undefined) {
+        this.#begun.set(key, { uid: desired.uid, is: 'Never' });
         return;
       }
       // Of an object that cannot be read each look tells anew whether it is still so.
       const unrunnable = desired.kind === 'Runnable' ? described.problem : undefined;
-      await this.#takeUp(key, runAsBegun(begun, source.directory), desired.status, unrunnable);
+      await this.#takeUp(key, runAsBegun(stored, source.directory), desired.status, unrunnable);
     });
-    return this.#runs.get(key) ?? ('problem' in described && isNeverBegun() ? described : undefined);
+    return this.#runs.get(key) ?? ('problem' in described && begun() === 'Never' ? described : undefined);
   }
 
   /** Opens the run in the store. Should its object have gone meanwhile, it is there to be ended. */
@@ -395,8 +401,9 @@ class ReconcileLoop {
     unrunnable: string | undefined,
   ): Promise<void> {
     const { store, logger, now } = this.#options;
+    // Before it is asked for: it may be committed though the answer is lost.
+    this.#begun.set(key, { uid: definition.uid, is: 'Maybe' });
     const opened = await store.openRun(definition);
-    this.#neverBegun.delete(key);
     const run: ActiveRun = {
       uid: definition.uid,
       ledger: new RunLedger(definition, opened.trials, opened.end, opened),

@@ -43,10 +43,6 @@ export class StoreRequests {
     throw slow();
   }
 
-  isUnderWay(key: string): boolean {
-    return this.#underWay.has(key);
-  }
-
   /** Resolves when nothing is under way for any key; never rejects. */
   async settled(): Promise<void> {
     while (this.#underWay.size > 0)
