@@ -12,7 +12,7 @@ import { finishedCondition, isFinished } from '../core/status.ts';
 import type { DesiredRun, RunSource } from '../engine/run-source.ts';
 import { SingleRunSource } from '../runner/single-run-source.ts';
 import { createLogger } from '../telemetry/logger.ts';
-import { type ControllerOptions, startController } from './controller.ts';
+import { type Controller, type ControllerOptions, startController } from './controller.ts';
 
 const RETRY_AFTER_MS = 1_000;
 const MOST_READINGS = 40;
@@ -473,7 +473,7 @@ const aStoreLike = (model: ModelStore): ControllerOptions['store'] => ({
 const WAIT = { timeout: 20_000, interval: 20 };
 
 /** A loop over these objects, which ends with the test. */
-function aController(objects: Objects, engine: ModelEngine, store: ControllerOptions['store']): void {
+function aController(objects: Objects, engine: ModelEngine, store: ControllerOptions['store']): Controller {
   const controller = startController({
     ...OTHERWISE,
     source: objects,
@@ -484,7 +484,30 @@ function aController(objects: Objects, engine: ModelEngine, store: ControllerOpt
   onTestFinished(async () => {
     await controller.stop(1_000);
   });
+  return controller;
 }
+
+it('counts as unopened what is held and not over, for as long as the store has not given it', async () => {
+  const { runs, store, release } = aStoreOf(4, () => true);
+  const [begun, never, over, gone] = runs;
+  if (begun === undefined || never === undefined || over === undefined || gone === undefined)
+    throw new Error('unreachable: there are 4');
+  const objects = new Objects();
+  const controller = aController(objects, new ModelEngine(Date.now), store);
+  objects.want('ns/begun', wanted(begun));
+  objects.want('ns/never', { ...wanted(never), isHeld: false });
+  const complete = { type: 'Complete', status: 'True' as const, reason: 'AllTrialsSucceeded', message: '' };
+  const status = { conditions: [{ ...complete, lastTransitionTime: new Date().toISOString() }] };
+  objects.want('ns/over', { ...wanted(over), status });
+  objects.want('ns/gone', wanted(gone));
+  expect(controller.unopened()).toBe(2);
+  objects.want('ns/gone', undefined);
+  expect(controller.unopened()).toBe(1);
+  release();
+  await vi.waitUntil(() => controller.unopened() === 0, WAIT);
+  // Not because it is over.
+  expect(controller.runs().map(({ run }) => run.uid)).toContain(begun.uid);
+});
 
 it('ends what is cancelled while the store neither opens nor ends any other run', async () => {
   const { runs, store, asked } = aStoreOf(21, (_, index) => index > 0);

@@ -83,6 +83,8 @@ export interface ControllerOptions {
 export interface Controller {
   /** How the runs stand that are under way, asked anew each time. */
   runs(): readonly RunSnapshot[];
+  /** How many runs an earlier process has begun that are not over, and that the store has not given to this one yet; asked anew each time. */
+  unopened(): number;
   queue(): WorkQueueState;
   /** Takes nothing more on and resolves when what was under way is done; false when that took longer than the deadline. */
   stop(deadlineMs: number): Promise<boolean>;
@@ -169,6 +171,7 @@ export function startController(options: ControllerOptions): Controller {
   for (const key of source.keys()) queue.add(key);
   return {
     runs: () => loop.runs(),
+    unopened: () => loop.unopened(),
     queue: () => queue.state(),
     async stop(deadlineMs) {
       for (const stop of unsubscribe) stop();
@@ -295,6 +298,19 @@ class ReconcileLoop {
         },
       ];
     });
+  }
+
+  /** What is held was begun. */
+  unopened(): number {
+    const { source } = this.#options;
+    let count = 0;
+    for (const key of source.keys()) {
+      const desired = source.get(key);
+      if (desired === undefined || !desired.isHeld || finishedCondition(desired.status) !== undefined)
+        continue;
+      if (this.#runs.get(key)?.uid !== desired.uid && !this.#takenOver.has(desired.uid)) count += 1;
+    }
+    return count;
   }
 
   async #refuse(key: string, desired: DesiredRun, message: string): Promise<ProcessedKey> {

@@ -257,7 +257,7 @@ async function operate(
       concurrency: CONCURRENT_RUNS,
     });
     const unfollow = [
-      metrics.runs.follow(() => controller.runs()),
+      metrics.runs.follow(controller),
       metrics.queue.follow(() => controller.queue()),
       metrics.objects.follow(() => source.statuses()),
     ];

@@ -235,7 +235,7 @@ export class LocalRunner implements BatchTestRunner {
       metrics === undefined
         ? []
         : [
-            metrics.runs.follow(() => controller.runs()),
+            metrics.runs.follow(controller),
             metrics.queue.follow(() => controller.queue()),
             metrics.objects.follow(() => [{ namespace: undefined, status: source.get(uid)?.status }]),
           ];

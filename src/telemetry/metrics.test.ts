@@ -167,10 +167,10 @@ describe('gauges', () => {
         { ...attempt, state: { kind: 'Ended' as const, at: 80_000, termination: exitedWell() } },
       ],
     };
-    const stop = metrics.runs.follow(() => [
-      snapshot,
-      { ...snapshot, isHeld: true, pending: 5, attempts: [] },
-    ]);
+    const stop = metrics.runs.follow({
+      runs: () => [snapshot, { ...snapshot, isHeld: true, pending: 5, attempts: [] }],
+      unopened: () => 3,
+    });
     const series = seriesOf(await metrics.text());
     const current = (state: string) =>
       seriesValue(series, 'batchtest_trials_current', { namespace: 'team-a', state });
@@ -181,16 +181,23 @@ describe('gauges', () => {
     expect(seriesValue(series, 'batchtest_slots_in_use')).toBe(2);
     expect(seriesValue(series, 'batchtest_results_unstored')).toBe(1);
     expect(seriesValue(series, 'batchtest_oldest_unstored_seconds')).toBe(20);
+    expect(seriesValue(series, 'batchtest_runs_begun', { state: 'opened' })).toBe(2);
+    expect(seriesValue(series, 'batchtest_runs_begun', { state: 'unopened' })).toBe(3);
     expect(seriesValue(series, 'batchtest_oldest_waiting_seconds', { reason: 'Unschedulable' })).toBe(30);
     expect(seriesValue(series, 'batchtest_attempts_waiting', { reason: 'Unschedulable' })).toBe(1);
     expect(seriesValue(series, 'batchtest_longest_without_progress_seconds')).toBe(60);
     stop();
-    const stopAtEnd = metrics.runs.follow(() => [{ ...snapshot, parallelism: 100, pending: 0 }]);
+    const stopAtEnd = metrics.runs.follow({
+      runs: () => [{ ...snapshot, parallelism: 100, pending: 0 }],
+      unopened: () => 0,
+    });
     expect(seriesValue(seriesOf(await metrics.text()), 'batchtest_slots')).toBe(2);
     stopAtEnd();
     const after = seriesOf(await metrics.text());
     expect(seriesValue(after, 'batchtest_slots')).toBeUndefined();
     expect(seriesValue(after, 'batchtest_results_unstored')).toBe(0);
+    // Nobody leads, so nobody knows: an alert tells that from 0.
+    expect(seriesValue(after, 'batchtest_runs_begun')).toBeUndefined();
   });
 });
 

@@ -5,16 +5,24 @@ import { boundedWord, type MetricFamilies, NAMESPACE } from './metric-families.t
 const TRIAL_STATES = ['pending', 'held', 'starting', 'running', 'stopping', 'storing'] as const;
 type TrialState = (typeof TRIAL_STATES)[number];
 
+/** What a controller tells of its runs, asked anew at each scrape. */
+export interface RunsToTell {
+  /** Those of which this process knows what is stored. */
+  runs(): readonly RunSnapshot[];
+  /** How many were begun of which it does not. */
+  unopened(): number;
+}
+
 /**
  * Gauges of how the runs stand that are under way. They are computed from what the controller holds when they are asked for, so they
  * cannot drift, and are right again after a restart. Only a process that leads has any.
  */
 export function describeSnapshots(
   families: MetricFamilies,
-  runs: () => readonly RunSnapshot[],
+  controllers: ReadonlySet<RunsToTell>,
   now: () => number,
 ): void {
-  const snapshots = oncePerTick(runs);
+  const snapshots = oncePerTick(() => [...controllers].flatMap((controller) => controller.runs()));
   families.gauge(
     'batchtest_trials_current',
     'Trials of runs under way that are not over. held: due, but the run is suspended or its parallelism is 0; starting: the program does not run yet; storing: ended, and not committed yet.',
@@ -75,6 +83,19 @@ export function describeSnapshots(
         attempts.flatMap(({ state }) => (state.kind === 'Ended' ? [state.at] : [])),
       );
       gauge.set(secondsSinceFirst(times, now()));
+    },
+  );
+  families.gauge(
+    'batchtest_runs_begun',
+    'Runs that were begun and are not over. unopened: the store has not given this process what it holds of them, so that batchtest_results_unstored and batchtest_oldest_unstored_seconds do not know of theirs. Told by the process that leads alone.',
+    { state: ['opened', 'unopened'] },
+    (gauge) => {
+      if (controllers.size === 0) return;
+      gauge.set({ state: 'opened' }, snapshots().length);
+      gauge.set(
+        { state: 'unopened' },
+        [...controllers].reduce((total, controller) => total + controller.unopened(), 0),
+      );
     },
   );
   families.gauge(

@@ -1,12 +1,11 @@
 import type { ControllerEvent } from '../controller/controller-event.ts';
 import { INVARIANTS } from '../controller/invariant-watch.ts';
-import type { RunSnapshot } from '../controller/run-snapshot.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { RunEnd } from '../core/plan.ts';
 import { FAILURE_REASONS } from './attempt-reasons.ts';
 import { TRIAL_BUCKETS } from './buckets.ts';
 import { boundedWord, type MetricFamilies, NAMESPACE } from './metric-families.ts';
-import { describeSnapshots } from './run-gauges.ts';
+import { describeSnapshots, type RunsToTell } from './run-gauges.ts';
 
 const OUTCOMES: readonly Outcome[] = [
   'Succeeded',
@@ -24,8 +23,8 @@ const TRIAL_ENDS = ['Succeeded', 'Failed', 'Cancelled', 'Skipped'] as const;
 export interface RunMetrics {
   /** Counts an event; cheap, as it is called for each attempt. */
   observe(event: ControllerEvent): void;
-  /** Tells of these runs from now on, with those followed already. Returns how to stop that. */
-  follow(runs: () => readonly RunSnapshot[]): () => void;
+  /** Tells of this controller's runs from now on, with those followed already. Returns how to stop that. */
+  follow(controller: RunsToTell): () => void;
 }
 
 export function createRunMetrics(families: MetricFamilies, now: () => number): RunMetrics {
@@ -109,8 +108,8 @@ export function createRunMetrics(families: MetricFamilies, now: () => number): R
     for (const histogram of [queued, starting, running, storing]) histogram.zero({ namespace });
   };
 
-  const sources = new Set<() => readonly RunSnapshot[]>();
-  describeSnapshots(families, () => [...sources].flatMap((runs) => runs()), now);
+  const controllers = new Set<RunsToTell>();
+  describeSnapshots(families, controllers, now);
 
   return {
     observe(event) {
@@ -153,9 +152,9 @@ export function createRunMetrics(families: MetricFamilies, now: () => number): R
           return;
       }
     },
-    follow(runs) {
-      sources.add(runs);
-      return () => sources.delete(runs);
+    follow(controller) {
+      controllers.add(controller);
+      return () => controllers.delete(controller);
     },
   };
 }

@@ -45,7 +45,7 @@ export async function runMeasured(
     concurrency: 1,
   });
   const unfollow = [
-    metrics.runs.follow(() => controller.runs()),
+    metrics.runs.follow(controller),
     metrics.queue.follow(() => controller.queue()),
     metrics.objects.follow(() => [{ namespace: run.namespace, status: source.get(run.uid)?.status }]),
   ];

@@ -1,7 +1,7 @@
 /** What the operator does while its result store, or the API server, is away. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { seriesOf } from '../tools/exposition.ts';
+import { seriesOf, seriesValue } from '../tools/exposition.ts';
 import {
   aBatchTest,
   ENDS_SOON,
@@ -67,6 +67,13 @@ it('keeps what has ended while the result store is away, starts nothing, and sto
 it('is alive and not ready until the result store answers, and runs what was created meanwhile', async () => {
   const world = await site.aWorld('store-late');
   const store = await aGateToTheStore(world);
+  // Another has begun a run, which is to be told from one that nobody has.
+  const former = await world.startOperator();
+  const begun = await world.create(
+    aBatchTest({ name: 'begun', variants: 2, parallelism: 1, pod: ENDS_SOON }),
+  );
+  await world.recorder.until('it has started', () => (creations(world, begun) > 0 ? true : undefined));
+  expect(await former.terminate()).toBe(0);
   const operator = await world.startOperator({ databaseUrl: store.url });
   const uid = await world.create(aBatchTest({ parallelism: 1, pod: ENDS_SOON }));
   await operator.untilLogged('it waits', ({ msg }) => msg === 'waiting for the result store');
@@ -76,15 +83,19 @@ it('is alive and not ready until the result store answers, and runs what was cre
     .toEqual({ status: 503, text: 'waiting for the result store' });
   expect((await operator.health('/healthz')).status).toBe(200);
   expect((await operator.health('/nothing')).status).toBe(404);
-  // Again and again: by that BatchTestResultsUnstored knows that nothing is stored yet.
+  // Again and again, and with runs that are not opened: by that BatchTestResultsUnstored knows that nothing is known of their results yet.
+  const series = async () => seriesOf((await operator.health('/metrics')).text);
   const refused = async () =>
-    seriesOf((await operator.health('/metrics')).text)
+    (await series())
       .filter(({ name }) => name === 'batchtest_store_unavailable_total')
       .reduce((sum, { value }) => sum + value, 0);
+  const runs = async (state: string) => seriesValue(await series(), 'batchtest_runs_begun', { state });
   await expect.poll(refused, { timeout: 30_000 }).toBeGreaterThan(5);
+  expect([await runs('opened'), await runs('unopened')]).toEqual([0, 1]);
   await store.gate.open();
   await operator.untilReady();
-  await world.untilCondition(uid, 'Complete');
+  await Promise.all([begun, uid].map((run) => world.untilCondition(run, 'Complete')));
+  await expect.poll(() => runs('unopened')).toBe(0);
 });
 
 it('is not ready before it has seen the whole cluster', async () => {
