@@ -25,13 +25,23 @@ export interface MessageHandler {
   readonly batch: number;
   /** Batches that are under way at once: one that takes long holds up no more than its own place. */
   readonly atOnce: number;
+  /**
+   * `Together`: whatever there is a place for. `OneByOne`: a batch once the handler has said of the one before that it may be. A claim counts as a try, so what
+   * would only wait for others is not claimed.
+   */
+  readonly claims: 'Together' | 'OneByOne';
   /** How long handling a batch may take; then the signal is aborted. */
   readonly deadlineMs: number;
   /**
    * What became of each message, in their order. A rejection is a failure of them all.
    * @param signal to be obeyed: another process may have the messages soon after it is aborted
+   * @param letNextBeClaimed where claims are `OneByOne`; the end of handling does the same
    */
-  handle(messages: readonly Message[], signal: AbortSignal): Promise<readonly Handled[]>;
+  handle(
+    messages: readonly Message[],
+    signal: AbortSignal,
+    letNextBeClaimed: () => void,
+  ): Promise<readonly Handled[]>;
 }
 
 export const DELIVERED: Handled = { kind: 'Delivered' };

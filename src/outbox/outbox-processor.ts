@@ -73,6 +73,8 @@ class HandlerLoop {
   #wake: () => void = () => {};
   /** What was claimed and is not settled yet. */
   readonly #underWay = new Set<Promise<void>>();
+  /** Resolves when the next batch may be claimed beside what is under way. */
+  #nextMayBeClaimed: Promise<void> = Promise.resolve();
   /** Told when a claim that began after they asked finds nothing, and nothing is under way. */
   #waiters: (() => void)[] = [];
   #storeIsAway = false;
@@ -103,29 +105,31 @@ class HandlerLoop {
   async run(): Promise<void> {
     while (!this.#claiming.aborted) {
       const waiters = [...this.#waiters];
-      const messages = await this.#claimed();
-      if (messages.length > 0) this.#begin(messages);
-      else if (!this.#storeIsAway && this.#underWay.size === 0) this.#tell(waiters);
+      const batches = await this.#claimed();
+      for (const messages of batches) this.#begin(messages);
+      if (batches.length === 0 && !this.#storeIsAway && this.#underWay.size === 0) this.#tell(waiters);
+      await this.#nextMayBeClaimed;
       if (this.#underWay.size >= this.#handler.atOnce) await Promise.race(this.#underWay);
       if (this.#claiming.aborted) break;
       if (this.#storeIsAway) await this.#paused(STORE_AWAY_MS);
-      else if (messages.length === 0) await this.#untilMoreMayBeDue();
+      else if (batches.length === 0) await this.#untilMoreMayBeDue();
     }
     await Promise.all(this.#underWay);
   }
 
-  /** What is due, as much as is handled together; nothing when the store is away. */
-  async #claimed(): Promise<readonly Message[]> {
+  /** What is due in batches, as many as there are places for; nothing when the store is away. */
+  async #claimed(): Promise<readonly (readonly Message[])[]> {
     const { outbox, engine, namespaces, runUids } = this.#options;
-    const { kind, batch } = this.#handler;
+    const { kind, batch, atOnce, claims } = this.#handler;
+    const places = claims === 'OneByOne' ? 1 : atOnce - this.#underWay.size;
     try {
       const messages = await outbox.claim(
         { engine, namespaces, runUids, kinds: [kind] },
-        batch,
+        places * batch,
         this.#leaseMs,
       );
       this.#storeIsAway = false;
-      return messages;
+      return inBatches(messages, batch);
     } catch (error) {
       this.#noteProblem(error);
       return [];
@@ -133,10 +137,18 @@ class HandlerLoop {
   }
 
   #begin(messages: readonly Message[]): void {
-    const work = this.#handle(messages)
+    let letNextBeClaimed = (): void => {};
+    const told = new Promise<void>((resolve) => {
+      letNextBeClaimed = resolve;
+    });
+    if (this.#handler.claims === 'OneByOne') this.#nextMayBeClaimed = told;
+    const work = this.#handle(messages, letNextBeClaimed)
       // What was claimed is due again when its lease has passed.
       .catch((error: unknown) => this.#noteProblem(error))
-      .finally(() => this.#underWay.delete(work));
+      .finally(() => {
+        this.#underWay.delete(work);
+        letNextBeClaimed();
+      });
     this.#underWay.add(work);
   }
 
@@ -168,21 +180,21 @@ class HandlerLoop {
     return this.#options.leaseMs ?? LEASE_MS;
   }
 
-  async #handle(claimed: readonly Message[]): Promise<void> {
+  async #handle(claimed: readonly Message[], letNextBeClaimed: () => void): Promise<void> {
     const messages = claimed.filter(({ tries }) => tries <= TRIES_LIMIT);
     // A handler that takes its process down with it says nothing, so these are not given to it once more.
     const unsettled = claimed.filter(({ tries }) => tries > TRIES_LIMIT);
     await this.#settle(unsettled.map((message) => ({ message, outcome: NEVER_SETTLED })));
-    if (messages.length > 0) await this.#giveToHandler(messages);
+    if (messages.length > 0) await this.#giveToHandler(messages, letNextBeClaimed);
   }
 
-  async #giveToHandler(messages: readonly Message[]): Promise<void> {
+  async #giveToHandler(messages: readonly Message[], letNextBeClaimed: () => void): Promise<void> {
     const { deadlineMs } = this.#handler;
     const { outbox } = this.#options;
     const lease = keepLease(outbox, messages, { leaseMs: this.#leaseMs, deadlineMs, ending: this.#handling });
     try {
       const handled = await this.#handler
-        .handle(messages, lease.signal)
+        .handle(messages, lease.signal, letNextBeClaimed)
         .catch((error: unknown) => messages.map(() => failedBy(error)));
       await this.#settle(
         messages.map((message, index) => ({ message, outcome: handled[index] ?? NOT_HANDLED })),
@@ -238,6 +250,11 @@ class HandlerLoop {
     });
   }
 }
+
+const inBatches = (messages: readonly Message[], size: number): readonly (readonly Message[])[] =>
+  Array.from({ length: Math.ceil(messages.length / size) }, (_, index) =>
+    messages.slice(index * size, (index + 1) * size),
+  );
 
 const NOT_HANDLED: Handled = { kind: 'Failed', error: 'its handler said nothing of it' };
 const NEVER_SETTLED: Handled = {

@@ -51,6 +51,7 @@ export function fileTracked({ verification, stores, onVerdict }: FileTrackedCont
     // A file may take half an hour to be read.
     batch: 1,
     atOnce: 8,
+    claims: 'Together',
     deadlineMs: 30 * 60_000,
     handle: (messages, signal) => eachByItself(messages, (message) => verify(message, signal)),
   };

@@ -23,6 +23,7 @@ export function resultStored({ verification, isStored, onVerdict }: ResultStored
     kind: 'ResultStored',
     batch: 256,
     atOnce: 1,
+    claims: 'Together',
     deadlineMs: 60_000,
     async handle(messages) {
       const references = messages.map(referenceOf);

@@ -1,7 +1,6 @@
 import type { NotificationTarget } from '../../notifications/notification-target.ts';
 import type { Message } from '../../results/outbox.ts';
 import type { ResultStore } from '../../results/result-store.ts';
-import { Turns } from '../../turns.ts';
 import { DELIVERED, eachByItself, failedBy, type Handled, type MessageHandler } from '../message-handler.ts';
 
 export interface RunFinishedContext {
@@ -13,18 +12,9 @@ export interface RunFinishedContext {
 
 /** Runs that are waited for at once: more than one, as a receiver that is silent takes its ten seconds for each of them. */
 const AT_ONCE = 8;
-/** Those of them whose trials are in memory: a run of ten thousand is large enough by itself. */
-const LOADED_AT_ONCE = 1;
-/** How long a run may wait for that. */
-const LOAD_PATIENCE_MS = 60_000;
-const NOT_LOADED: Handled = {
-  kind: 'Failed',
-  error: `the run could not be loaded: it waited ${LOAD_PATIENCE_MS / 1_000} s for others to be`,
-};
 
 /** Notifies every target of a run that is over, and of gates that it does not keep. A target that has taken an event does not get it again. */
 export function runFinished({ store, targets, token }: RunFinishedContext): MessageHandler {
-  const turns = new Turns(LOADED_AT_ONCE);
   const eventsOf = async (message: Message, signal: AbortSignal) => {
     signal.throwIfAborted();
     const stored = await store.loadRunToConclude(message.runUid);
@@ -34,10 +24,9 @@ export function runFinished({ store, targets, token }: RunFinishedContext): Mess
     const { runEvents } = await import('../../notifications/run-events.ts');
     return runEvents(message, stored);
   };
-  const notify = async (message: Message, signal: AbortSignal): Promise<Handled> => {
+  const notify = async (message: Message, signal: AbortSignal, loaded: () => void): Promise<Handled> => {
     if (targets.length === 0) return DELIVERED;
-    const events = await turns.take(LOAD_PATIENCE_MS, () => eventsOf(message, signal));
-    if (events === undefined) return NOT_LOADED;
+    const events = await eventsOf(message, signal).finally(loaded);
     if (events.length === 0) return DELIVERED;
     const { post } = await import('../../notifications/webhook.ts');
     const bearer = await token();
@@ -70,7 +59,10 @@ export function runFinished({ store, targets, token }: RunFinishedContext): Mess
     kind: 'RunFinished',
     batch: 1,
     atOnce: AT_ONCE,
+    // The trials of one are in memory at a time: a run of ten thousand is large enough by itself.
+    claims: 'OneByOne',
     deadlineMs: 120_000,
-    handle: (messages, signal) => eachByItself(messages, (message) => notify(message, signal)),
+    handle: (messages, signal, letNextBeClaimed) =>
+      eachByItself(messages, (message) => notify(message, signal, letNextBeClaimed)),
   };
 }

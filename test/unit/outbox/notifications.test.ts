@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startDelivery } from '../../../src/outbox/delivery.ts';
+import { type DeliveryOptions, startDelivery } from '../../../src/outbox/delivery.ts';
 import { checkDeliveryConfig, type DeliveryConfig } from '../../../src/outbox/delivery-config.ts';
 import type { OutboxProcessor } from '../../../src/outbox/outbox-processor.ts';
 import { openPostgresResultStore } from '../../../src/results/postgres/open-postgres-result-store.ts';
@@ -63,9 +63,12 @@ async function aFinishedRun(maxP95: string): Promise<string> {
 
 const logged: string[] = [];
 
-const start = (config: Partial<DeliveryConfig>): Promise<OutboxProcessor> =>
+const start = (
+  config: Partial<DeliveryConfig>,
+  over: DeliveryOptions['store'] = store,
+): Promise<OutboxProcessor> =>
   startDelivery({
-    store,
+    store: over,
     engine: 'kubernetes',
     namespaces: 'All',
     runUids: undefined,
@@ -150,6 +153,40 @@ describe('the end of a run', () => {
     expect(one.received).toHaveLength(3);
     expect(await lastErrors()).toEqual([]);
   }, 120_000);
+
+  it('is not claimed before that of the run before is loaded, so that no try is spent on waiting', async () => {
+    for (let run = 0; run < 3; run += 1) await aFinishedRun('50');
+    let asked = 0;
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const processor = await start(
+      { notifyUrls: [one.origin] },
+      {
+        outbox: store.outbox,
+        verification: store.verification,
+        findRun: (uid) => store.findRun(uid),
+        loadRunToConclude: async (uid) => {
+          asked += 1;
+          await released;
+          return store.loadRunToConclude(uid);
+        },
+      },
+    );
+    await expect.poll(() => asked).toBe(1);
+    // Time to claim more.
+    await sleep(3_000);
+    const tries = await query<{ tries: number }>(
+      connection,
+      `select tries from batchtest.outbox where kind = 'RunFinished' order by tries desc`,
+    );
+    expect(tries.map((row) => row.tries)).toEqual([1, 0, 0]);
+    release();
+    expect(await processor.drain(DEADLINE_MS)).toBe(true);
+    await processor.stop(DEADLINE_MS);
+    expect(one.received).toHaveLength(3);
+  });
 
   it('is told to nobody who is not configured', async () => {
     await aFinishedRun('50');

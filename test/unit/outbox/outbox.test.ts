@@ -84,6 +84,7 @@ function process(
     kind: 'ResultStored',
     batch,
     atOnce,
+    claims: 'Together',
     deadlineMs: 600_000,
     handle: (messages, signal) => Promise.all(messages.map((message) => handle(message, signal))),
   };
@@ -366,6 +367,25 @@ describe('a processor', () => {
     expect(await drained).toBe(true);
     expect(await states()).toEqual({ Delivered: 9 });
     expect(most).toBe(3);
+  });
+
+  it('claims together what it has places for', async () => {
+    await aStoredRun(8);
+    const found: number[] = [];
+    const outbox: OutboxProcessorOptions['outbox'] = {
+      claim: async (...asked) => {
+        const messages = await store.outbox.claim(...asked);
+        found.push(messages.length);
+        return messages;
+      },
+      extend: store.outbox.extend.bind(store.outbox),
+      settle: store.outbox.settle.bind(store.outbox),
+      deleteDelivered: store.outbox.deleteDelivered.bind(store.outbox),
+    };
+    const processor = process(async () => DELIVERED, { batch: 1, atOnce: 8, outbox });
+    expect(await processor.drain(DEADLINE_MS)).toBe(true);
+    expect(await states()).toEqual({ Delivered: 8 });
+    expect(found.filter((messages) => messages > 0)).toEqual([8]);
   });
 
   it('keeps what it handles for longer than the lease', async () => {

@@ -14,6 +14,7 @@ startOutboxProcessor({
       kind: 'ResultStored',
       batch: 1,
       atOnce: 1,
+      claims: 'Together',
       deadlineMs: 600_000,
       async handle(messages) {
         for (const { id } of messages) appendFileSync(logFile, `begin ${id}\n`);
