@@ -20,4 +20,8 @@ export type PushAuthentication =
   | { readonly kind: 'Unavailable'; readonly message: string };
 
 /** Tells whose program shows a token. What differs between a cluster and a local run; everything else of a push is the same. */
-export type AuthenticatePush = (token: string) => Promise<PushAuthentication>;
+export interface PushAuthenticator {
+  /** Whether the token is known to be somebody's, without asking anybody: then it is not one that its sender made up. */
+  isKnown(token: string): boolean;
+  authenticate(token: string): Promise<PushAuthentication>;
+}

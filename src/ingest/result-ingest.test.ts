@@ -7,6 +7,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { aRun } from '../../test/builders/run.ts';
@@ -45,6 +46,10 @@ let server: IngestServer;
 let authentication: PushAuthentication;
 /** Whether a token that nobody knows is one about which no answer comes. */
 let strangersHang: boolean;
+/** How long it takes to be told whose a token is. */
+let askingMs: number;
+/** The tokens that are known without asking. */
+let known: Set<string>;
 /** The tokens that were asked about. */
 let asked: string[];
 let now: number;
@@ -52,6 +57,7 @@ let now: number;
 const serve = (target: Pick<ResultStore, 'pushResult'>, tls?: CertificatePair): Promise<IngestServer> => {
   const authenticate = async (token: string): Promise<PushAuthentication> => {
     asked.push(token);
+    if (askingMs > 0) await sleep(askingMs);
     if (token === 'ours') return authentication;
     const [, other] = /^other-(.+)$/.exec(token) ?? [];
     if (other === undefined && strangersHang) return new Promise(() => {});
@@ -64,7 +70,7 @@ const serve = (target: Pick<ResultStore, 'pushResult'>, tls?: CertificatePair): 
   };
   const logger = createLogger('silent');
   const ingest = new ResultIngest({
-    authenticate,
+    authenticator: { isKnown: (token) => known.has(token), authenticate },
     store: target,
     limitBytes: LIMIT_BYTES,
     logger,
@@ -76,6 +82,8 @@ const serve = (target: Pick<ResultStore, 'pushResult'>, tls?: CertificatePair): 
 beforeEach(async () => {
   now = 0;
   asked = [];
+  askingMs = 0;
+  known = new Set();
   strangersHang = false;
   run = aRun({ uid: randomUUID(), variants: 1, spec: { results: { push: true } } });
   await store.openRun(run);
@@ -205,24 +213,53 @@ describe('a sender who makes up tokens', () => {
     );
 
   it('has to wait as a program that pushes too often, and costs no request then', async () => {
+    askingMs = 50;
     const answers = await Promise.all(madeUp(30));
-    const of = (status: number) => answers.filter((answered) => answered.status === status);
-    expect(of(401)).toHaveLength(10);
-    expect(of(429)).toHaveLength(20);
-    expect(of(429)[0]).toMatchObject({
+    expect(answers.filter(({ status }) => status === 401)).toHaveLength(10);
+    expect(answers.filter(({ status }) => status === 429 || status === 503)).toHaveLength(20);
+    const [refused] = await Promise.all(madeUp(1));
+    expect(refused).toMatchObject({
+      status: 429,
       reason: 'TooManyPushes',
       message: 'too many tokens from this address are not those of a trial',
     });
     expect(asked).toHaveLength(10);
-    now += Number(of(429)[0]?.headers.get('retry-after')) * 1_000;
+    now += Number(refused?.headers.get('retry-after')) * 1_000;
     expect(await send()).toMatchObject({ status: 200 });
   });
 
-  it('does not count who pushes with a token that is known', async () => {
-    const answers = await Promise.all(
-      Array.from({ length: 30 }, () => send({ headers: { authorization: `Bearer other-${randomUUID()}` } })),
+  it('is told from many programs behind one address, whose tokens nobody knows yet', async () => {
+    askingMs = 50;
+    const refused = new Set<string>();
+    const untilTaken = async (authorization: string): Promise<number> => {
+      const { status, reason } = await send({ headers: { authorization } });
+      if (status !== 503) return status;
+      refused.add(reason);
+      await sleep(100);
+      return untilTaken(authorization);
+    };
+    const statuses = await Promise.all(
+      Array.from({ length: 30 }, () => untilTaken(`Bearer other-${randomUUID()}`)),
     );
-    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 30 }, () => 200));
+    expect(statuses).toEqual(Array.from({ length: 30 }, () => 200));
+    expect([...refused]).toEqual(['Busy']);
+    expect(await pushed()).toHaveLength(30);
+  });
+
+  it('does not keep those at its own address from pushing whose tokens are known', async () => {
+    await Promise.all(madeUp(10));
+    expect(await send()).toMatchObject({ status: 429 });
+    known.add('ours');
+    expect(await send()).toMatchObject({ status: 200 });
+  });
+
+  it('uses up none of the pushes of a program that is refused for it', async () => {
+    await Promise.all(madeUp(10));
+    const statuses: number[] = [];
+    for (let count = 0; count < 11; count += 1) statuses.push((await send()).status);
+    expect(statuses).toEqual(Array.from({ length: 11 }, () => 429));
+    known.add('ours');
+    for (let count = 0; count < 10; count += 1) expect(await send()).toMatchObject({ status: 200 });
   });
 
   it('keeps nobody at another address from pushing, also while nothing is answered about them', async () => {

@@ -11,15 +11,16 @@ import { type PushOutcome, type ResultStore, ResultStoreUnavailableError } from 
 import type { Logger } from '../telemetry/logger.ts';
 import { Turns } from '../turns.ts';
 import type { PushAnswer } from './push-answers.ts';
-import type { AuthenticatePush, PushAuthentication, PushIdentity } from './push-authentication.ts';
+import type { PushAuthenticator, PushIdentity } from './push-authentication.ts';
 import { PushRate } from './push-rate.ts';
 import { discardBody, readBody } from './request-body.ts';
+import { type TokenReview, TokenReviews } from './token-reviews.ts';
 
 /** Where results are pushed to, below the server's address. */
 export const RESULT_PATH = '/v1/result';
 
 export interface ResultIngestOptions {
-  readonly authenticate: AuthenticatePush;
+  readonly authenticator: PushAuthenticator;
   readonly store: Pick<ResultStore, 'pushResult'>;
   /** Bytes that a result may have. */
   readonly limitBytes: number;
@@ -32,8 +33,6 @@ export interface ResultIngestOptions {
 
 /** Bodies held in memory at once, as many and of as many bytes together; who comes beyond that is asked to come again. */
 const CONCURRENT_PUSHES = { most: 32, bytes: 64 * 1_024 * 1_024 };
-/** Tokens that somebody is asked about at once. Their senders hold no place yet: one address alone gets no more than a part of these, see {@link PushRate}. */
-const REVIEWS_AT_ONCE = 32;
 /** Those of the bodies that are more than bytes: parsed, a result may take 25 times its length. */
 const STORED_AT_ONCE = 2;
 /** How long a push may wait for its turn, less than its sender waits for an answer. */
@@ -62,12 +61,10 @@ const STORED = answer(200, 'Stored', 'the result is stored');
 export class ResultIngest {
   readonly #options: ResultIngestOptions;
   readonly #rate: PushRate;
-  /** Tokens that are nobody's, by the address that they come from. */
-  readonly #strangers: PushRate;
+  readonly #reviews: TokenReviews;
   readonly #places: number;
   readonly #turns = new Turns(STORED_AT_ONCE);
   #underWay = 0;
-  #underReview = 0;
   /** Tokens and programs of which a push is under way. */
   readonly #pushing = new Set<string>();
   #answersLast = false;
@@ -76,7 +73,7 @@ export class ResultIngest {
     this.#options = options;
     const now = options.monotonicNow ?? (() => performance.now());
     this.#rate = new PushRate(now);
-    this.#strangers = new PushRate(now);
+    this.#reviews = new TokenReviews(options.authenticator, now);
     const ofTheLimit = Math.floor(CONCURRENT_PUSHES.bytes / options.limitBytes);
     this.#places = Math.min(CONCURRENT_PUSHES.most, ofTheLimit);
   }
@@ -133,37 +130,29 @@ export class ResultIngest {
       );
     if (this.#underWay >= this.#places) return BUSY;
     // Before the token costs a request or a place: a program that floods is refused by its token alone.
-    return this.#oneAtATime(`token ${tokenKey(token)}`, () => this.#authenticated(request, token, wantBody));
+    const pusher = `token ${tokenKey(token)}`;
+    return this.#oneAtATime(pusher, async () => {
+      const review = await this.#reviews.review(token, request.socket.remoteAddress ?? '');
+      // Nobody was asked, for what others do: this is not one of its pushes.
+      if (review.kind === 'Busy' || review.kind === 'TooManyStrangers') this.#rate.giveBack(pusher);
+      return this.#reviewed(request, review, wantBody);
+    });
   }
 
-  async #authenticated(request: IncomingMessage, token: string, wantBody: () => void): Promise<Answer> {
-    if (this.#underReview >= REVIEWS_AT_ONCE) return BUSY;
-    const address = request.socket.remoteAddress ?? '';
-    // A token that was made up is always a new one: its sender is known by its address alone.
-    const waitMs = this.#strangers.take(address);
-    if (waitMs !== undefined)
-      return tooManyPushes('too many tokens from this address are not those of a trial', waitMs);
-    const authentication = await this.#reviewed(token);
-    if (authentication.kind === 'Identified' || authentication.kind === 'Unavailable')
-      this.#strangers.giveBack(address);
-    switch (authentication.kind) {
+  async #reviewed(request: IncomingMessage, review: TokenReview, wantBody: () => void): Promise<Answer> {
+    switch (review.kind) {
+      case 'Busy':
+        return BUSY;
+      case 'TooManyStrangers':
+        return tooManyPushes('too many tokens from this address are not those of a trial', review.waitMs);
       case 'Unauthenticated':
-        return answer(401, 'TokenNotValid', authentication.message);
+        return answer(401, 'TokenNotValid', review.message);
       case 'Forbidden':
-        return answer(403, 'NotATrial', authentication.message);
+        return answer(403, 'NotATrial', review.message);
       case 'Unavailable':
-        return answer(503, 'NotNow', authentication.message, UNAVAILABLE_RETRY_SECONDS);
+        return answer(503, 'NotNow', review.message, UNAVAILABLE_RETRY_SECONDS);
       case 'Identified':
-        return this.#identified(request, authentication.identity, wantBody);
-    }
-  }
-
-  async #reviewed(token: string): Promise<PushAuthentication> {
-    this.#underReview += 1;
-    try {
-      return await this.#options.authenticate(token);
-    } finally {
-      this.#underReview -= 1;
+        return this.#identified(request, review.identity, wantBody);
     }
   }
 

@@ -61,11 +61,11 @@ export async function startClusterIngest(
   const { host, port, tls, caFile, limitBytes } = config;
   const certificateAuthority = caFile === undefined ? undefined : await readPem(caFile);
   const client = new KubeClient({ access, version: VERSION, observer });
-  const { authenticate } = new PodAuthentication({
+  const authenticator = new PodAuthentication({
     ...{ client, namespaces, logger },
     now: () => performance.now(),
   });
-  const ingest = new ResultIngest({ authenticate, store, limitBytes, logger, onAnswered });
+  const ingest = new ResultIngest({ authenticator, store, limitBytes, logger, onAnswered });
   const certificate = tls === undefined ? undefined : await readCertificate(tls);
   const server = await startIngestServer({ host, port, tls: certificate }, ingest);
   if (certificate !== undefined) onCertificate(expiryOf(certificate.cert));

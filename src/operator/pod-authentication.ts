@@ -18,7 +18,7 @@ import { RememberedTokens } from '../engine/kubernetes/remembered-tokens.ts';
 import { RESULT_TOKEN_AUDIENCE } from '../engine/kubernetes/result-volume.ts';
 import { reviewToken } from '../engine/kubernetes/token-review.ts';
 import { tokenKey } from '../http/token-key.ts';
-import type { PushAuthentication } from '../ingest/push-authentication.ts';
+import type { PushAuthentication, PushAuthenticator } from '../ingest/push-authentication.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 /** How long the API server's word for a token is taken for what it would say again, in milliseconds. */
@@ -40,13 +40,19 @@ type ReviewedToken =
   | { readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string } }
   | { readonly refusal: Extract<PushAuthentication, { kind: 'Unauthenticated' | 'Forbidden' }> };
 
-export class PodAuthentication {
+export class PodAuthentication implements PushAuthenticator {
   readonly #options: PodAuthenticationOptions;
   readonly #reviewed: RememberedTokens<ReviewedToken>;
 
   constructor(options: PodAuthenticationOptions) {
     this.#options = options;
     this.#reviewed = new RememberedTokens(REMEMBERED_TOKENS, options.now);
+  }
+
+  /** Whether the API server said within the last minute that it is the token of a pod. */
+  isKnown(token: string): boolean {
+    const reviewed = this.#reviewed.get(tokenKey(token));
+    return reviewed !== undefined && 'pod' in reviewed;
   }
 
   /** Never rejects: what cannot be found out is Unavailable, and nothing is taken then. */

@@ -1,6 +1,6 @@
 import { AttemptTokens } from '../engine/local/attempt-tokens.ts';
 import { startIngestServer } from '../ingest/ingest-server.ts';
-import type { PushAuthentication } from '../ingest/push-authentication.ts';
+import type { PushAuthenticator } from '../ingest/push-authentication.ts';
 import { RESULT_PATH, ResultIngest } from '../ingest/result-ingest.ts';
 import { DEFAULT_RESULT_LIMIT_BYTES } from '../ingest/result-limit.ts';
 import type { ResultStore } from '../results/result-store.ts';
@@ -20,13 +20,16 @@ export async function startLocalIngest(
   logger: Logger,
 ): Promise<LocalIngest> {
   const tokens = new AttemptTokens();
-  const authenticate = async (token: string): Promise<PushAuthentication> => {
-    const holder = tokens.find(token);
-    return holder === undefined
-      ? { kind: 'Unauthenticated', message: 'the token is not one of a program that runs' }
-      : { kind: 'Identified', identity: { ...holder, namespace: undefined } };
+  const authenticator: PushAuthenticator = {
+    isKnown: (token) => tokens.find(token) !== undefined,
+    authenticate: async (token) => {
+      const holder = tokens.find(token);
+      return holder === undefined
+        ? { kind: 'Unauthenticated', message: 'the token is not one of a program that runs' }
+        : { kind: 'Identified', identity: { ...holder, namespace: undefined } };
+    },
   };
-  const ingest = new ResultIngest({ authenticate, store, limitBytes, logger });
+  const ingest = new ResultIngest({ authenticator, store, limitBytes, logger });
   const server = await startIngestServer({ host: '127.0.0.1', port: 0, tls: undefined }, ingest);
   return {
     url: `http://127.0.0.1:${server.port}${RESULT_PATH}`,

@@ -301,9 +301,16 @@ async function believesOnlyTheRunsOwn(
 ): Promise<void> {
   const { run, trial, name } = request;
   const logger = createLogger('silent');
-  const { authenticate } = new PodAuthentication({ client, namespaces: [namespace], logger, now: Date.now });
-  const authenticated = async (metadata: object): Promise<PushAuthentication> =>
-    authenticate(await tokenOf({ cluster, namespace }, await make(metadata)));
+  const authenticator = new PodAuthentication({ client, namespaces: [namespace], logger, now: Date.now });
+  const authenticated = async (metadata: object): Promise<PushAuthentication> => {
+    const token = await tokenOf({ cluster, namespace }, await make(metadata));
+    expect(authenticator.isKnown(token)).toBe(false);
+    const authentication = await authenticator.authenticate(token);
+    expect(authenticator.isKnown(token)).toBe(true);
+    return authentication;
+  };
+  await authenticator.authenticate('made-up');
+  expect(authenticator.isKnown('made-up')).toBe(false);
   const notATrial = { kind: 'Forbidden', message: 'the pod of the token is not that of a trial' };
   expect(await authenticated({ name: 'other-name' })).toEqual(notATrial);
   expect(await authenticated({ name: `not-${name.slice(-20)}`, ownerReferences: [] })).toEqual(notATrial);
