@@ -34,6 +34,8 @@ const LIMITS = {
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** A connection beyond that is accepted and closed at once: whoever sends gets no answer, and sends it again. One of TLS may take a hundred kilobytes. */
 const MAX_CONNECTIONS = 1_024;
+/** Those of one address likewise, so that one pod alone keeps no other from pushing. Pods behind one address, as of a proxy, share them. */
+const MAX_CONNECTIONS_OF_AN_ADDRESS = 128;
 /** A push that is stored is answered in far less. Whoever sends slowly must not hold up the end of the process: less than an operator gives itself to stop. */
 const CLOSE_PATIENCE_MS = 10_000;
 
@@ -52,6 +54,7 @@ export async function startIngestServer(
     void ingest.handle(request, response, () => response.writeContinue());
   });
   server.maxConnections = MAX_CONNECTIONS;
+  shareConnections(server);
   const listensOn = await listening(server, { host, port }).catch((cause: Error) => {
     throw new IngestError(`pushed results cannot be taken: ${cause.message}`, { cause });
   });
@@ -63,6 +66,27 @@ export async function startIngestServer(
       return closedOnceAnswered(server, CLOSE_PATIENCE_MS);
     },
   };
+}
+
+/** Closes a connection at once whose address has its share. */
+function shareConnections(server: Server): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    // It has none when it has ended meanwhile, and is closed.
+    const { remoteAddress: address } = socket;
+    if (address === undefined) return;
+    const others = open.get(address) ?? 0;
+    if (others >= MAX_CONNECTIONS_OF_AN_ADDRESS) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, others + 1);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 0) - 1;
+      if (left > 0) open.set(address, left);
+      else open.delete(address);
+    });
+  });
 }
 
 function tlsServer(tls: CertificatePair, listener: RequestListener) {

@@ -4,10 +4,11 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { aRun } from '../../test/builders/run.ts';
@@ -111,6 +112,19 @@ async function send(init: RequestInit & { readonly url?: string } = {}): Promise
   const response = await fetch(url, { method: 'POST', body: '{"metrics":{"x":1}}', headers, ...rest });
   const { reason, message } = (await response.json()) as Answered;
   return { status: response.status, reason, message, headers: response.headers };
+}
+
+/** What a push from another address of this machine is answered. */
+async function statusElsewhere(): Promise<number> {
+  const elsewhere = request(urlOf(server), {
+    method: 'POST',
+    localAddress: '127.0.0.2',
+    headers: { authorization: 'Bearer ours' },
+  });
+  elsewhere.end('{"metrics":{"x":1}}');
+  const [response] = await once(elsewhere, 'response');
+  response.resume();
+  return response.statusCode;
 }
 
 const pushed = async () =>
@@ -266,27 +280,77 @@ describe('a sender who makes up tokens', () => {
     strangersHang = true;
     const open = madeUp(40).map((answered) => answered.catch(() => undefined));
     await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(10);
-    const elsewhere = request(urlOf(server), {
-      method: 'POST',
-      localAddress: '127.0.0.2',
-      headers: { authorization: 'Bearer ours' },
-    });
-    elsewhere.end('{"metrics":{"x":1}}');
-    const [response] = await once(elsewhere, 'response');
-    response.resume();
-    expect(response.statusCode).toBe(200);
+    expect(await statusElsewhere()).toBe(200);
     await server.close();
     await Promise.all(open);
   });
 });
 
-it('ends a connection of TLS that says nothing', async () => {
+async function aCertificate(): Promise<CertificatePair> {
   const certificates = mkdtempSync(join(tmpdir(), 'batchtest-ingest-'));
   onTestFinished(() => rmSync(certificates, { recursive: true }));
   const authority = await createAuthority(certificates, 'ingest');
   const { certFile, keyFile } = await authority.issue('localhost');
-  const [cert, key] = [readFileSync(certFile, 'utf8'), readFileSync(keyFile, 'utf8')];
-  const secure = await serve(store, { cert, key });
+  return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+}
+
+describe('a sender who opens many connections', () => {
+  /** Opens a connection from 127.0.0.1, and sends a part of a request on it. */
+  const opened = (port: number, text = ''): Socket => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.1' });
+    onTestFinished(() => {
+      socket.destroy();
+    });
+    socket.on('error', () => {});
+    socket.write(text);
+    return socket;
+  };
+
+  it('keeps nobody at another address from pushing', async () => {
+    const sockets = Array.from({ length: 1_100 }, () => opened(server.port, 'POST /v1/result HTTP/1.1\r\n'));
+    const isOpen = ({ destroyed }: Socket): boolean => !destroyed;
+    await expect.poll(() => sockets.filter(isOpen).length, { timeout: 8_000 }).toBe(128);
+    expect(await statusElsewhere()).toBe(200);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it.each(['http', 'https'])('may open others for those that are closed, by %s', async (scheme) => {
+    const secured = await serve(store, scheme === 'https' ? await aCertificate() : undefined);
+    onTestFinished(() => secured.close());
+    const ended = async (socket: Socket): Promise<void> => {
+      socket.resume();
+      await once(socket, 'close');
+    };
+    for (let wave = 0; wave < 3; wave += 1) {
+      const sockets = Array.from({ length: 100 }, () => opened(secured.port, 'neither HTTP nor TLS\r\n\r\n'));
+      await Promise.all(sockets.map(ended));
+    }
+    const last =
+      scheme === 'https'
+        ? connectTls({ port: secured.port, rejectUnauthorized: false })
+        : opened(secured.port);
+    await once(last, scheme === 'https' ? 'secureConnect' : 'connect');
+    last.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const [answered] = await once(last, 'data');
+    expect(String(answered)).toContain('404 Not Found');
+    last.destroy();
+  });
+
+  it('holds one that is refused for seconds only, and gets to read why', async () => {
+    const begun = performance.now();
+    const socket = opened(
+      server.port,
+      'POST /v1/result HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer theirs\r\nContent-Length: 1000\r\n\r\n{',
+    );
+    const [answered] = await once(socket, 'data');
+    expect(String(answered)).toContain('TokenNotValid');
+    await once(socket, 'close');
+    expect(performance.now() - begun).toBeLessThan(25_000);
+  });
+});
+
+it('ends a connection of TLS that says nothing', async () => {
+  const secure = await serve(store, await aCertificate());
   const begun = performance.now();
   const socket = connect(secure.port, '127.0.0.1');
   socket.on('error', () => {});
