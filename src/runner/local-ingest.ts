@@ -5,6 +5,7 @@ import { RESULT_PATH, ResultIngest } from '../ingest/result-ingest.ts';
 import { DEFAULT_RESULT_LIMIT_BYTES } from '../ingest/result-limit.ts';
 import type { ResultStore } from '../results/result-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { RunnerMetrics } from './runner-metrics.ts';
 
 /** Where the programs of a local run push their results to. */
 export interface LocalIngest {
@@ -18,6 +19,7 @@ export async function startLocalIngest(
   store: Pick<ResultStore, 'pushResult'>,
   limitBytes = DEFAULT_RESULT_LIMIT_BYTES,
   logger: Logger,
+  metrics?: Pick<RunnerMetrics, 'store' | 'ingest'>,
 ): Promise<LocalIngest> {
   const tokens = new AttemptTokens();
   const authenticator: PushAuthenticator = {
@@ -29,7 +31,11 @@ export async function startLocalIngest(
         : { kind: 'Identified', identity: { ...holder, namespace: undefined } };
     },
   };
-  const ingest = new ResultIngest({ authenticator, store, limitBytes, logger });
+  const ingest = new ResultIngest({
+    ...{ authenticator, limitBytes, logger },
+    store: metrics?.store.measuredPushes(store) ?? store,
+    ...(metrics === undefined ? {} : { onAnswered: metrics.ingest.pushAnswered }),
+  });
   const server = await startIngestServer({ host: '127.0.0.1', port: 0, tls: undefined }, ingest);
   return {
     url: `http://127.0.0.1:${server.port}${RESULT_PATH}`,

@@ -168,7 +168,7 @@ export class LocalRunner implements BatchTestRunner {
     // Not before: a run whose shared data is told elsewhere does not become one of this data directory.
     await prepareRunDirectory(dataDirectory, uid);
     const ingest = manifest.spec.results.push
-      ? await startLocalIngest(store, this.#config.resultLimitBytes, this.#logger)
+      ? await startLocalIngest(store, this.#config.resultLimitBytes, this.#logger, this.#metrics)
       : undefined;
     const delivery = await startLocalDelivery({
       uid,

@@ -9,6 +9,9 @@ afterAll(() => data.remove());
 const dataDir = ['--data-dir', data.path] as const;
 
 const SLOW = 'setTimeout(() => {}, 600_000)';
+const PUSHES_AND_STAYS = `${SLOW};
+  const authorization = 'Bearer ' + require('fs').readFileSync(process.env.BATCHTEST_TOKEN_FILE, 'utf8').trim();
+  fetch(process.env.BATCHTEST_RESULT_URL, { method: 'POST', headers: { authorization }, body: '{"metrics":{"m":1}}' })`;
 
 const manifest = JSON.stringify({
   apiVersion: 'batchtest.dev/v1alpha1',
@@ -69,6 +72,34 @@ describe('run --metrics-port', () => {
     running.kill('SIGTERM');
     expect((await running.finished).exitCode).toBe(4);
     await expect(fetch(url)).rejects.toThrow();
+  });
+
+  it('counts what its programs push', async () => {
+    const [port = 0] = await freeLoopbackPorts(1);
+    const pushes = JSON.parse(manifest);
+    pushes.spec.results = { push: true };
+    pushes.spec.variants = [{ name: 'pushes', parameters: { PROGRAM: PUSHES_AND_STAYS } }];
+    const running = startCommand(['run', '-', '--metrics-port', String(port), ...dataDir], {
+      input: JSON.stringify(pushes),
+    });
+    onTestFinished(async () => {
+      running.kill('SIGTERM');
+      await running.finished;
+    });
+    const url = `http://127.0.0.1:${port}/metrics`;
+    await running.untilStderr(`metrics: ${url}`);
+    const scrape = async () => seriesOf(await (await fetch(url)).text());
+    await expect
+      .poll(async () => seriesValue(await scrape(), 'batchtest_pushes_total', { answer: 'Stored' }), {
+        timeout: 20_000,
+      })
+      .toBe(1);
+    expect(
+      seriesValue(await scrape(), 'batchtest_store_transaction_seconds_count', {
+        op: 'push_result',
+        outcome: 'committed',
+      }),
+    ).toBe(1);
   });
 
   it('is refused where another process has the metrics', async () => {
