@@ -455,10 +455,13 @@ class ReconcileLoop {
     const desired = source.get(key);
     if (desired?.uid !== uid || desired.kind === 'Invalid' || this.#runs.has(key)) return;
     const { manifest, cancel } = desired;
-    if (cancel === undefined && !manifest.spec.suspend) return;
+    const known = this.#unopened.get(key);
+    if (cancel === undefined && !manifest.spec.suspend) {
+      if (known !== undefined) known.endWish = undefined;
+      return;
+    }
     const described = this.#described(desired);
     if ('problem' in described) return;
-    const known = this.#unopened.get(key);
     const unopened: UnopenedRun =
       known?.uid === uid
         ? known
