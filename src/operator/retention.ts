@@ -1,5 +1,5 @@
-import { type PrunedRun, type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
-import { deleteEach } from '../results/run-deletion.ts';
+import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
+import { deleteDueRuns } from '../results/run-deletion.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 const INTERVAL_MS = 60 * 60_000;
@@ -29,18 +29,13 @@ export function startRetention(
   const prune = async (): Promise<void> => {
     try {
       const endedBefore = new Date(Date.now() - retentionMs);
-      const due = await store.pruneRuns({
+      const { deleted, failure } = await deleteDueRuns(store, {
         endedBefore,
         workflowId: undefined,
         keep: 0,
-        dryRun: true,
         engine: 'kubernetes',
         namespaces,
       });
-      // A role that may delete nothing is told so where there is nothing to delete as well.
-      await store.deleteRuns([]);
-      const deleteRun = async ({ uid }: PrunedRun) => (await store.deleteRuns([uid])).length > 0;
-      const { deleted, failure } = await deleteEach(due, deleteRun, store);
       if (deleted.length > 0) logger.info({ runs: deleted.length, endedBefore }, 'results were deleted');
       if (failure !== undefined) throw failure;
     } catch (error) {

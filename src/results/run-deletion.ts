@@ -1,4 +1,4 @@
-import type { PrunedRun, ResultStore } from './result-store.ts';
+import type { PrunedRun, PruneSelection, ResultStore } from './result-store.ts';
 
 /** What came of deleting runs. */
 export interface RunDeletion {
@@ -8,20 +8,26 @@ export interface RunDeletion {
 }
 
 /**
- * Deletes one run after the other. What keeps one from being deleted keeps no other from it, but for a store that does not answer any more: what has become of
- * that, the other runs do not have to find out one by one.
- * @param deleteRun resolves to false when it has deleted nothing
+ * Deletes the runs that are due, one after the other. What keeps one from being deleted keeps no other from it, but for a store that does not answer any more: what
+ * has become of that, the other runs do not have to find out one by one.
+ * @param mayDelete asked before each; resolves to false for one that is to stay
+ * @throws what the store answers when it cannot tell what is due, or its role may delete nothing, which is told where there is nothing to delete as well
  */
-export async function deleteEach(
-  runs: readonly PrunedRun[],
-  deleteRun: (run: PrunedRun) => Promise<boolean>,
-  store: Pick<ResultStore, 'ping'>,
+export async function deleteDueRuns(
+  store: Pick<ResultStore, 'pruneRuns' | 'deleteRuns' | 'ping'>,
+  selection: Omit<PruneSelection, 'dryRun'>,
+  mayDelete: (run: PrunedRun) => Promise<boolean> = async () => true,
 ): Promise<RunDeletion> {
+  const due = await store.pruneRuns({ ...selection, dryRun: true });
+  await store.deleteRuns([]);
   const deleted: PrunedRun[] = [];
   let failure: unknown;
-  for (const run of runs) {
+  for (const run of due) {
     try {
-      if (await deleteRun(run)) deleted.push(run);
+      if (!(await mayDelete(run))) continue;
+      const [gone] = await store.deleteRuns([run.uid]);
+      // Otherwise somebody else was first.
+      if (gone !== undefined) deleted.push(run);
     } catch (error) {
       failure ??= error;
       if (!(await answers(store))) break;

@@ -2,8 +2,8 @@ import { Command } from 'commander';
 import { counted } from '../../report/counted.ts';
 import { printable } from '../../report/printable.ts';
 import { shortUid, timeText } from '../../report/run-text.ts';
-import type { PrunedRun, PruneSelection, ResultStore } from '../../results/result-store.ts';
-import { deleteEach, type RunDeletion } from '../../results/run-deletion.ts';
+import type { PrunedRun } from '../../results/result-store.ts';
+import { deleteDueRuns } from '../../results/run-deletion.ts';
 import { type DataDirectoryFlag, dataDirectoryOption } from '../common-options.ts';
 import { duration } from '../duration.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -51,8 +51,9 @@ export const pruneCommand = (context: ProcessContext): Command =>
       }
       // Without one, output that is there would stay when the run that it is of is gone.
       const dataDirectory = dataDirectoryOf(flags, context.environment);
+      // Who may delete nothing is told so before any output is gone.
       const { deleted, failure } = await withResultStore(flags, context.environment, (store) =>
-        deleteDue(store, selection, dataDirectory, context),
+        deleteDueRuns(store, selection, (run) => hasRemovedOutput(run, dataDirectory, context)),
       );
       // Only now, and at once: a reader of stdout that has left ends this process, with the exit code that is set.
       if (failure !== undefined) context.setExitCode(explainFailure(failure).exitCode);
@@ -61,29 +62,11 @@ export const pruneCommand = (context: ProcessContext): Command =>
     });
 
 /**
- * Deletes what is due run by run, each with its output first: a run whose output is left is found again by the next call. That a stored run has lost
- * its output, as when the store fails in between, harms nothing: its logs and artifacts are for people to look at, and all that is reported, compared,
- * run again or taken over is stored. A verification that still waits finds its files missing, as they are.
+ * Before the run itself is deleted: one whose output is left is found again by the next call. That a stored run has lost its output, as when the store fails
+ * in between, harms nothing: its logs and artifacts are for people to look at, and all that is reported, compared, run again or taken over is stored. A
+ * verification that still waits finds its files missing, as they are.
+ * @returns false when something of it is left, which is told: the run stays then
  */
-async function deleteDue(
-  store: ResultStore,
-  selection: PruneSelection,
-  dataDirectory: string,
-  context: ProcessContext,
-): Promise<RunDeletion> {
-  const due = await store.pruneRuns(selection);
-  // Who may delete nothing is told so before any output is gone, and where there is nothing to delete as well.
-  await store.deleteRuns([]);
-  const deleteRun = async (run: PrunedRun): Promise<boolean> => {
-    if (!(await hasRemovedOutput(run, dataDirectory, context))) return false;
-    const [gone] = await store.deleteRuns([run.uid]);
-    // Otherwise somebody else was first.
-    return gone !== undefined;
-  };
-  return deleteEach(due, deleteRun, store);
-}
-
-/** False when something of it is left, which is told: the run stays then. */
 async function hasRemovedOutput(
   run: PrunedRun,
   dataDirectory: string,

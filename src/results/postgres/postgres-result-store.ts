@@ -25,7 +25,7 @@ import {
   type SkipRecord,
   type StoredRun,
 } from '../result-store.ts';
-import { deleteEach } from '../run-deletion.ts';
+import { deleteDueRuns } from '../run-deletion.ts';
 import type { Verification } from '../verification.ts';
 import { withoutFailedConnections } from './connection-pool.ts';
 import { holdRun } from './hold-run.ts';
@@ -211,11 +211,8 @@ export class PostgresResultStore implements ResultStore {
   }
 
   async pruneRuns(selection: PruneSelection): Promise<readonly PrunedRun[]> {
-    const due = await this.#runsDue(selection);
-    if (selection.dryRun) return due;
-    // A role that may delete nothing is told so where there is nothing to delete as well.
-    if (due.length === 0) await this.#deletePart(NO_RUN, 'prune runs');
-    const { deleted, failure } = await deleteEach(due, ({ uid }) => this.#delete(uid), this);
+    if (selection.dryRun) return this.#runsDue(selection);
+    const { deleted, failure } = await deleteDueRuns(this, selection);
     if (failure !== undefined) throw failure;
     return deleted;
   }
