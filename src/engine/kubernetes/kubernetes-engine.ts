@@ -392,42 +392,49 @@ export class KubernetesEngine implements Engine {
   }
 
   /** There is an object of this name: ours, whose start we do not know of, or somebody else's. */
-  async #adopt(record: AttemptRecord, { run, name }: AttemptRequest): Promise<StartOutcome> {
-    const carrier = carrierOf(run);
-    const { kind } = carrier;
-    const found = await this.#get({ kind, namespace: record.namespace, name });
-    // It has gone since; the next try finds the name free.
-    if (found === undefined)
-      return {
-        kind: 'Postponed',
-        reason: 'NameInUse',
-        message: `${kind} ${name} was just being deleted`,
-        retryAfterMs: 500,
-      };
-    const projection = carrier.project(found);
-    if (projection === undefined || !isOfRecord(projection, record))
-      return {
-        kind: 'Refused',
-        reason: 'NameTaken',
-        message: `${kind} ${record.namespace}/${name} is there already and is not owned by BatchTest ${run.name} (UID ${run.uid})`,
-      };
-    this.#expect(record, projection);
-    return { kind: 'AlreadyStarted' };
+  async #adopt(record: AttemptRecord, request: AttemptRequest): Promise<StartOutcome> {
+    const { run, name } = request;
+    const { kind } = carrierOf(run);
+    switch (await this.#lookUp(record, request)) {
+      case 'Ours':
+        return { kind: 'AlreadyStarted' };
+      case 'Foreign':
+        return {
+          kind: 'Refused',
+          reason: 'NameTaken',
+          message: `${kind} ${record.namespace}/${name} is there already and is not owned by BatchTest ${run.name} (UID ${run.uid})`,
+        };
+      // It has gone since; the next try finds the name free.
+      case 'Gone':
+        return {
+          kind: 'Postponed',
+          reason: 'NameInUse',
+          message: `${kind} ${name} was just being deleted`,
+          retryAfterMs: 500,
+        };
+    }
   }
 
   /** What is refused now may have been started by an earlier try that got no answer: whoever refuses looks at the object before anybody at its name. */
   async #afterRefusal(
     record: AttemptRecord,
-    { run, name }: AttemptRequest,
+    request: AttemptRequest,
     refusal: StartOutcome,
   ): Promise<StartOutcome> {
+    const found = await this.#lookUp(record, request);
+    this.#noteAnswer(request.run.uid, request.name, true);
+    return found === 'Ours' ? { kind: 'AlreadyStarted' } : refusal;
+  }
+
+  /** Whose the object of the attempt's name is; what is ours is shown from now on. */
+  async #lookUp(record: AttemptRecord, { run, name }: AttemptRequest): Promise<'Ours' | 'Foreign' | 'Gone'> {
     const carrier = carrierOf(run);
     const found = await this.#get({ kind: carrier.kind, namespace: record.namespace, name });
-    this.#noteAnswer(run.uid, name, true);
-    const projection = found === undefined ? undefined : carrier.project(found);
-    if (projection === undefined || !isOfRecord(projection, record)) return refusal;
+    if (found === undefined) return 'Gone';
+    const projection = carrier.project(found);
+    if (projection === undefined || !isOfRecord(projection, record)) return 'Foreign';
     this.#expect(record, projection);
-    return { kind: 'AlreadyStarted' };
+    return 'Ours';
   }
 
   /** Takes what the server answered for what the watch is going to show. */
