@@ -474,38 +474,9 @@ it('starts no more than maxPending ahead of what runs, and says so', async () =>
 });
 
 describe('while the result store is away', () => {
-  it('cancelling ends the pods at once, and the run is recorded as cancelled when the store is back', async () => {
-    const world = await site.aWorld('cancel-away');
-    const store = await aGateToTheStore(world);
-    await store.gate.open();
-    await world.startOperator({ databaseUrl: store.url });
-    const uid = await world.create(
-      aBatchTest({ variants: ['done', 'a', 'b'], parallelism: 3, pod: RUNS_ON }),
-    );
-    await untilRunning(world, uid, 3);
-    await store.gate.shut();
-    // Its result is in its pod alone, and must not be lost by the cancel.
-    await world.endPod(await untilVariantRuns(world, uid, 'done'), { exitCode: 0, message: measured(4) });
-    await world.untilCondition(uid, 'ResultStoreAvailable', 'False');
-    await edit(world, { cancel: true });
-    await world.recorder.until('the live pods are gone', (changes) =>
-      present(changes, uid, 'Pod').length === 1 ? true : undefined,
-    );
-    expect(conditionOf(lastOf(world.recorder.changes(), uid), 'Cancelled')).toBeUndefined();
-    expect(await world.storedAttempts(uid)).toEqual([]);
-    await store.gate.open();
-    await world.untilCondition(uid, 'Cancelled');
-    expect(await outcomes(world, uid)).toEqual([
-      'a/0#1 Cancelled RunCancelled',
-      'b/0#1 Cancelled RunCancelled',
-      'done/0#1 Succeeded Completed',
-    ]);
-    expect(await world.storedRun(uid)).toMatchObject({ state: 'Cancelled', succeeded: 1, cancelled: 2 });
-    await untilNothingIsLeft(world, uid);
-  });
-
-  it('cancelling ends the pods also when the operator was started anew meanwhile', async () => {
-    const world = await site.aWorld('cancel-restart');
+  /** Three trials run, `done` among them, and the store is away from then on. */
+  async function cutOff(name: string) {
+    const world = await site.aWorld(name);
     const store = await aGateToTheStore(world);
     await store.gate.open();
     const operator = await world.startOperator({ databaseUrl: store.url });
@@ -514,21 +485,50 @@ describe('while the result store is away', () => {
     );
     await untilRunning(world, uid, 3);
     await store.gate.shut();
-    await operator.kill();
-    await world.endPod(await untilVariantRuns(world, uid, 'done'), { exitCode: 0, message: measured(4) });
-    await edit(world, { cancel: true });
-    await world.startOperator({ databaseUrl: store.url });
+    return { world, store, operator, uid };
+  }
+
+  /** Nothing of that is told before it is stored. */
+  async function untilLivePodsAreGone({ world, uid }: Awaited<ReturnType<typeof cutOff>>): Promise<void> {
     await world.recorder.until('the live pods are gone', (changes) =>
       present(changes, uid, 'Pod').length === 1 ? true : undefined,
     );
     expect(conditionOf(lastOf(world.recorder.changes(), uid), 'Cancelled')).toBeUndefined();
+  }
+
+  const CANCELLED_BUT_DONE = [
+    'a/0#1 Cancelled RunCancelled',
+    'b/0#1 Cancelled RunCancelled',
+    'done/0#1 Succeeded Completed',
+  ];
+
+  it('cancelling ends the pods at once, and the run is recorded as cancelled when the store is back', async () => {
+    const cut = await cutOff('cancel-away');
+    const { world, store, uid } = cut;
+    // Its result is in its pod alone, and must not be lost by the cancel.
+    await world.endPod(await untilVariantRuns(world, uid, 'done'), { exitCode: 0, message: measured(4) });
+    await world.untilCondition(uid, 'ResultStoreAvailable', 'False');
+    await edit(world, { cancel: true });
+    await untilLivePodsAreGone(cut);
+    expect(await world.storedAttempts(uid)).toEqual([]);
     await store.gate.open();
     await world.untilCondition(uid, 'Cancelled');
-    expect(await outcomes(world, uid)).toEqual([
-      'a/0#1 Cancelled RunCancelled',
-      'b/0#1 Cancelled RunCancelled',
-      'done/0#1 Succeeded Completed',
-    ]);
+    expect(await outcomes(world, uid)).toEqual(CANCELLED_BUT_DONE);
+    expect(await world.storedRun(uid)).toMatchObject({ state: 'Cancelled', succeeded: 1, cancelled: 2 });
+    await untilNothingIsLeft(world, uid);
+  });
+
+  it('cancelling ends the pods also when the operator was started anew meanwhile', async () => {
+    const cut = await cutOff('cancel-restart');
+    const { world, store, operator, uid } = cut;
+    await operator.kill();
+    await world.endPod(await untilVariantRuns(world, uid, 'done'), { exitCode: 0, message: measured(4) });
+    await edit(world, { cancel: true });
+    await world.startOperator({ databaseUrl: store.url });
+    await untilLivePodsAreGone(cut);
+    await store.gate.open();
+    await world.untilCondition(uid, 'Cancelled');
+    expect(await outcomes(world, uid)).toEqual(CANCELLED_BUT_DONE);
     await untilNothingIsLeft(world, uid);
   }, 120_000);
 
