@@ -17,7 +17,7 @@ import type { ControllerListener } from './controller-event.ts';
 import { postponedAgain } from './postponement.ts';
 
 export interface PlanTargets {
-  readonly engine: Pick<Engine, 'startAttempt' | 'removeAttempts'>;
+  readonly engine: Pick<Engine, 'isAsShown' | 'startAttempt' | 'removeAttempts'>;
   readonly store: Pick<ResultStore, 'recordAttempt' | 'skipTrials' | 'finishRun'>;
   readonly now: () => number;
   readonly onEvent: ControllerListener;
@@ -69,11 +69,9 @@ export function applyPlan(
   return { decideAgain: records.length + starts.length + ends.length > 0 };
 }
 
-async function record(
-  action: RecordAttempt,
-  run: ActiveRun,
-  { store, onEvent, now }: PlanTargets,
-): Promise<void> {
+async function record(action: RecordAttempt, run: ActiveRun, targets: PlanTargets): Promise<void> {
+  const { store, onEvent, now } = targets;
+  if (action.isPresumedLate && !(await isLateIndeed(action, run, targets))) return;
   const trial = run.ledger.definition.trials[action.trial];
   if (trial === undefined) throw new RangeError(`no trial ${action.trial} in run ${run.uid}`);
   run.pace.endSeen(action.trial, now());
@@ -133,6 +131,22 @@ async function record(
     case 'Refused':
       throw new LedgerOutdatedError(`record ${action.name} of run ${run.uid}: ${outcome.reason}`);
   }
+}
+
+/** Whoever ended in time keeps its result, also when that was not seen: the engine is asked once more, and what it did not show is looked at and judged anew. */
+async function isLateIndeed(
+  action: RecordAttempt,
+  { ledger }: ActiveRun,
+  { engine }: PlanTargets,
+): Promise<boolean> {
+  ledger.noteRecordPrepared(action);
+  let isLate = false;
+  try {
+    isLate = await engine.isAsShown(ledger.definition, action.name);
+  } finally {
+    if (!isLate) ledger.noteRecordAnswered(action.trial);
+  }
+  return isLate;
 }
 
 async function skip(action: SkipTrials, run: ActiveRun, { store, now }: PlanTargets): Promise<void> {

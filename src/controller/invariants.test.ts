@@ -467,6 +467,7 @@ class WatchedRun {
           return this.#observed;
         },
         seenUntil: (_, now) => now,
+        isAsShown: (run, name) => engine.isAsShown(run, name),
         answerLate: () => engine.answerLate(),
         startAttempt: async (request) => {
           write();

@@ -33,6 +33,7 @@ afterAll(async () => {
 });
 
 const ENGINE = {
+  isAsShown: () => Promise.reject(new Error('nothing is late')),
   startAttempt: () => Promise.reject(new Error('nothing is to be started')),
   removeAttempts: () => Promise.reject(new Error('nothing is to be removed')),
 };

@@ -1,6 +1,6 @@
 import type { BatchTestSpec } from '../api/v1alpha1/schema.ts';
 import { afterAttempt } from './after-attempt.ts';
-import type { ObservedAttempt } from './attempt.ts';
+import { isUnderWay, type ObservedAttempt } from './attempt.ts';
 import type { Judgement } from './outcome.ts';
 import type { RecordAttempt, StartAttempt } from './plan.ts';
 import { pushedPartOf } from './pushed-result.ts';
@@ -32,6 +32,7 @@ export function recordOf(
     logs: attempt.logs,
     ...(ledger.definition.manifest.spec.results.push ? { pushed: pushedPartOf(attempt, judgement) } : {}),
     trialAfter: trialAfter(ledger, { trial, name, attempt: attempt.attempt }, judgement, now),
+    ...(isUnderWay(attempt) && judgement.outcome !== 'Cancelled' ? { isPresumedLate: true } : {}),
   };
 }
 

@@ -18,6 +18,8 @@ export interface RecordAttempt {
   /** Undefined for a run whose programs push no results. */
   readonly pushed?: PushedPart;
   readonly trialAfter: AfterAttempt;
+  /** It goes on past its deadline, as far as is shown: the engine is asked first whether it has not ended meanwhile. */
+  readonly isPresumedLate?: true;
 }
 
 /** Starts an attempt. */

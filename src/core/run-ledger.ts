@@ -59,8 +59,8 @@ export interface StoredTrial {
 }
 
 interface RecordUnderWay {
-  /** Milliseconds since the epoch. */
-  readonly since: number;
+  /** Milliseconds since the epoch; undefined before the store is asked. */
+  readonly since: number | undefined;
   readonly mayStopOthers: boolean;
   readonly isOfCancelled: boolean;
 }
@@ -436,8 +436,8 @@ export class RunLedger {
 
   /** Since when the store has not answered what it was asked first of all that is under way, in milliseconds since the epoch; undefined when nothing is. */
   get storingSince(): number | undefined {
-    const [first] = this.#recordsUnderWay.values();
-    return first?.since ?? this.#skippingSince ?? this.#endingSince;
+    for (const { since } of this.#recordsUnderWay.values()) if (since !== undefined) return since;
+    return this.#skippingSince ?? this.#endingSince;
   }
 
   /** True while the end of the run is being stored. */
@@ -462,10 +462,21 @@ export class RunLedger {
     return false;
   }
 
+  /** Takes note that the store is about to be asked to commit the end of an attempt. */
+  noteRecordPrepared(record: RecordAttempt): void {
+    this.#noteRecordUnderWay(record, undefined);
+  }
+
   /** Takes note that the store is being asked to commit the end of an attempt; `now` is in milliseconds since the epoch. */
   noteRecordAsked(record: RecordAttempt, now: number): void {
+    // Behind those that were asked for while this one was prepared.
+    this.#recordsUnderWay.delete(record.trial);
+    this.#noteRecordUnderWay(record, now);
+  }
+
+  #noteRecordUnderWay(record: RecordAttempt, since: number | undefined): void {
     this.#recordsUnderWay.set(record.trial, {
-      since: now,
+      since,
       mayStopOthers: mayStopOtherTrials(record, this.definition.manifest.spec),
       isOfCancelled: record.judgement.outcome === 'Cancelled',
     });

@@ -48,6 +48,11 @@ export interface Engine {
   observe(run: RunDefinition): readonly ObservedAttempt[];
   /** Until when `observe` is known to tell all of this run, in milliseconds since the epoch: `now`, or earlier while the engine cannot see. */
   seenUntil(run: RunDefinition, now: number): number;
+  /**
+   * Asks anew whether an attempt that is shown as going on is as it is shown. False when it is not: what it came to is shown from then on. Rejects when that could not be
+   * found out yet.
+   */
+  isAsShown(run: RunDefinition, name: string): Promise<boolean>;
   /** Never rejects for what the engine can put into words; rejects when it could not even ask. Then the start may have happened. */
   startAttempt(request: AttemptRequest): Promise<StartOutcome>;
   /**

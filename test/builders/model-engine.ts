@@ -43,6 +43,7 @@ export const asEngine = (model: ModelEngine, listeners = new Set<(runUid: string
   name: 'kubernetes',
   observe: (run) => model.observe(run),
   seenUntil: (run, now) => model.seenUntil(run, now),
+  isAsShown: (run, name) => model.isAsShown(run, name),
   startAttempt: (request) => model.startAttempt(request),
   removeAttempts: (run, names) => model.removeAttempts(run, names),
   onChange: (listener) => {
@@ -57,7 +58,7 @@ export const asEngine = (model: ModelEngine, listeners = new Set<(runUid: string
  * begins, ends or is gone.
  */
 export class ModelEngine
-  implements Pick<Engine, 'observe' | 'seenUntil' | 'startAttempt' | 'removeAttempts'>
+  implements Pick<Engine, 'observe' | 'seenUntil' | 'isAsShown' | 'startAttempt' | 'removeAttempts'>
 {
   /** By name. */
   readonly attempts = new Map<string, ModelAttempt>();
@@ -86,6 +87,10 @@ export class ModelEngine
 
   seenUntil(_run: RunDefinition, now: number): number {
     return now;
+  }
+
+  async isAsShown(_run: RunDefinition, _name: string): Promise<boolean> {
+    return true;
   }
 
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {

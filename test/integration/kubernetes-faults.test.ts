@@ -406,6 +406,43 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
   });
 
   describe('pods', () => {
+    it('that ended while no watch told of it are shown with their end once somebody asks anew', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, { ...ENDS_SOON, runMs: 2_000 });
+      const { name } = requestFor(run);
+      await engine.startAttempt(requestFor(run));
+      await untilState(engine, run, 'Running');
+      proxy.freezeWatches();
+      const phases = async () => (await world.podsOf(run)).map(({ status }) => status?.phase);
+      await expect.poll(phases, { timeout: DEADLINE_MS }).toEqual(['Succeeded']);
+      expect(shown(engine, run)?.state.kind).toBe('Running');
+      expect(await engine.isAsShown(run, name)).toBe(false);
+      const termination = { kind: 'Exited', exitCode: 0, message: ENDS_SOON.message };
+      expect(shown(engine, run)?.state).toMatchObject({ kind: 'Ended', termination });
+      expect(await engine.isAsShown(run, name)).toBe(false);
+    });
+
+    it('that go on are known to once somebody asks anew, but for one whose start no watch has told', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(2, RUNS_ON);
+      const [first, second] = [requestFor(run), requestFor(run, 1)];
+      await engine.startAttempt(first);
+      await untilState(engine, run, 'Running');
+      expect(await engine.isAsShown(run, first.name)).toBe(true);
+      proxy.freezeWatches();
+      await engine.startAttempt(second);
+      await expect
+        .poll(async () => (await world.podsOf(run)).map(({ status }) => status?.phase), {
+          timeout: DEADLINE_MS,
+        })
+        .toEqual(['Running', 'Running']);
+      expect(engine.observe(run).map(({ state }) => state.kind)).toEqual(['Running', 'Waiting']);
+      await expect(engine.isAsShown(run, second.name)).rejects.toThrow('has started');
+      expect(await engine.isAsShown(run, first.name)).toBe(true);
+    });
+
     it('are accepted by a namespace that enforces the restricted Pod Security Standard', async () => {
       const engine = await anEngine();
       const run = await world.aRun(1, ENDS_SOON, {
@@ -682,7 +719,7 @@ describe('Jobs', () => {
   it('that are over keep their result though the watch of pods is behind for longer than usual', async () => {
     const proxy = await aProxy();
     // Shown nothing of pods from the start on: neither by a list nor by a watch of the view.
-    const isView = ({ url }: { url: string }) => url.startsWith(`${pods()}?`) && !url.includes('job-name');
+    const isView = ({ url }: { url: string }) => url.startsWith(`${pods()}?`) && !url.includes('attempt');
     const engine = await anEngine(proxy);
     proxy.onRequest((request) => (isView(request) ? { kind: 'Answer', status: 500 } : FORWARD));
     proxy.cutWatches('Reset');

@@ -1,4 +1,9 @@
-import { LABEL_RUN_UID } from '../../api/v1alpha1/constants.ts';
+import {
+  LABEL_ATTEMPT,
+  LABEL_REPETITION,
+  LABEL_RUN_UID,
+  LABEL_VARIANT_ID,
+} from '../../api/v1alpha1/constants.ts';
 import type { ObservedAttempt } from '../../core/attempt.ts';
 import type { RunDefinition } from '../../core/run.ts';
 import type { AttemptRequest, Engine, StartOutcome } from '../engine.ts';
@@ -195,6 +200,24 @@ export class KubernetesEngine implements Engine {
   seenUntil({ namespace }: RunDefinition, now: number): number {
     const views = this.viewsOf(namespace).map((view) => view.seenUntil(now));
     return Math.min(this.#wakefulness.seenUntil(now), ...views);
+  }
+
+  /** A watch that tells nothing may have nothing to tell, or may be cut off: for a minute and a half both look alike. */
+  async isAsShown(run: RunDefinition, name: string): Promise<boolean> {
+    const record = this.#index.find(run.uid, namespaceOf(run), name);
+    const carrier = record?.carrier?.projection.uid;
+    if (record === undefined || carrier === undefined) return record?.shown !== undefined;
+    const pods = await this.#podsAtServer(record);
+    if (record.carrier?.projection.uid !== carrier || record.removal !== undefined) return false;
+    if (record.end !== undefined) return false;
+    record.end = endByPod(record, pods);
+    if (record.end !== undefined) {
+      this.#changed(record);
+      return false;
+    }
+    if (record.shown?.state.kind === 'Waiting' && pods.some(({ state }) => state.kind === 'Running'))
+      throw new Error(`${record.namespace}/${name} has started, which no watch has told yet`);
+    return true;
   }
 
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
@@ -535,21 +558,24 @@ export class KubernetesEngine implements Engine {
    */
   #lookForPod(record: AttemptRecord, job: JobProjection): Promise<void> {
     return this.#ask(record, async () => {
-      const { items } = await this.#client.request<{ readonly items: readonly PodObject[] }>(
-        'GET',
-        podsPath(job.namespace),
-        {
-          query: { labelSelector: `${LABEL_RUN_UID}=${job.runUid},batch.kubernetes.io/job-name=${job.name}` },
-        },
-      );
+      const pods = await this.#podsAtServer(record);
       if (!isPodless(record) || this.#isClosed) return;
-      const pods = items
-        .flatMap((pod) => projectPod(pod) ?? [])
-        .filter(({ carrierUid }) => record.carrierUids.has(carrierUid));
       // A pod that has not ended yet, though its Job has, is looked for again.
       record.end = endByPod(record, pods) ?? (pods.length === 0 ? endByJob(job) : undefined);
       this.#changed(record);
     });
+  }
+
+  /** The pods of an attempt, as the server has them now. */
+  async #podsAtServer(record: AttemptRecord): Promise<readonly PodProjection[]> {
+    const { items } = await this.#client.request<{ readonly items: readonly PodObject[] }>(
+      'GET',
+      podsPath(record.namespace),
+      { query: { labelSelector: selectorOf(record) } },
+    );
+    return items
+      .flatMap((pod) => projectPod(pod) ?? [])
+      .filter(({ carrierUid }) => record.carrierUids.has(carrierUid));
   }
 
   /**
@@ -582,6 +608,15 @@ export class KubernetesEngine implements Engine {
     }
   }
 }
+
+/** Its pods have the labels of the attempt, whatever carries it. */
+const selectorOf = ({ runUid, variantId, repetition, attempt }: AttemptRecord): string =>
+  [
+    `${LABEL_RUN_UID}=${runUid}`,
+    `${LABEL_VARIANT_ID}=${variantId}`,
+    `${LABEL_REPETITION}=${repetition}`,
+    `${LABEL_ATTEMPT}=${attempt}`,
+  ].join(',');
 
 const ours = <T extends CarrierProjection>(seen: T | ForeignObject | undefined): T | undefined =>
   seen === undefined || isForeign(seen) ? undefined : seen;

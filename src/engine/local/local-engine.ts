@@ -139,6 +139,11 @@ class LocalEngine implements Engine {
     this.#looking = undefined;
   }
 
+  /** What the launcher tells cannot get lost, and `seenUntil` says how much of it was read. */
+  async isAsShown(): Promise<boolean> {
+    return true;
+  }
+
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
     const { trial, name } = request;
     if (this.#closing !== undefined) throw new Error(`start attempt ${name}: the local engine is closed`);
