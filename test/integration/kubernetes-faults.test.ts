@@ -36,11 +36,13 @@ function inAWorld(execution: Execution): void {
 async function anEngine(
   proxy?: FaultyProxy,
   reflectorTimes: Partial<ReflectorTimes> = {},
+  now = Date.now,
 ): Promise<KubernetesEngine> {
   const engine = await openKubernetesEngine({
     client: world.client(proxy?.access),
     namespaces: [world.namespace],
     reflectorTimes,
+    now,
   });
   onTestFinished(() => engine.close());
   return engine;
@@ -730,6 +732,45 @@ describe('Jobs', () => {
       termination: { kind: 'Exited', exitCode: 0, message: ENDS_SOON.message },
     });
     proxy.onRequest(() => FORWARD);
+  });
+
+  it('that somebody deletes while the server is asked for their pods are shown no more', async () => {
+    const proxy = await aProxy();
+    let aheadMs = 0;
+    const engine = await anEngine(proxy, {}, () => Date.now() + aheadMs);
+    const run = await world.aRun(2, ENDS_SOON);
+    const { name } = requestFor(run);
+    let letThrough = () => {};
+    const held = new Promise<void>((resolve) => {
+      letThrough = resolve;
+    });
+    const isOfItsPods = ({ url }: { url: string }) => url.endsWith(`job-name%3D${name}`);
+    const isView = ({ url }: { url: string }) => url.startsWith(`${pods()}?`) && !url.includes('job-name');
+    await expect.poll(() => proxy.openWatches(), { timeout: DEADLINE_MS }).toBe(2);
+    proxy.onRequest((request) => {
+      if (isView(request)) return { kind: 'Answer', status: 500 };
+      return isOfItsPods(request) ? { kind: 'Hold', until: held } : FORWARD;
+    });
+    proxy.cutWatches('Reset');
+    await Promise.all(run.trials.map((_, index) => engine.startAttempt(requestFor(run, index))));
+    await until(engine, run, 'both Jobs are over, and no pod was seen', () =>
+      engine.observe(run).every(({ state }) => state.kind === 'Stopping') ? true : undefined,
+    );
+    // Time enough for a pod to be seen after its Job.
+    aheadMs = 5_000;
+    await until(engine, run, 'the other one has ended', () =>
+      shown(engine, run, 1)?.state.kind === 'Ended' ? true : undefined,
+    );
+    await expect.poll(() => proxy.requests.some(isOfItsPods), { timeout: DEADLINE_MS }).toBe(true);
+    await world.cluster.request('DELETE', `${world.carriers}/${name}`, { propagationPolicy: 'Background' });
+    await until(engine, run, 'only the other one is shown', () =>
+      engine.observe(run).length === 1 ? true : undefined,
+    );
+    letThrough();
+    // As long as the server takes to answer two requests.
+    await engine.removeAttempts(run, [name]);
+    await engine.removeAttempts(run, [name]);
+    expect(engine.observe(run).map((attempt) => attempt.name)).toEqual([requestFor(run, 1).name]);
   });
 
   it('that are suspended, as by a queue, wait', async () => {

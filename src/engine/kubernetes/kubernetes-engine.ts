@@ -559,7 +559,8 @@ export class KubernetesEngine implements Engine {
   #lookForPod(record: AttemptRecord, job: JobProjection): Promise<void> {
     return this.#ask(record, async () => {
       const pods = await this.#podsAtServer(record);
-      if (!isPodless(record) || this.#isClosed) return;
+      // The Job may have gone meanwhile, and the record with it: what is forgotten would be shown again, and nobody could remove it.
+      if (jobOf(record)?.uid !== job.uid || !isPodless(record) || this.#isClosed) return;
       // A pod that has not ended yet, though its Job has, is looked for again.
       record.end = endByPod(record, pods) ?? (pods.length === 0 ? endByJob(job) : undefined);
       this.#changed(record);
