@@ -87,6 +87,14 @@ async function aRunningPod(engine: KubernetesEngine) {
 const untilGone = (engine: KubernetesEngine, run: RunDefinition) =>
   until(engine, run, 'nothing is shown', () => (engine.observe(run).length === 0 ? true : undefined));
 
+/** How long ago the engine last knew all of the run, in milliseconds. */
+const behindMs = (engine: KubernetesEngine, run: RunDefinition): number => {
+  const now = Date.now();
+  return now - engine.seenUntil(run, now);
+};
+const untilUpToDate = (engine: KubernetesEngine, run: RunDefinition) =>
+  expect.poll(() => behindMs(engine, run), { timeout: DEADLINE_MS }).toBe(0);
+
 /** What a quota counts them by. */
 const COUNTED = { Job: 'count/jobs.batch', Pod: 'count/pods' };
 const pods = (): string => `/api/v1/namespaces/${world.namespace}/pods`;
@@ -622,14 +630,6 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     });
   });
 
-  /** How long ago the engine last knew all of the run, in milliseconds. */
-  const behindMs = (engine: KubernetesEngine, run: RunDefinition): number => {
-    const now = Date.now();
-    return now - engine.seenUntil(run, now);
-  };
-  const untilUpToDate = (engine: KubernetesEngine, run: RunDefinition) =>
-    expect.poll(() => behindMs(engine, run), { timeout: DEADLINE_MS }).toBe(0);
-
   it('says until when it saw, while the API server is away', async () => {
     const proxy = await aProxy();
     const engine = await anEngine(proxy);
@@ -771,6 +771,42 @@ describe('Jobs', () => {
     await engine.removeAttempts(run, [name]);
     await engine.removeAttempts(run, [name]);
     expect(engine.observe(run).map((attempt) => attempt.name)).toEqual([requestFor(run, 1).name]);
+  });
+
+  it('are not taken to have been seen to the end once some of what came while the process stood still is read', async () => {
+    const proxy = await aProxy();
+    let standsStill = false;
+    const unread: { readonly kind: string; readonly arrives: () => void }[] = [];
+    proxy.onWatch(() => (line, deliver) => {
+      if (standsStill) unread.push({ kind: line.object.kind, arrives: () => deliver(line) });
+      else deliver(line);
+    });
+    let aheadMs = 0;
+    const now = () => Date.now() + aheadMs;
+    const engine = await anEngine(proxy, {}, now);
+    const run = await world.aRun(1, RUNS_ON);
+    await untilUpToDate(engine, run);
+    standsStill = true;
+    await world.cluster.request('POST', world.carriers, manifestOf(run));
+    // Both views have something to read.
+    await expect
+      .poll(() => new Set(unread.map(({ kind }) => kind)), { timeout: DEADLINE_MS })
+      .toEqual(new Set(['Job', 'Pod']));
+    const stoodSince = now();
+    aheadMs = 600_000;
+    // The server has ended its watches meanwhile, and does not answer the next ones.
+    proxy.onRequest(() => ({ kind: 'Hang' }));
+    const watched = proxy.requests.length;
+    for (const { arrives } of unread) arrives();
+    proxy.cutWatches('End');
+    await expect.poll(() => proxy.requests.length - watched, { timeout: DEADLINE_MS }).toBe(2);
+    expect(engine.observe(run)).toHaveLength(1);
+    // It runs for longer than it takes to read all that its sockets held.
+    for (let time = 0; time < 5; time += 1) {
+      aheadMs += 500;
+      engine.seenUntil(run, now());
+    }
+    expect(engine.seenUntil(run, now())).toBeLessThanOrEqual(stoodSince);
   });
 
   it('that are suspended, as by a queue, wait', async () => {

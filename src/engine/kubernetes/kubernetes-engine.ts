@@ -135,6 +135,7 @@ export class KubernetesEngine implements Engine {
   constructor(options: KubernetesEngineOptions) {
     this.#client = options.client;
     this.#now = options.now ?? Date.now;
+    this.#wakefulness = new Wakefulness(this.#now());
     this.#resultIngest = options.resultIngest;
     const scopes =
       options.namespaces === 'All' ? [''] : options.namespaces.map((name) => `/namespaces/${name}`);
@@ -142,6 +143,7 @@ export class KubernetesEngine implements Engine {
       client: options.client,
       labelSelector: LABEL_RUN_UID,
       now: this.#now,
+      readUntil: (now: number) => this.#wakefulness.seenUntil(now),
       ...(options.random === undefined ? {} : { random: options.random }),
       ...(options.onProblem === undefined ? {} : { onProblem: options.onProblem }),
       ...(options.reflectorTimes === undefined ? {} : { times: options.reflectorTimes }),
@@ -165,7 +167,6 @@ export class KubernetesEngine implements Engine {
         }),
     );
     for (const reflector of this.#reflectors) reflector.start();
-    this.#wakefulness = new Wakefulness(this.#now());
     this.#looking = setInterval(() => this.#lookAgain(), LOOK_INTERVAL_MS);
     this.#looking.unref();
   }
@@ -198,8 +199,7 @@ export class KubernetesEngine implements Engine {
   }
 
   seenUntil({ namespace }: RunDefinition, now: number): number {
-    const views = this.viewsOf(namespace).map((view) => view.seenUntil(now));
-    return Math.min(this.#wakefulness.seenUntil(now), ...views);
+    return Math.min(now, ...this.viewsOf(namespace).map((view) => view.seenUntil(now)));
   }
 
   /** A watch that tells nothing may have nothing to tell, or may be cut off: for a minute and a half both look alike. */

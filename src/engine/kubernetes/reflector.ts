@@ -64,6 +64,8 @@ export interface ReflectorOptions<Raw extends ObjectWithMetadata, T extends Refl
   /** Told of each failed list or watch, and how long until the next try. */
   readonly onProblem?: (problem: ReflectorProblem) => void;
   readonly times?: Partial<ReflectorTimes>;
+  /** Until when this process has read what its sockets held: `now`, or earlier after it stood still. Default: `now`. */
+  readonly readUntil?: (now: number) => number;
   /** In [0, 1). */
   readonly random?: () => number;
   /** Milliseconds since the epoch. */
@@ -97,6 +99,7 @@ export class Reflector<Raw extends ObjectWithMetadata, T extends Reflected> {
   readonly #times: ReflectorTimes;
   readonly #random: () => number;
   readonly #now: () => number;
+  readonly #readUntil: (now: number) => number;
   readonly #stop = new AbortController();
   readonly #synced: Promise<void>;
   #settleSynced: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -117,6 +120,7 @@ export class Reflector<Raw extends ObjectWithMetadata, T extends Reflected> {
     this.#times = { ...DEFAULT_TIMES, ...options.times };
     this.#random = options.random ?? Math.random;
     this.#now = options.now ?? Date.now;
+    this.#readUntil = options.readUntil ?? ((now) => now);
     this.#lastActivityAt = this.#now();
     this.#synced = new Promise((resolve, reject) => {
       this.#settleSynced = { resolve, reject };
@@ -163,10 +167,11 @@ export class Reflector<Raw extends ObjectWithMetadata, T extends Reflected> {
 
   /**
    * Until when all that happened is known, in milliseconds since the epoch: `now` while a watch is open and has caught up, earlier during an outage, a back-off or
-   * a list.
+   * a list, and after this process stood still.
    */
   seenUntil(now: number): number {
-    return this.#hasCaughtUp(now) ? now : Math.min(now, this.#seenUntil);
+    const told = this.#hasCaughtUp(now) ? now : Math.min(now, this.#seenUntil);
+    return Math.min(told, this.#readUntil(now));
   }
 
   /** Resolves when nothing is under way any more; nothing is reported from this call on. */
