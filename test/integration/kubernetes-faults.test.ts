@@ -100,6 +100,11 @@ const COUNTED = { Job: 'count/jobs.batch', Pod: 'count/pods' };
 const pods = (): string => `/api/v1/namespaces/${world.namespace}/pods`;
 const isCreation = ({ method, url }: { method: string; url: string }): boolean =>
   method === 'POST' && url.endsWith(world.carriers);
+const deniedByPolicy: Fault = {
+  kind: 'Answer',
+  status: 403,
+  body: JSON.stringify({ message: 'admission webhook "policy" denied the request', reason: 'Forbidden' }),
+};
 /** What would be created for the run's first attempt. */
 const manifestOf = (run: RunDefinition, request = requestFor(run)) => carrierOf(run).manifest(request);
 
@@ -274,17 +279,30 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       const run = await world.aRun(2, RUNS_ON);
       proxy.onRequest((request) => (isCreation(request) ? { kind: 'TimeOut' } : FORWARD));
       expect(await engine.startAttempt(requestFor(run))).toMatchObject({ mayHaveStarted: true });
-      const status = { message: 'admission webhook "policy" denied the request', reason: 'Forbidden' };
-      const denied: Fault = { kind: 'Answer', status: 403, body: JSON.stringify(status) };
       proxy.onRequest((request) => {
-        if (isCreation(request)) return denied;
+        if (isCreation(request)) return deniedByPolicy;
         return request.method === 'GET' ? { kind: 'Answer', status: 500 } : FORWARD;
       });
       await expect(engine.startAttempt(requestFor(run)), 'nobody tells what there is').rejects.toThrow();
-      proxy.onRequest((request) => (isCreation(request) ? denied : FORWARD));
+      proxy.onRequest((request) => (isCreation(request) ? deniedByPolicy : FORWARD));
       expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
       expect(await engine.startAttempt(requestFor(run, 1))).toMatchObject({ kind: 'Refused' });
       await engine.removeAttempts(run, [requestFor(run).name]);
+    });
+
+    it('adopts it as well when a try in between found its name taken and got no answer by whom', async () => {
+      const proxy = await aProxy();
+      proxy.onWatch(() => () => {});
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, RUNS_ON);
+      const request = requestFor(run);
+      proxy.onRequest((asked) => (isCreation(asked) ? { kind: 'LoseAnswer' } : FORWARD));
+      await expect(engine.startAttempt(request)).rejects.toThrow('no answer');
+      proxy.onRequest(({ method }) => (method === 'GET' ? { kind: 'Answer', status: 500 } : FORWARD));
+      await expect(engine.startAttempt(request)).rejects.toMatchObject({ status: 500 });
+      proxy.onRequest((asked) => (isCreation(asked) ? deniedByPolicy : FORWARD));
+      expect(await engine.startAttempt(request)).toEqual({ kind: 'AlreadyStarted' });
+      await engine.removeAttempts(run, [request.name]);
     });
 
     it('that is refused is so for good when an earlier try got no answer and started nothing', async () => {

@@ -390,7 +390,8 @@ export class KubernetesEngine implements Engine {
         throw new Error(`start ${namespace}/${name}: no answer`, { cause: error });
       }
       if (error.reason === 'AlreadyExists') {
-        this.#noteAnswer(run.uid, name, true);
+        // It may be ours, and the question whose it is may get no answer.
+        this.#noteAnswer(run.uid, name, false);
         return await this.#adopt(record, request);
       }
       const outcome = outcomeOfRefusal(error, carrier.kind);
@@ -444,15 +445,14 @@ export class KubernetesEngine implements Engine {
     request: AttemptRequest,
     refusal: StartOutcome,
   ): Promise<StartOutcome> {
-    const found = await this.#lookUp(record, request);
-    this.#noteAnswer(request.run.uid, request.name, true);
-    return found === 'Ours' ? { kind: 'AlreadyStarted' } : refusal;
+    return (await this.#lookUp(record, request)) === 'Ours' ? { kind: 'AlreadyStarted' } : refusal;
   }
 
   /** Whose the object of the attempt's name is; what is ours is shown from now on. */
   async #lookUp(record: AttemptRecord, { run, name }: AttemptRequest): Promise<'Ours' | 'Foreign' | 'Gone'> {
     const carrier = carrierOf(run);
     const found = await this.#get({ kind: carrier.kind, namespace: record.namespace, name });
+    this.#noteAnswer(run.uid, name, true);
     if (found === undefined) return 'Gone';
     const projection = carrier.project(found);
     if (projection === undefined || !isOfRecord(projection, record)) return 'Foreign';
