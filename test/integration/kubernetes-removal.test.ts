@@ -7,6 +7,7 @@ import type { RunDefinition } from '../../src/core/run.ts';
 import { requestFor, untilAnnounced } from '../../src/engine/engine.testsuite.ts';
 import { carrierOf } from '../../src/engine/kubernetes/attempt-carrier.ts';
 import { jobManifest } from '../../src/engine/kubernetes/job-manifest.ts';
+import { NotLeadingError } from '../../src/engine/kubernetes/kube-client.ts';
 import {
   type KubernetesEngine,
   openKubernetesEngine,
@@ -30,11 +31,12 @@ interface Started {
 async function started(
   attempts: number,
   until: 'Running' | 'Ended' | 'Unseen' = 'Running',
+  mayWrite = () => true,
 ): Promise<Started> {
   const proxy = await openFaultyProxy(inject('controlPlane'));
   onTestFinished(() => proxy.close());
   const engine = await openKubernetesEngine({
-    client: world.client(proxy.access),
+    client: world.client(proxy.access, mayWrite),
     namespaces: [world.namespace],
   });
   onTestFinished(() => engine.close());
@@ -112,6 +114,16 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
     expect(deletions(proxy)).toHaveLength(1);
     await expect.poll(() => world.carriersOf(run), { timeout: DEADLINE_MS }).toEqual([]);
     await expect.poll(() => world.podsOf(run), { timeout: DEADLINE_MS }).toEqual([]);
+  });
+
+  it('removes all by one request though another start was not sent, since this process did not lead', async () => {
+    let leads = true;
+    const { engine, proxy, run, names } = await started(6, 'Running', () => leads);
+    leads = false;
+    await expect(engine.startAttempt(requestFor(run, 6))).rejects.toThrow(NotLeadingError);
+    leads = true;
+    await engine.removeAttempts(run, names);
+    expect(deletedCarriers(proxy)).toEqual([allOf(run)]);
   });
 
   it('leaves an attempt alone that was not named', async () => {

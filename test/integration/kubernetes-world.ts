@@ -32,7 +32,7 @@ export interface KubernetesWorld {
   /** Path of the collection of what carries attempts. */
   readonly carriers: string;
   /** A client of the product, closed with the world. */
-  client(access?: ClusterAccess): KubeClient;
+  client(access?: ClusterAccess, mayWrite?: () => boolean): KubeClient;
   /** A run of a new BatchTest in the cluster, whose pods KWOK plays as told. */
   aRun(trials: number, pod: PlayedPod, template?: Template): Promise<RunDefinition>;
   /** What carries the run's attempts: its Jobs, or its pods. */
@@ -65,8 +65,8 @@ export async function openWorld(
     access,
     execution,
     carriers,
-    client(through = access) {
-      const client = new KubeClient({ access: through, version: '0.0.0-test' });
+    client(through = access, mayWrite = () => true) {
+      const client = new KubeClient({ access: through, version: '0.0.0-test', mayWrite });
       clients.push(client);
       return client;
     },

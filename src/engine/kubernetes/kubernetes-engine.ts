@@ -43,7 +43,7 @@ import {
   takeCarrier,
 } from './attempt-record.ts';
 import { deleteAllOfRun, deleteCarrier, deletePod } from './carrier-removal.ts';
-import type { KubeClient } from './kube-client.ts';
+import { type KubeClient, NotLeadingError } from './kube-client.ts';
 import type { JobObject, PodObject } from './kubernetes-objects.ts';
 import { Reflector, type ReflectorProblem, type ReflectorTimes } from './reflector.ts';
 import type { ResultIngestAddress } from './result-volume.ts';
@@ -385,6 +385,7 @@ export class KubernetesEngine implements Engine {
       this.#expect(record, carrier.project(created));
       return { kind: 'Started' };
     } catch (error) {
+      if (error instanceof NotLeadingError) throw error;
       if (!(error instanceof ApiError)) {
         this.#noteAnswer(run.uid, name, false);
         throw new Error(`start ${namespace}/${name}: no answer`, { cause: error });
