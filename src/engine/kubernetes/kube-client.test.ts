@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, it, onTestFinished } from 'vitest';
-import type { ClusterAccess } from './cluster-access.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { ClusterAccess, ClusterCredentials } from './cluster-access.ts';
 import { KubeClient, type RequestObserver } from './kube-client.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -199,6 +199,55 @@ it('recovers when credentials could not be read for a moment', async () => {
   });
   await expect(client.request('GET', '/x')).rejects.toThrow('not there yet');
   expect(await client.request('GET', '/x')).toEqual({ kind: 'Pod' });
+});
+
+describe('while its credentials are long in coming, as from a plugin that hangs', () => {
+  /** A client whose credentials are asked for and not there. */
+  async function aWaitingClient() {
+    let reads = 0;
+    let give = (_: ClusterCredentials) => {};
+    const credentials = () => {
+      reads += 1;
+      return new Promise<ClusterCredentials>((resolve) => {
+        give = resolve;
+      });
+    };
+    return {
+      ...(await aClient([ok], credentials)),
+      reads: () => reads,
+      give: () => give({ headers: {}, tls: {} }),
+    };
+  }
+
+  it('gives up requests in their time, says what they waited for, and starts no second plugin', async () => {
+    const { client, requests, reads, give } = await aWaitingClient();
+    for (let time = 0; time < 2; time += 1)
+      await expect(client.request('GET', '/x', { timeoutMs: 50, maxTries: 1 })).rejects.toThrow(
+        'GET /x: no answer within 50 ms, while credentials were waited for',
+      );
+    const late = client.request('GET', '/x');
+    give();
+    expect(await late).toEqual({ kind: 'Pod' });
+    expect(requests).toHaveLength(1);
+    expect(reads()).toBe(1);
+  });
+
+  it('gives up a watch when it is told to', async () => {
+    const { client } = await aWaitingClient();
+    const controller = new AbortController();
+    const next = client.watch('/pods', { query: {}, signal: controller.signal, inactivityMs: 60_000 }).next();
+    controller.abort(new Error('enough'));
+    await expect(next).rejects.toThrow('enough');
+  });
+
+  it('closes at once, and sends nothing when they come after that', async () => {
+    const { client, requests, give } = await aWaitingClient();
+    const request = client.request('GET', '/x');
+    await client.close();
+    give();
+    await expect(request).rejects.toThrow('is closed');
+    expect(requests).toEqual([]);
+  });
 });
 
 it('lets an urgent request past all that wait', async () => {

@@ -182,7 +182,6 @@ export class KubeClient {
   /** Closes all connections; what is under way fails. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#refreshing?.catch(() => undefined);
     await Promise.all([this.#connection?.requests.destroy(), this.#connection?.watches.destroy()]);
   }
 
@@ -204,7 +203,10 @@ export class KubeClient {
 
   async #once<Answer>(method: HttpMethod, path: string, options: RequestOptions): Promise<Answer> {
     const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
-    const timedOut = () => new RequestTimeoutError(`${method} ${path}: no answer within ${timeoutMs} ms`);
+    const timedOut = () => {
+      const awaited = this.#refreshing === undefined ? '' : ', while credentials were waited for';
+      return new RequestTimeoutError(`${method} ${path}: no answer within ${timeoutMs} ms${awaited}`);
+    };
     return withDeadline(options.signal, timeoutMs, timedOut, async (signal) => {
       const response = await this.#send(method, path, { ...options, signal });
       const text = await response.body.text();
@@ -222,7 +224,7 @@ export class KubeClient {
     if (response.statusCode !== 401) return successOf(response, `${method} ${path}`, this.#now());
     await response.body.dump();
     // A token may have been rotated, or revoked, before its time.
-    await this.#refresh();
+    await this.#refresh(options.signal);
     return successOf(await this.#dispatch(method, path, options), `${method} ${path}`, this.#now());
   }
 
@@ -231,7 +233,7 @@ export class KubeClient {
     path: string,
     options: RequestOptions & { readonly signal: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
-    const { requests, watches, credentials } = await this.#connected();
+    const { requests, watches, credentials } = await this.#connected(options.signal);
     if (method !== 'GET' && options.urgent !== true && !this.#mayWrite())
       throw new NotLeadingError(`${method} ${path}: another process may lead by now`);
     const contentType =
@@ -261,25 +263,29 @@ export class KubeClient {
     return response;
   }
 
-  async #connected(): Promise<Connection> {
-    if (this.#closed) throw new Error(`the client of ${this.server} is closed`);
+  async #connected(signal: AbortSignal): Promise<Connection> {
+    this.#refuseOnceClosed();
     const current = this.#connection;
     return current !== undefined && this.#now() - current.readAt < CREDENTIALS_AGE_MS
       ? current
-      : this.#refresh();
+      : this.#refresh(signal);
   }
 
-  /** Reads the credentials anew. One reading serves all who ask meanwhile. */
-  #refresh(): Promise<Connection> {
+  /**
+   * Reads the credentials anew. One reading serves all who ask meanwhile, however long it takes: nothing can end a credential plugin that hangs, and another one would be
+   * started beside it. Nobody waits for it past the deadline of the own request.
+   */
+  #refresh(signal: AbortSignal): Promise<Connection> {
     this.#refreshing ??= this.#readCredentials().finally(() => {
       this.#refreshing = undefined;
     });
-    return this.#refreshing;
+    return Promise.race([this.#refreshing, rejectedBy(signal)]);
   }
 
   /** The agents, and with them the open connections, are kept while the TLS material stays the same. */
   async #readCredentials(): Promise<Connection> {
     const credentials = await this.#access.credentials();
+    this.#refuseOnceClosed();
     const previous = this.#connection;
     const isSame = previous !== undefined && sameTls(previous.credentials.tls, credentials.tls);
     // Requests under way on the old agents go on to their end.
@@ -293,6 +299,10 @@ export class KubeClient {
     };
     return this.#connection;
   }
+
+  #refuseOnceClosed(): void {
+    if (this.#closed) throw new Error(`the client of ${this.server} is closed`);
+  }
 }
 
 /** No answer came in time. Whether the request was carried out is not known. */
@@ -304,6 +314,13 @@ export class RequestTimeoutError extends Error {
 export class NotLeadingError extends Error {
   override readonly name = 'NotLeadingError';
 }
+
+/** Rejects when the signal is aborted, with its reason. */
+const rejectedBy = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 
 const secondsSince = (start: number): number => (performance.now() - start) / 1_000;
 
