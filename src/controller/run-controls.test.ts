@@ -134,6 +134,15 @@ describe('what is wanted of attempts that go on', () => {
     expect(endWishOf(wish, wanted, ledger, NOW + 9)).toBe(wish);
   });
 
+  it('is as old as the early stop of a variant, once that is stored', () => {
+    const wanted = of({ parallelism: 2 });
+    const ledger = new RunLedger(run);
+    ledger.noteSkipped([], [0], 1);
+    const wish = endWishOf(first, wanted, ledger, NOW + 5);
+    expect(wish.since).toBe(NOW + 5);
+    expect(endWishOf(wish, wanted, ledger, NOW + 9)).toBe(wish);
+  });
+
   it('is no younger for a failure that ends nothing else', () => {
     const wanted = of({ maxFailedVariants: 1, parallelism: 2 });
     const ledger = new RunLedger(run);

@@ -59,8 +59,9 @@ export function endWishOf(
 }
 
 /**
- * Also what is stored can ask for an end: that the targets are met, or that a variant has failed. The run's deadline is as old as it says. What makes no difference,
- * such as the parallelism of a run that is cancelled, is left out: each edit of it would begin the wait anew.
+ * Also what is stored can ask for an end: that the targets are met, that a variant has failed, or that one is stopped early, by which a start without an answer is
+ * undone. The run's deadline is as old as it says. What makes no difference, such as the parallelism of a run that is cancelled, is left out: each edit of it would
+ * begin the wait anew.
  */
 function whatEnds(
   { manifest: { spec }, cancel, invalidSpec }: WantedOfRun,
@@ -75,7 +76,8 @@ function whatEnds(
     { cancel, invalidSpec, suspended, maxFailedVariants, deadlineAt: undefined },
     now,
   );
-  return halt?.reason ?? JSON.stringify([parallelism, scaleDownPolicy, ledger.givenUpVariants]);
+  const { givenUpVariants, stoppedVariants } = ledger;
+  return halt?.reason ?? JSON.stringify([parallelism, scaleDownPolicy, givenUpVariants, stoppedVariants]);
 }
 
 /** What a user wants now of a run, as a decision takes it. */

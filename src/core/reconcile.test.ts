@@ -860,19 +860,26 @@ describe('a cluster that cannot be seen', () => {
       expect(endingsWithoutStore(ledger, [attempt], controls, 120_000)).toMatchObject({ why: { reason } });
   });
 
-  it('keeps a start that got no answer from being undone: it may have run to its end', () => {
-    const ledger = new RunLedger(run);
-    ledger.noteStartAsked(0, 1);
-    ledger.noteStartUnanswered(0);
-    const controls = { ...controlsOf(run), wantedSince: 60_000, cancel: 'Requested' } as const;
-    expect(reconcile(ledger, [], { ...controls, seenUntil: 59_000 }, 61_000)).toMatchObject({
-      actions: [],
-      requeueAt: 62_000,
-    });
-    expect(reconcile(ledger, [], { ...controls, seenUntil: 61_000 }, 61_000).actions).toMatchObject([
-      { reason: 'StartUnanswered' },
-    ]);
-  });
+  it.each<[what: string, wish: Partial<RunControls>, stopped: readonly number[]]>([
+    ['a cancellation', { cancel: 'Requested' }, []],
+    ['the early stop of its variant', {}, [0]],
+  ])(
+    'keeps a start that got no answer from being undone by %s: it may have run to its end',
+    (_, wish, stopped) => {
+      const ledger = new RunLedger(run);
+      ledger.noteStartAsked(0, 1);
+      ledger.noteStartUnanswered(0);
+      ledger.noteSkipped([], stopped, 1);
+      const controls = { ...controlsOf(run), wantedSince: 60_000, ...wish };
+      expect(reconcile(ledger, [], { ...controls, seenUntil: 59_000 }, 61_000)).toMatchObject({
+        actions: [],
+        requeueAt: 62_000,
+      });
+      expect(reconcile(ledger, [], { ...controls, seenUntil: 61_000 }, 61_000).actions).toMatchObject([
+        { reason: 'StartUnanswered' },
+      ]);
+    },
+  );
 });
 
 describe('an attempt whose program has ended, while what it left is being read', () => {
