@@ -9,6 +9,7 @@ import { aRun } from '../../test/builders/run.ts';
 import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
 import type { RunDefinition } from '../core/run.ts';
 import { finishedCondition, isFinished } from '../core/status.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { DesiredRun, RunSource } from '../engine/run-source.ts';
 import { SingleRunSource } from '../runner/single-run-source.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -594,6 +595,53 @@ it('tells that an object waits for the end of the run of another one of its name
   await vi.waitUntil(() => engine.attemptsOf(latter.uid).length === 1, WAIT);
   expect(of(former.uid).end?.reason).toBe('Deleted');
 }, 60_000);
+
+/** A loop over these objects that looks again as soon as it may, and how many of its looks have failed. */
+function anImpatientController(objects: Objects, engine: Engine, store: ControllerOptions['store']) {
+  let failed = 0;
+  const controller = startController({
+    ...OTHERWISE,
+    source: objects,
+    engine,
+    store,
+    random: () => 0,
+    queueObserver: {
+      added: () => {},
+      taken: () => {},
+      processed: (_, how) => {
+        if (how === 'Failed') failed += 1;
+      },
+    },
+  });
+  onTestFinished(async () => {
+    await controller.stop(1_000);
+  });
+  return { failedLooks: () => failed };
+}
+
+it('stores the end of a run whose object has gone after a back-off, not with each look that its failure brings', async () => {
+  const run = aRun({ variants: 1 });
+  const model = new ModelStore(run);
+  const engine = new ModelEngine(Date.now);
+  const objects = new Objects();
+  let asked = 0;
+  const { failedLooks } = anImpatientController(objects, asEngine(engine), {
+    ...aStoreLike(model),
+    recordAttempt: (record) => {
+      asked += 1;
+      return model.recordAttempt(record);
+    },
+  });
+  objects.want('ns/a', wanted(run));
+  await vi.waitUntil(() => engine.attemptsOf(run.uid).length === 1, WAIT);
+  model.condition = 'Unavailable';
+  objects.want('ns/a', undefined);
+  await vi.waitUntil(() => failedLooks() >= 6, WAIT);
+  // Every other one only tells what has failed in the one before; another one may be under way.
+  expect(asked).toBeLessThanOrEqual(failedLooks() / 2 + 1);
+  model.condition = 'Available';
+  await vi.waitUntil(() => model.end !== undefined, WAIT);
+});
 
 it('lets a deleted object go whose run cannot be opened, also when its status cannot be written', async () => {
   const run = aRun();

@@ -712,6 +712,8 @@ class ReconcileLoop {
     const { engine, store, now } = this.#options;
     const { manifest } = run.ledger.definition;
     await run.work.settled();
+    // What failed before brings a look at once, which asks for nothing: that waits for the back-off.
+    run.work.throwFailure();
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const pushed = await run.pushed.look(run.ledger, () => engine.observe(run.ledger.definition), store);
       const observed = withPushedResults(engine.observe(run.ledger.definition), pushed);
@@ -724,7 +726,7 @@ class ReconcileLoop {
       if (actions.length === 0) return;
       applyPlan({ ...plan, actions }, run, controls, this.#targets);
       await run.work.settled();
-      run.work.throwFailure();
+      run.work.throwFailureAndKeepIt();
     }
   }
 }

@@ -49,6 +49,15 @@ it('tells of a failure once all that was asked for together is answered', async 
   expect(() => work.throwFailure()).not.toThrow();
 });
 
+it('throws a failure that is kept once more', async () => {
+  const work = new WorkUnderWay(() => {});
+  work.add([Promise.reject(new Error('connection refused'))]);
+  await work.settled();
+  expect(() => work.throwFailureAndKeepIt()).toThrow('connection refused');
+  expect(() => work.throwFailure()).toThrow('connection refused');
+  expect(() => work.throwFailureAndKeepIt()).not.toThrow();
+});
+
 it('asks for no removal that is under way', async () => {
   const asked: (readonly string[])[] = [];
   const work = new WorkUnderWay(() => {});

@@ -56,6 +56,11 @@ export class WorkUnderWay {
     if (failure !== undefined) throw failure.error;
   }
 
+  /** Throws what {@link throwFailure} is going to throw, which is yet to do so: by the look that the failure brings, past any back-off. */
+  throwFailureAndKeepIt(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
   /** Resolves when nothing is under way any more; never rejects. */
   async settled(): Promise<void> {
     while (this.#works.size > 0) await Promise.all(this.#works);
