@@ -643,6 +643,33 @@ it('stores the end of a run whose object has gone after a back-off, not with eac
   await vi.waitUntil(() => model.end !== undefined, WAIT);
 });
 
+it('asks for a refused removal of a run that cannot be opened after a back-off, not with each look that it brings', async () => {
+  const run = aRun({ variants: 1 });
+  const model = new ModelStore(run);
+  const engine = new ModelEngine(Date.now);
+  const [trial] = run.trials;
+  if (trial === undefined) throw new Error('unreachable: there is one');
+  const deadlineSeconds = run.manifest.spec.trialDeadlineSeconds;
+  await engine.startAttempt({ run, trial, attempt: 1, name: 'begun-before', deadlineSeconds });
+  model.condition = 'Unavailable';
+  const objects = new EditedObject(run);
+  objects.edit(wanted(run, 'Requested'));
+  let asked = 0;
+  const refuses: Engine = {
+    ...asEngine(engine),
+    removeAttempts: async () => {
+      asked += 1;
+      throw new Error('remove: forbidden');
+    },
+  };
+  const { failedLooks } = anImpatientController(objects, refuses, aStoreLike(model));
+  await vi.waitUntil(() => failedLooks() >= 6, WAIT);
+  expect(asked).toBeGreaterThan(1);
+  // Every other one only tells what has failed in the one before; another one may be under way.
+  expect(asked).toBeLessThanOrEqual(failedLooks() / 2 + 1);
+  expect(objects.storeProblemOf('ns/a')).toBe('ConnectionRefused');
+});
+
 it('lets a deleted object go whose run cannot be opened, also when its status cannot be written', async () => {
   const run = aRun();
   const store = new ModelStore(run);

@@ -5,13 +5,20 @@
 
 import { ConditionType } from '../api/v1alpha1/constants.ts';
 import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
+import type { ObservedAttempt } from '../core/attempt.ts';
 import { END_OF_DELETED } from '../core/completion-policy.ts';
 import { InvalidBatchTestError } from '../core/errors.ts';
 import type { ObservedAttempts } from '../core/plan.ts';
-import { type EndingsWithoutStore, reconcile } from '../core/reconcile.ts';
+import { reconcile } from '../core/reconcile.ts';
 import { type BegunRun, defineRun, type RunControls, type RunDefinition, runAsBegun } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
-import { finishedCondition, type MissingRun, statusOf, statusWithoutRun } from '../core/status.ts';
+import {
+  type Explanation,
+  finishedCondition,
+  type MissingRun,
+  statusOf,
+  statusWithoutRun,
+} from '../core/status.ts';
 import { isStoreInTrouble, storeProblemOf } from '../core/store-trouble.ts';
 import { isVerificationPending, statusAfterVerification } from '../core/verification-counts.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -121,8 +128,8 @@ interface UnopenedRun {
   readonly ledger: RunLedger;
   readonly work: WorkUnderWay;
   endWish: EndWish | undefined;
-  /** To be recorded once it is opened. */
-  readonly ended: EndingsWithoutStore[];
+  /** What was ended of it, and why, by name: to be recorded once it is opened. */
+  readonly ended: Map<string, { readonly attempt: ObservedAttempt; readonly why: Explanation }>;
 }
 
 /** An object, and what it asks for. */
@@ -261,13 +268,17 @@ class ReconcileLoop {
         });
       // What is over has been told.
       if (error instanceof ResultStoreUnavailableError && finished === undefined) {
-        this.#endUnopened(key, desired.uid);
-        await this.#letGoInTime(key, desired);
-        await this.#reportWithoutRun(key, desired, {
-          kind: 'StoreUnavailable',
-          explanation: { ...explanation, reason: error.reason },
-        });
-        this.#unopened.get(key)?.work.throwFailure();
+        try {
+          // What failed before brings a look at once, which asks for nothing: that waits for the back-off.
+          this.#unopened.get(key)?.work.throwFailure();
+          this.#endUnopened(key, desired.uid);
+        } finally {
+          await this.#letGoInTime(key, desired);
+          await this.#reportWithoutRun(key, desired, {
+            kind: 'StoreUnavailable',
+            explanation: { ...explanation, reason: error.reason },
+          });
+        }
       }
       throw error;
     }
@@ -470,7 +481,7 @@ class ReconcileLoop {
             ledger: new RunLedger(described),
             work: new WorkUnderWay(() => this.#lookAgain(key)),
             endWish: undefined,
-            ended: [],
+            ended: new Map(),
           };
     this.#unopened.set(key, unopened);
     const wanted = { manifest, cancel };
@@ -478,7 +489,9 @@ class ReconcileLoop {
     const unknown = { ...unopened, activeSince: undefined, postponement: undefined };
     const controls = controlsOf(wanted, unknown, engine, now());
     const endings = endWithoutStore(unopened, controls, engine, now());
-    if (endings !== undefined) unopened.ended.push(endings);
+    if (endings === undefined) return;
+    const { attempts, why } = endings;
+    for (const attempt of attempts) unopened.ended.set(attempt.name, { attempt, why });
   }
 
   /** What was ended of the run before it could be opened is recorded with its reason, though it may be gone by now. */
@@ -486,9 +499,9 @@ class ReconcileLoop {
     const unopened = this.#unopened.get(key);
     this.#unopened.delete(key);
     if (unopened?.uid !== ledger.definition.uid) return;
-    for (const { attempts, why } of unopened.ended) {
-      ledger.noteObserved(attempts);
-      for (const attempt of attempts) ledger.noteEndedUnrecorded(attempt, why);
+    for (const { attempt, why } of unopened.ended.values()) {
+      ledger.noteObserved([attempt]);
+      ledger.noteEndedUnrecorded(attempt, why);
     }
   }
 
