@@ -253,6 +253,54 @@ it('has a run without a status active since it was registered, by the clock of t
   await controller.stop(1_000);
 });
 
+it.each([false, true])(
+  'begins the clock of its deadline anew when it was suspended and resumed before it could be opened, restarted: %s',
+  async (restarted) => {
+    const run = aRun({ variants: 1, spec: { activeDeadlineSeconds: 3_600 } });
+    const { manifest } = run;
+    const suspended = { ...run, manifest: { ...manifest, spec: { ...manifest.spec, suspend: true } } };
+    const model = new ModelStore(run);
+    model.condition = 'Unavailable';
+    model.registeredMsAgo = 151 * 60_000;
+    const objects = new EditedObject(run);
+    let time = '10:30';
+    const start = (): Controller => {
+      const controller = startController({
+        ...OTHERWISE,
+        source: objects,
+        store: aStoreLike(model),
+        engine: asEngine(new ModelEngine(Date.now)),
+        now: () => Date.parse(`2026-01-02T${time}:00Z`),
+      });
+      onTestFinished(async () => {
+        await controller.stop(1_000);
+      });
+      return controller;
+    };
+    const isSuspended = () =>
+      objects.desired.status?.conditions?.find(({ type }) => type === 'Suspended')?.status;
+    objects.edit({ ...wanted(run), status: { startTime: '2026-01-02T10:00:00Z', conditions: [] } });
+    const controller = start();
+    await vi.waitUntil(() => objects.storeProblemOf('ns/a') === 'ConnectionRefused', WAIT);
+    expect(objects.desired.status?.startTime).toBe('2026-01-02T10:00:00Z');
+    objects.edit({ ...wanted(suspended), status: objects.desired.status });
+    await vi.waitUntil(() => isSuspended() === 'True', WAIT);
+    expect(objects.desired.status?.startTime).toBeUndefined();
+    time = '12:30';
+    objects.edit({ ...wanted(run), status: objects.desired.status });
+    await vi.waitUntil(() => isSuspended() === 'False', WAIT);
+    if (restarted) {
+      await controller.stop(1_000);
+      start();
+    }
+    time = '12:31';
+    model.condition = 'Available';
+    await vi.waitUntil(() => objects.desired.status?.startTime !== undefined, WAIT);
+    expect(objects.desired.status?.startTime).toBe('2026-01-02T12:31:00Z');
+    expect(isFinished(objects.desired.status)).toBe(false);
+  },
+);
+
 describe('a run under way whose object cannot be run any more', () => {
   const describesNoRun = (desired: DesiredRun): DesiredRun =>
     desired.kind === 'Invalid'

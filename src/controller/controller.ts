@@ -277,6 +277,10 @@ class ReconcileLoop {
           await this.#reportWithoutRun(key, desired, {
             kind: 'StoreUnavailable',
             explanation: { ...explanation, reason: error.reason },
+            suspended:
+              desired.kind === 'Invalid' || desired.cancel !== undefined
+                ? undefined
+                : desired.manifest.spec.suspend,
           });
         }
       }
@@ -407,7 +411,7 @@ class ReconcileLoop {
     const isNeverBegun = begun() === 'Never' || (begun() === undefined && !desired.isHeld);
     if ('problem' in described && isNeverBegun) return described;
     await this.#storeRequests.done(key, async () => {
-      if (!('problem' in described)) return this.#takeUp(key, described, desired.status, undefined);
+      if (!('problem' in described)) return this.#takeUp(key, described, desired, undefined);
       const stored = await store.loadRunToConclude(desired.uid);
       if (stored === undefined) {
         this.#begun.set(key, { uid: desired.uid, is: 'Never' });
@@ -415,7 +419,7 @@ class ReconcileLoop {
       }
       // Of an object that cannot be read each look tells anew whether it is still so.
       const unrunnable = desired.kind === 'Runnable' ? described.problem : undefined;
-      await this.#takeUp(key, runAsBegun(stored, source.directory), desired.status, unrunnable);
+      await this.#takeUp(key, runAsBegun(stored, source.directory), desired, unrunnable);
     });
     return this.#runs.get(key) ?? ('problem' in described && begun() === 'Never' ? described : undefined);
   }
@@ -424,7 +428,7 @@ class ReconcileLoop {
   async #takeUp(
     key: string,
     definition: RunDefinition,
-    status: BatchTestStatus | undefined,
+    desired: DesiredRun,
     unrunnable: string | undefined,
   ): Promise<void> {
     const { store, logger, now } = this.#options;
@@ -439,7 +443,7 @@ class ReconcileLoop {
       work: new WorkUnderWay(() => this.#lookAgain(key)),
       fence: opened.fence,
       // By the clock that deadlines go by, which need not be that of the store.
-      activeSince: activeSinceOf(status, now() - opened.registeredMsAgo),
+      activeSince: activeSinceOf(this.#previous(key, desired), now() - opened.registeredMsAgo),
       endWish: undefined,
       waiting: undefined,
       postponement: undefined,
@@ -746,13 +750,14 @@ class ReconcileLoop {
 
 const SETTLED: ProcessedKey = { requeueAt: undefined };
 
-/** Since when the run may run, as its status tells; a run without a status may since it was registered. */
+/**
+ * Since when the run may run, as its status tells; a run without a status may since it was registered. Undefined for one that is suspended, or was resumed and has not
+ * been opened since.
+ */
 function activeSinceOf(status: BatchTestStatus | undefined, registeredAt: number): number | undefined {
   if (status?.startTime !== undefined) return Date.parse(status.startTime);
-  const isSuspended = status?.conditions?.some(
-    ({ type, status: value }) => type === ConditionType.Suspended && value === 'True',
-  );
-  return isSuspended === true ? undefined : registeredAt;
+  const wasSuspended = status?.conditions?.some(({ type }) => type === ConditionType.Suspended);
+  return wasSuspended === true ? undefined : registeredAt;
 }
 
 const earliest = (a: number | undefined, b: number | undefined): number | undefined =>

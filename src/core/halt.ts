@@ -20,6 +20,13 @@ export interface Halt {
   readonly end: RunEnd | undefined;
 }
 
+/** Of a run that its user has suspended. */
+export const SUSPENDED: Halt = {
+  reason: 'RunSuspended',
+  message: 'the run is suspended (spec.suspend)',
+  end: undefined,
+};
+
 /**
  * The one place that decides whether a run is stopped before it is complete; undefined when it may go on. A level, not an event: it is asked
  * on every look, and a run whose deadline is extended before everything has ended goes on.
@@ -65,9 +72,7 @@ export function haltOf(
       state: 'Failed',
       reason: 'DeadlineExceeded',
     });
-  if (controls.suspended)
-    return { reason: 'RunSuspended', message: 'the run is suspended (spec.suspend)', end: undefined };
-  return undefined;
+  return controls.suspended ? SUSPENDED : undefined;
 }
 
 /** Which variant meets which targets, as a sentence without a full stop; the run has such a variant. */

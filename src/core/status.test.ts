@@ -403,6 +403,28 @@ describe('the status of an object that has no run', () => {
     ]);
   });
 
+  it('is that it is suspended when it is, without the clock of its deadline, and that it was resumed after that', () => {
+    const explanation = { reason: 'ConnectionRefused', message: 'the result store does not answer' };
+    const away = (suspended: boolean | undefined, previous: BatchTestStatus): BatchTestStatus =>
+      statusWithoutRun({ kind: 'StoreUnavailable', explanation, suspended }, previous, 3, LATER);
+    const told = statusOf(new RunLedger(run), context(), NOW);
+    expect(condition(away(false, told), ConditionType.Suspended)).toBeUndefined();
+    const suspended = away(true, told);
+    expect(suspended.startTime).toBeUndefined();
+    expect(condition(suspended, ConditionType.Suspended)).toMatchObject({
+      status: 'True',
+      reason: 'RunSuspended',
+    });
+    const resumed = away(false, suspended);
+    expect(resumed.startTime).toBeUndefined();
+    expect(condition(resumed, ConditionType.Suspended)).toMatchObject({
+      status: 'False',
+      reason: 'RunResumed',
+    });
+    // As when it is cancelled while it is suspended.
+    expect(away(undefined, suspended)).toEqual(suspended);
+  });
+
   it('is that it waits when the object could not be kept from going, with the reason', () => {
     const explanation = { reason: 'FinalizerNotSet', message: 'forbidden' };
     const status = statusWithoutRun({ kind: 'NotHeld', explanation }, undefined, 3, NOW);

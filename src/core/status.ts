@@ -1,7 +1,7 @@
 import { ConditionType, FINAL_CONDITIONS } from '../api/v1alpha1/constants.ts';
 import { type BatchTestStatus, type Condition, STATUS_TIES_LIMIT } from '../api/v1alpha1/status.ts';
 import type { Conclusion } from '../comparison/conclusion.ts';
-import { type Halt, haltOf } from './halt.ts';
+import { type Halt, haltOf, SUSPENDED } from './halt.ts';
 import type { RunEnd } from './plan.ts';
 import type { RunControls } from './run.ts';
 import type { ReadonlyRunLedger } from './run-ledger.ts';
@@ -72,11 +72,13 @@ export interface MissingRun {
   /** `NotHeld`: the object could not be kept from going, so nothing is started. */
   readonly kind: 'InvalidSpec' | 'StoreUnavailable' | 'NotHeld';
   readonly explanation: Explanation;
+  /** Whether the object is suspended, which is done without its run; undefined when that makes no difference. */
+  readonly suspended?: boolean | undefined;
 }
 
 /**
  * The status of an object that cannot be run, or of one whose run cannot be opened now. What was told of an earlier look at the run stays: counts never go
- * back, and the clock of its deadline is not lost.
+ * back, and the clock of its deadline is not lost unless it is suspended.
  * @param previous the status before; undefined when there was none
  */
 export function statusWithoutRun(
@@ -86,18 +88,23 @@ export function statusWithoutRun(
   now: number,
 ): BatchTestStatus {
   const context = { observedGeneration, previousConditions: previous?.conditions ?? [] };
-  const conditions = conditionsWithoutRun(missing);
+  const conditions = conditionsWithoutRun(missing, context.previousConditions);
   const kept = context.previousConditions.filter(({ type }) => !conditions.some((one) => one.type === type));
   // The condition that a person sees first is the first one that is true, and that of the store is the last.
   const [progressing, ...others] = withTransitionTimes(conditions, context, now);
+  const { startTime, ...told } = previous ?? {};
   return {
-    ...previous,
+    ...told,
+    ...(startTime === undefined || missing.suspended === true ? {} : { startTime }),
     ...(observedGeneration === undefined ? {} : { observedGeneration }),
     conditions: [...(progressing === undefined ? [] : [progressing]), ...kept, ...others],
   };
 }
 
-function conditionsWithoutRun({ kind, explanation }: MissingRun): readonly BareCondition[] {
+function conditionsWithoutRun(
+  { kind, explanation, suspended }: MissingRun,
+  previousConditions: readonly Condition[],
+): readonly BareCondition[] {
   switch (kind) {
     case 'InvalidSpec':
       return [
@@ -110,6 +117,9 @@ function conditionsWithoutRun({ kind, explanation }: MissingRun): readonly BareC
           reason: 'WaitingForResultStore',
           message: 'nothing starts before the result store can be used',
         }),
+        ...(suspended === undefined
+          ? []
+          : suspension({ controls: { suspended }, previousConditions }, suspended ? SUSPENDED : undefined)),
         condition(ConditionType.ResultStoreAvailable, false, explanation),
       ];
     case 'NotHeld':
@@ -196,7 +206,10 @@ function conditionsOf(
  * @param level what halts the run, or how it ended; undefined when it may go on
  */
 function suspension(
-  { controls, previousConditions }: StatusContext,
+  {
+    controls,
+    previousConditions,
+  }: Pick<StatusContext, 'previousConditions'> & { readonly controls: Pick<RunControls, 'suspended'> },
   level: Explanation | undefined,
 ): readonly BareCondition[] {
   if (level?.reason === 'RunSuspended') return [condition(ConditionType.Suspended, true, level)];
