@@ -738,6 +738,41 @@ it('lets a deleted object go whose run cannot be opened, also when its status ca
   await vi.waitUntil(() => !objects.desired.isHeld, WAIT);
 });
 
+it('lets a deleted object go whose status cannot tell of the stored end, after a while, and says nothing of a loss', async () => {
+  const run = aRun();
+  const model = new ModelStore(run);
+  const objects = new EditedObject(run);
+  const { writeStatus } = objects;
+  let refused = 0;
+  objects.writeStatus = (key, uid, status) => {
+    if (!isFinished(status)) return writeStatus.call(objects, key, uid, status);
+    refused += 1;
+    return Promise.reject(new Error('the status is not allowed'));
+  };
+  let now = Date.now();
+  if (objects.desired.kind === 'Runnable')
+    objects.edit({ ...objects.desired, isHeld: true, cancel: 'Deleted', deletedAt: now });
+  const told: string[] = [];
+  const controller = startController({
+    ...OTHERWISE,
+    source: objects,
+    engine: asEngine(new ModelEngine(() => now)),
+    store: model,
+    now: () => now,
+    deletionPatienceMs: 1_000,
+    onEvent: ({ kind }) => told.push(kind),
+  });
+  onTestFinished(async () => {
+    await controller.stop(1_000);
+  });
+  await vi.waitUntil(() => refused > 1, WAIT);
+  expect(model.end?.reason).toBe('Deleted');
+  expect(objects.desired.isHeld).toBe(true);
+  now += 1_000;
+  await vi.waitUntil(() => !objects.desired.isHeld, WAIT);
+  expect(told).toEqual(['RunOpened', 'RunEnded']);
+});
+
 it.each(['openRun', 'hold'] as const)(
   'starts nothing that is not wanted any more when it has waited for %s',
   async (withheld) => {

@@ -8,7 +8,7 @@ import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
 import type { ObservedAttempt } from '../core/attempt.ts';
 import { END_OF_DELETED } from '../core/completion-policy.ts';
 import { InvalidBatchTestError } from '../core/errors.ts';
-import type { ObservedAttempts } from '../core/plan.ts';
+import type { ObservedAttempts, RunEnd } from '../core/plan.ts';
 import { reconcile } from '../core/reconcile.ts';
 import { type BegunRun, defineRun, type RunControls, type RunDefinition, runAsBegun } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
@@ -273,7 +273,7 @@ class ReconcileLoop {
           this.#unopened.get(key)?.work.throwFailure();
           this.#endUnopened(key, desired.uid);
         } finally {
-          await this.#letGoInTime(key, desired);
+          await this.#letGoInTime(key, desired, undefined);
           await this.#reportWithoutRun(key, desired, {
             kind: 'StoreUnavailable',
             explanation: { ...explanation, reason: error.reason },
@@ -548,9 +548,9 @@ class ReconcileLoop {
       if (error instanceof ResultStoreUnavailableError) {
         run.storeProblem = { reason: error.reason, message: error.message };
         this.#endWithoutStore(key, run);
-        await this.#letGoInTime(key, desired);
+        await this.#letGoInTime(key, desired, run.ledger.end);
         await this.#writeStatus(key, run);
-      }
+      } else if (run.ledger.end !== undefined) await this.#letGoInTime(key, desired, run.ledger.end);
       throw error;
     }
   }
@@ -636,14 +636,19 @@ class ReconcileLoop {
     }
   }
 
-  /** A deletion does not hang for ever on a store that does not come back, nor on a status that cannot be written: that comes after it. */
-  async #letGoInTime(key: string, desired: DesiredRun): Promise<void> {
+  /**
+   * A deletion does not hang for ever on a store that does not come back, nor on a status that cannot be written: that comes after it.
+   * @param end of its run, once that is stored: nothing is lost then
+   */
+  async #letGoInTime(key: string, desired: DesiredRun, end: RunEnd | undefined): Promise<void> {
     const { source, now, logger, deletionPatienceMs } = this.#options;
     if (!desired.isHeld || desired.deletedAt === undefined) return;
     if (now() < desired.deletedAt + deletionPatienceMs) return;
-    logger.warn({ run: desired.uid, key }, 'the deleted BatchTest is let go though its run is not stored');
+    const what = end === undefined ? 'its run is not stored' : 'its status cannot be written';
+    logger.warn({ run: desired.uid, key }, `the deleted BatchTest is let go though ${what}`);
     const { name, namespace } = desired.kind === 'Runnable' ? desired.manifest.metadata : desired.metadata;
-    this.#targets.onEvent({ kind: 'RunAbandoned', run: { uid: desired.uid, name, namespace } });
+    if (end === undefined)
+      this.#targets.onEvent({ kind: 'RunAbandoned', run: { uid: desired.uid, name, namespace } });
     await source.letGo(key, desired.uid);
   }
 
