@@ -4,18 +4,22 @@ import { exitedWell, ModelEngine } from '../../test/builders/model-engine.ts';
 import { ModelStore } from '../../test/builders/model-store.ts';
 import { aRun, controlsOf } from '../../test/builders/run.ts';
 import { reconcile } from '../core/reconcile.ts';
-import type { RunDefinition } from '../core/run.ts';
+import type { RunControls, RunDefinition } from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
 import type { ActiveRun } from './active-run.ts';
 import { applyPlan } from './apply-plan.ts';
+import type { ControllerEvent } from './controller-event.ts';
 import { InvariantWatch } from './invariant-watch.ts';
 import { RunPace } from './run-pace.ts';
 import { VerificationWatch } from './verification-watch.ts';
 import { WorkUnderWay } from './work-under-way.ts';
 
-async function opened(definition: RunDefinition, store: ModelStore): Promise<ActiveRun> {
+/** A run that is opened, in a model world whose time is `clock.now`. */
+async function opened(definition: RunDefinition) {
+  const clock = { now: 0 };
+  const store = new ModelStore(definition);
   const { fence } = await store.openRun();
-  return {
+  const run: ActiveRun = {
     uid: definition.uid,
     ledger: new RunLedger(definition),
     fence,
@@ -29,16 +33,35 @@ async function opened(definition: RunDefinition, store: ModelStore): Promise<Act
     storeProblem: undefined,
     verification: new VerificationWatch(false),
   };
+  const now = () => clock.now;
+  const engine = new ModelEngine(now);
+  const told: ControllerEvent[] = [];
+  const targets = { engine, store, now, onEvent: (event: ControllerEvent) => void told.push(event) };
+  return { clock, store, run, engine, targets, told };
+}
+
+/** A run of one trial whose attempt runs. `applied` carries out what is to be done now. */
+async function underWay(definition = aRun({ variants: 1 })) {
+  const { clock, store, run, engine, targets, told } = await opened(definition);
+  const applied = async (wanted: Partial<RunControls> = {}): Promise<void> => {
+    const controls = { ...controlsOf(definition), seenUntil: clock.now, ...wanted };
+    const observed = engine.observe(definition);
+    applyPlan(reconcile(run.ledger, observed, controls, clock.now), run, controls, targets);
+    await run.work.settled();
+  };
+  await applied();
+  const [attempt] = engine.attempts.values();
+  if (attempt === undefined) throw new Error('unreachable: it was started');
+  engine.begin(attempt);
+  const toldOf = (kind: ControllerEvent['kind']) => told.filter((event) => event.kind === kind);
+  return { clock, store, run, engine, attempt, applied, toldOf };
 }
 
 it('decides while starts are under way, but nothing about them, and tells of the first failure when all are answered', async () => {
   const definition = aRun({ variants: 2, parallelism: 2 });
-  const store = new ModelStore(definition);
-  const run = await opened(definition, store);
-  const engine = new ModelEngine(() => 0);
+  const { run, engine, targets } = await opened(definition);
   engine.startFaults.push('NotSent', { late: 'Started' });
   const controls = controlsOf(definition);
-  const targets = { engine, store, now: () => 0, onEvent: () => {} };
   const decide = () => reconcile(run.ledger, engine.observe(run.ledger.definition), controls, 0);
 
   expect(applyPlan(decide(), run, controls, targets)).toEqual({ decideAgain: true });
@@ -61,64 +84,100 @@ it('decides while starts are under way, but nothing about them, and tells of the
 });
 
 describe('an attempt whose deadline passes', () => {
-  /** One attempt that is shown as running, two seconds after its deadline. */
+  /** It is shown as running, two seconds after its deadline. */
   async function late() {
-    const definition = aRun({ variants: 1, trialDeadlineSeconds: 10 });
-    const store = new ModelStore(definition);
-    const run = await opened(definition, store);
-    let now = 0;
-    const engine = new ModelEngine(() => now);
-    const controls = { ...controlsOf(definition), seenUntil: Number.POSITIVE_INFINITY };
-    const targets = { engine, store, now: () => now, onEvent: () => {} };
-    const apply = async () => {
-      const observed = engine.observe(definition);
-      run.ledger.noteObserved(observed);
-      applyPlan(reconcile(run.ledger, observed, controls, now), run, controls, targets);
-      await run.work.settled();
-    };
-    await apply();
-    const [attempt] = engine.attempts.values();
-    if (attempt === undefined) throw new Error('it was not started');
-    engine.begin(attempt);
-    now = 12_000;
-    const outcomes = () => [...store.records.values()].map(({ judgement: { outcome } }) => outcome);
-    return { apply, attempt, engine, outcomes, run };
+    const world = await underWay(aRun({ variants: 1, trialDeadlineSeconds: 10 }));
+    world.clock.now = 12_000;
+    const outcomes = () => [...world.store.records.values()].map(({ judgement: { outcome } }) => outcome);
+    return { ...world, outcomes };
   }
 
   it('has timed out when it goes on', async () => {
-    const { apply, outcomes } = await late();
-    await apply();
+    const { applied, outcomes } = await late();
+    await applied();
     expect(outcomes()).toEqual(['TimedOut']);
   });
 
   it('keeps its result when it ended in time and nobody was told', async () => {
-    const { apply, attempt, engine, outcomes } = await late();
+    const { applied, attempt, engine, outcomes } = await late();
     engine.isAsShown = async () => {
       engine.end(attempt, exitedWell());
       return false;
     };
-    await apply();
+    await applied();
     expect(outcomes()).toEqual([]);
-    await apply();
+    await applied();
     expect(outcomes()).toEqual(['Succeeded']);
   });
 
   it('is not late while nobody can tell, and the store is not blamed for that', async () => {
-    const { apply, engine, outcomes, run } = await late();
+    const { applied, engine, outcomes, run } = await late();
     let answer = (): void => {};
     engine.isAsShown = () =>
       new Promise((_, reject) => {
         answer = () => reject(new Error('connection refused'));
       });
-    const applied = apply();
+    const answered = applied();
     expect([...run.ledger.recordsUnderWay.keys()]).toEqual([0]);
     expect(run.ledger.storingSince).toBeUndefined();
     answer();
-    await applied;
+    await answered;
     expect(outcomes()).toEqual([]);
     expect(() => run.work.throwFailure()).toThrow('connection refused');
     engine.isAsShown = async () => true;
-    await apply();
+    await applied();
     expect(outcomes()).toEqual(['TimedOut']);
+  });
+});
+
+describe('what is committed though the answer is lost', () => {
+  it('is told once it is known: the end of an attempt', async () => {
+    const { store, run, engine, attempt, applied, toldOf } = await underWay();
+    engine.end(attempt, exitedWell());
+    store.condition = 'AnswerLost';
+    await applied();
+    expect(store.records.size).toBe(1);
+    expect(toldOf('AttemptRecorded')).toEqual([]);
+    store.condition = 'Available';
+    await applied();
+    await applied();
+    expect(toldOf('AttemptRecorded')).toMatchObject([
+      { record: { judgement: { outcome: 'Succeeded' } }, counts: { succeeded: 1 } },
+    ]);
+    await run.verification.look(run.uid, store.verification, false, 0);
+    expect(run.verification.counts, 'what was read back of it is asked for').toBeDefined();
+  });
+
+  it('is told as it is stored, though it would be judged otherwise by now', async () => {
+    const { store, engine, attempt, applied, toldOf } = await underWay();
+    store.condition = 'AnswerLost';
+    await applied({ cancel: 'Requested' });
+    engine.end(attempt, exitedWell());
+    store.condition = 'Unavailable';
+    await applied({ cancel: 'Requested' });
+    store.condition = 'Available';
+    await applied({ cancel: 'Requested' });
+    expect(toldOf('AttemptRecorded')).toMatchObject([
+      { record: { judgement: { reason: 'RunCancelled' }, trialAfter: { phase: 'Pending' } } },
+    ]);
+  });
+
+  it('is told once it is known: the end of the run', async () => {
+    const { store, run, engine, attempt, applied, toldOf } = await underWay();
+    engine.end(attempt, exitedWell());
+    await applied();
+    // Removes it.
+    await applied();
+    store.condition = 'AnswerLost';
+    await applied();
+    expect(store.end).toBeDefined();
+    expect(() => run.work.throwFailure()).toThrow('does not answer');
+    expect(toldOf('RunEnded')).toEqual([]);
+    store.condition = 'Available';
+    await applied();
+    await applied();
+    expect(() => run.work.throwFailure()).not.toThrow();
+    expect(run.ledger.end).toEqual(store.end);
+    expect(toldOf('RunEnded')).toMatchObject([{ end: store.end, counts: { succeeded: 1 } }]);
   });
 });

@@ -96,6 +96,14 @@ async function record(action: RecordAttempt, run: ActiveRun, targets: PlanTarget
       throw error;
     });
   run.ledger.noteRecordAnswered(action.trial);
+  const tell = (recorded: RecordAttempt): void =>
+    onEvent({
+      kind: 'AttemptRecorded',
+      run: run.ledger.definition,
+      record: recorded,
+      counts: run.ledger.counts,
+      pace: run.pace.recorded(recorded, endsByItself(recorded), now()),
+    });
   // What has ended may have made room for what was postponed.
   run.postponement = undefined;
   switch (outcome.kind) {
@@ -110,19 +118,17 @@ async function record(action: RecordAttempt, run: ActiveRun, targets: PlanTarget
         action.trialAfter,
         now(),
       );
-      onEvent({
-        kind: 'AttemptRecorded',
-        run: run.ledger.definition,
-        record: action,
-        counts: run.ledger.counts,
-        pace: run.pace.recorded(action, endsByItself(action), now()),
-      });
+      tell(action);
       return;
     }
-    case 'AlreadyRecorded':
-      run.pace.forget(action.trial);
+    case 'AlreadyRecorded': {
+      run.verification.noteRecorded();
+      // Nobody else writes with this fence: it was asked for before, perhaps with another judgement, and the answer was lost.
+      const before = run.ledger.unconfirmed.get(action.trial) ?? action;
       run.ledger.noteStored(outcome.trial);
+      tell(before.judgement.outcome === outcome.trial.lastOutcome ? before : action);
       return;
+    }
     case 'PushedMeanwhile':
       // Nothing is noted, so it is looked up and judged anew.
       return;
@@ -258,7 +264,8 @@ function remove(removals: readonly RemoveAttempt[], run: ActiveRun, { engine }: 
   });
 }
 
-async function finish(action: FinishRun, run: ActiveRun, targets: PlanTargets): Promise<void> {
+/** Has the end of a run stored, and tells of it. */
+export async function finish(action: FinishRun, run: ActiveRun, targets: PlanTargets): Promise<void> {
   run.ledger.noteFinishing();
   try {
     await endRun(action, run, targets);
@@ -282,8 +289,10 @@ async function endRun(
   const judged = changed === undefined ? gate : run.ledger.gate;
   const outcome = await store.finishRun(run.uid, run.fence, end, judged);
   if (outcome === 'Fenced') throw new FencedError(run.uid);
-  // Already over, by an end that this ledger did not know, or not in the store any more.
-  if (outcome !== 'Finished') throw new LedgerOutdatedError(`finish run ${run.uid}: ${outcome}`);
+  // Nobody else writes with this fence: it was asked for before, and the answer was lost.
+  const isEnded = outcome === 'Finished' || (outcome === 'AlreadyFinished' && run.ledger.isEndUnconfirmed);
+  // As when it is not in the store any more.
+  if (!isEnded) throw new LedgerOutdatedError(`finish run ${run.uid}: ${outcome}`);
   run.ledger.noteFinished(end);
   onEvent({
     kind: 'RunEnded',

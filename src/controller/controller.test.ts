@@ -7,6 +7,7 @@ import { asEngine, exitedWell, ModelEngine } from '../../test/builders/model-eng
 import { ModelStore } from '../../test/builders/model-store.ts';
 import { aRun } from '../../test/builders/run.ts';
 import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
+import type { RunEnd } from '../core/plan.ts';
 import type { RunDefinition } from '../core/run.ts';
 import { finishedCondition, isFinished } from '../core/status.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -717,6 +718,64 @@ it('asks for a refused removal of a run that cannot be opened after a back-off, 
   expect(asked).toBeLessThanOrEqual(failedLooks() / 2 + 1);
   expect(objects.storeProblemOf('ns/a')).toBe('ConnectionRefused');
 });
+
+it.each(['is stored at once', 'is stored but not answered', 'is being stored already'])(
+  'tells once of the end of a run whose object has gone: it %s',
+  async (how) => {
+    const isUnderWay = how === 'is being stored already';
+    const run = aRun();
+    const model = new ModelStore(run);
+    const objects = new Objects();
+    const ends: RunEnd[] = [];
+    let asked = 0;
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let looksWhenGone = 0;
+    let isForgotten = false;
+    const isGone = (): boolean => objects.get('ns/a') === undefined;
+    const controller = startController({
+      ...OTHERWISE,
+      source: objects,
+      engine: asEngine(new ModelEngine(Date.now)),
+      store: {
+        ...aStoreLike(model),
+        finishRun: async (uid, fence, end) => {
+          asked += 1;
+          model.condition = how === 'is stored but not answered' && asked === 1 ? 'AnswerLost' : 'Available';
+          const outcome = await model.finishRun(uid, fence, end);
+          if (isUnderWay) await released;
+          return outcome;
+        },
+      },
+      onEvent: (event) => {
+        if (event.kind === 'RunEnded') ends.push(event.end);
+      },
+      queueObserver: {
+        added: () => {},
+        taken: () => {
+          if (isGone()) looksWhenGone += 1;
+        },
+        processed: (_, outcome) => {
+          if (isGone() && outcome === 'Settled') isForgotten = true;
+        },
+      },
+    });
+    onTestFinished(async () => {
+      await controller.stop(1_000);
+    });
+    objects.want('ns/a', isUnderWay ? wanted(run, 'Requested') : wanted(run));
+    await vi.waitUntil(() => (isUnderWay ? asked : controller.runs().length) === 1, WAIT);
+    objects.want('ns/a', undefined);
+    await vi.waitUntil(() => looksWhenGone > 0, WAIT);
+    release();
+    await vi.waitUntil(() => isForgotten, WAIT);
+    expect(model.end).toBeDefined();
+    expect(ends).toEqual([model.end]);
+    expect(asked).toBe(how === 'is stored but not answered' ? 2 : 1);
+  },
+);
 
 it('lets a deleted object go whose run cannot be opened, also when its status cannot be written', async () => {
   const run = aRun();

@@ -28,7 +28,7 @@ import type { Verification } from '../results/verification.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ActiveRun as BareRun } from './active-run.ts';
 import { answerWithin } from './answer-within.ts';
-import { applyPlan, FencedError, LedgerOutdatedError, type PlanTargets } from './apply-plan.ts';
+import { applyPlan, FencedError, finish, LedgerOutdatedError, type PlanTargets } from './apply-plan.ts';
 import type { ControllerListener } from './controller-event.ts';
 import { endWithoutStore } from './end-without-store.ts';
 import { GatheredNews } from './gathered-news.ts';
@@ -715,13 +715,16 @@ class ReconcileLoop {
   }
 
   async #endAbandoned(key: string, run: ActiveRun): Promise<void> {
+    // Another writer has stored, or refused, what this one knows; nothing is gained by trying again.
+    const unlessOutdated = (error: unknown): void => {
+      if (!(error instanceof LedgerOutdatedError)) throw error;
+    };
+    // What has ended and is not stored yet is still with the engine, and only there.
+    if (run.ledger.end === undefined) await this.#endAttempts(run).catch(unlessOutdated);
+    // Its end may have been under way.
     if (run.ledger.end === undefined) {
-      // What has ended and is not stored yet is still with the engine, and only there.
-      await this.#endAttempts(run).catch((error: unknown) => {
-        // Another writer has stored, or refused, what this one knows; nothing is gained by trying again.
-        if (!(error instanceof LedgerOutdatedError)) throw error;
-      });
-      await this.#options.store.finishRun(run.uid, run.fence, END_OF_DELETED);
+      const { ending: end = END_OF_DELETED, gate } = run.ledger;
+      await finish({ kind: 'FinishRun', end, gate }, run, this.#targets).catch(unlessOutdated);
     }
     this.#runs.delete(key);
   }

@@ -737,7 +737,6 @@ describe('what the store may hold though it did not say so', () => {
         activeDeadlineSeconds 600, parallelism 1
         store: Available
       2 FinishRun Failed (DeadlineExceeded): the run was active for longer than spec.activeDeadlineSeconds, with 0 of 1 trials done
-        LedgerOutdatedError: finish run 6f1c8a52-0000-4000-8000-000000000001: AlreadyFinished
         nothing to do"
     `);
     expect(t.held).toEqual([]);

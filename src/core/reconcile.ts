@@ -222,7 +222,7 @@ function judge(
   if (state.kind === 'Ended') return judgeAttempt(state.termination, state.at, spec.objective);
   if (state.kind === 'Running' && state.endedAt !== undefined) return undefined;
   const unconfirmed = ledger.unconfirmed.get(index);
-  if (unconfirmed !== undefined) return unconfirmed;
+  if (unconfirmed !== undefined) return unconfirmed.judgement;
   const why = (mayEnd ? halt : undefined) ?? ledger.endedUnrecorded.get(index);
   if (why !== undefined) return endedByUs('Cancelled', why.reason, why.message);
   if (mayEnd && ledger.isGivenUp(index))

@@ -6,7 +6,7 @@ import type { AfterAttempt } from './after-attempt.ts';
 import type { AttemptKey, ObservedAttempt } from './attempt.ts';
 import { mayStopOtherTrials } from './attempt-record.ts';
 import { type DueStops, Looks } from './looks.ts';
-import type { Judgement, Outcome } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
 import type { RecordAttempt, RunEnd, SkipTrials } from './plan.ts';
 import type { RunDefinition } from './run.ts';
 import type { Explanation } from './status.ts';
@@ -139,7 +139,7 @@ export class RunLedger {
   /** By trial. */
   readonly #endedUnrecorded = new Map<number, Explanation>();
   /** By trial. */
-  readonly #unconfirmed = new Map<number, Judgement>();
+  readonly #unconfirmed = new Map<number, RecordAttempt>();
   /** By trial, what was asked for first before the others. */
   readonly #recordsUnderWay = new Map<number, RecordUnderWay>();
   #skippingSince: number | undefined;
@@ -414,10 +414,10 @@ export class RunLedger {
   }
 
   /**
-   * By trial, the judgement on its attempt that the store was asked to commit, and may have, though it did not answer. An attempt that goes on is not judged
+   * By trial, the record of its attempt that the store was first asked to commit, and may have, though it did not answer. An attempt that goes on is not judged
    * otherwise until the store has answered: nothing may start that the run has no room for, or no use, should it be committed.
    */
-  get unconfirmed(): ReadonlyMap<number, Judgement> {
+  get unconfirmed(): ReadonlyMap<number, RecordAttempt> {
     return this.#unconfirmed;
   }
 
@@ -488,9 +488,10 @@ export class RunLedger {
   }
 
   /** Takes note that the store did not say whether it has committed the end of an attempt. */
-  noteUnconfirmed({ trial, judgement }: RecordAttempt): void {
+  noteUnconfirmed(record: RecordAttempt): void {
+    const { trial } = record;
     this.#recordsUnderWay.delete(trial);
-    this.#unconfirmed.set(trial, judgement);
+    if (!this.#unconfirmed.has(trial)) this.#unconfirmed.set(trial, record);
   }
 
   /** Takes note that the store is being asked to skip trials; `now` is in milliseconds since the epoch. */
