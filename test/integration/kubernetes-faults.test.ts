@@ -757,13 +757,14 @@ describe('Jobs', () => {
     let aheadMs = 0;
     const engine = await anEngine(proxy, {}, () => Date.now() + aheadMs);
     const run = await world.aRun(2, ENDS_SOON);
-    const { name } = requestFor(run);
+    const { name, trial } = requestFor(run);
     let letThrough = () => {};
     const held = new Promise<void>((resolve) => {
       letThrough = resolve;
     });
-    const isOfItsPods = ({ url }: { url: string }) => url.endsWith(`job-name%3D${name}`);
-    const isView = ({ url }: { url: string }) => url.startsWith(`${pods()}?`) && !url.includes('job-name');
+    const isView = ({ url }: { url: string }) => url.startsWith(`${pods()}?`) && !url.includes('attempt');
+    const isOfItsPods = ({ url }: { url: string }) =>
+      url.includes(`variant-id%3D${trial.variant.id}`) && url.includes(`repetition%3D${trial.repetition}%2C`);
     await expect.poll(() => proxy.openWatches(), { timeout: DEADLINE_MS }).toBe(2);
     proxy.onRequest((request) => {
       if (isView(request)) return { kind: 'Answer', status: 500 };
