@@ -741,6 +741,7 @@ describe('Jobs', () => {
     // Shown nothing of pods from the start on: neither by a list nor by a watch of the view.
     const isView = ({ url }: { url: string }) => url.startsWith(`${pods()}?`) && !url.includes('attempt');
     const engine = await anEngine(proxy);
+    await expect.poll(() => proxy.openWatches(), { timeout: DEADLINE_MS }).toBe(2);
     proxy.onRequest((request) => (isView(request) ? { kind: 'Answer', status: 500 } : FORWARD));
     proxy.cutWatches('Reset');
     const run = await world.aRun(1, ENDS_SOON);
