@@ -8,6 +8,8 @@ import type { ResultIngest } from './result-ingest.ts';
 export interface IngestAddress extends ListenAddress {
   /** Undefined: plain HTTP. */
   readonly tls: CertificatePair | undefined;
+  /** Whether one address gets no more than a share of the connections. The programs of a local run all have the same. */
+  readonly sharedByAddress: boolean;
 }
 
 export interface IngestServer {
@@ -44,7 +46,7 @@ const CLOSE_PATIENCE_MS = 10_000;
  * @throws IngestError when the address cannot be listened on, or the certificate not used
  */
 export async function startIngestServer(
-  { host, port, tls }: IngestAddress,
+  { host, port, tls, sharedByAddress }: IngestAddress,
   ingest: ResultIngest,
 ): Promise<IngestServer> {
   const listener: RequestListener = (request, response) => void ingest.handle(request, response);
@@ -54,7 +56,7 @@ export async function startIngestServer(
     void ingest.handle(request, response, () => response.writeContinue());
   });
   server.maxConnections = MAX_CONNECTIONS;
-  shareConnections(server);
+  if (sharedByAddress) shareConnections(server);
   const listensOn = await listening(server, { host, port }).catch((cause: Error) => {
     throw new IngestError(`pushed results cannot be taken: ${cause.message}`, { cause });
   });

@@ -77,7 +77,7 @@ const serve = (target: Pick<ResultStore, 'pushResult'>, tls?: CertificatePair): 
     logger,
     monotonicNow: () => now,
   });
-  return startIngestServer({ host: '127.0.0.1', port: 0, tls }, ingest);
+  return startIngestServer({ host: '127.0.0.1', port: 0, tls, sharedByAddress: true }, ingest);
 };
 
 beforeEach(async () => {

@@ -67,7 +67,7 @@ export async function startClusterIngest(
   });
   const ingest = new ResultIngest({ authenticator, store, limitBytes, logger, onAnswered });
   const certificate = tls === undefined ? undefined : await readCertificate(tls);
-  const server = await startIngestServer({ host, port, tls: certificate }, ingest);
+  const server = await startIngestServer({ host, port, tls: certificate, sharedByAddress: true }, ingest);
   if (certificate !== undefined) onCertificate(expiryOf(certificate.cert));
   const stopFollowing =
     tls === undefined || certificate === undefined

@@ -36,7 +36,10 @@ export async function startLocalIngest(
     store: metrics?.store.measuredPushes(store) ?? store,
     ...(metrics === undefined ? {} : { onAnswered: metrics.ingest.pushAnswered }),
   });
-  const server = await startIngestServer({ host: '127.0.0.1', port: 0, tls: undefined }, ingest);
+  const server = await startIngestServer(
+    { host: '127.0.0.1', port: 0, tls: undefined, sharedByAddress: false },
+    ingest,
+  );
   return {
     url: `http://127.0.0.1:${server.port}${RESULT_PATH}`,
     tokens,
