@@ -1,3 +1,4 @@
+import { errorCode } from '../error-code.ts';
 import type { ArtifactToVerify } from '../results/verification.ts';
 import { type ArtifactStore, ArtifactUnreadableError, type OpenedArtifact } from './artifact-store.ts';
 import { digestOf } from './file-digest.ts';
@@ -52,7 +53,13 @@ async function compared(
     const reason = `it is larger than the ${SIZE_LIMIT_BYTES / 1_024 ** 3} GiB that are read back`;
     return { kind: 'Unread', reason, mayComeRight: false };
   }
-  const digest = await digestOf(opened.stream, signal);
+  const digest = await digestOf(opened.stream, signal).catch((error: unknown) => {
+    // However the stream words that it was aborted.
+    signal.throwIfAborted();
+    // The message of an error may name keys and hosts.
+    const why = errorCode(error) ?? (error instanceof Error ? error.name : 'unknown error');
+    throw new ArtifactUnreadableError(`it could not be read to its end (${why})`, { cause: error });
+  });
   return digest.sha256 === sha256
     ? read('Verified')
     : read('Mismatch', 'its SHA-256 is not the one that the result tells');

@@ -1,16 +1,20 @@
 /** Results and artifacts that are read back, over a real Postgres and real files. */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ArtifactStore } from '../../../src/artifacts/artifact-store.ts';
 import { ArtifactUnreadableError } from '../../../src/artifacts/artifact-store.ts';
 import { FileArtifactStore } from '../../../src/artifacts/file-artifact-store.ts';
+import { S3ArtifactStore } from '../../../src/artifacts/s3-artifact-store.ts';
 import { fileUriOf } from '../../../src/core/file-uri.ts';
 import type { ReportedArtifact } from '../../../src/core/result-protocol.ts';
-import { startDelivery } from '../../../src/outbox/delivery.ts';
+import { type DeliveryOptions, startDelivery } from '../../../src/outbox/delivery.ts';
 import { openPostgresResultStore } from '../../../src/results/postgres/open-postgres-result-store.ts';
 import { resultDigest } from '../../../src/results/result-digest.ts';
 import { aRecord } from '../../../src/results/result-store.testsuite.ts';
@@ -65,19 +69,21 @@ async function aStoredRun(
   return run.uid;
 }
 
+const deliveryFrom = (stores: readonly ArtifactStore[]): DeliveryOptions => ({
+  store,
+  engine: 'kubernetes',
+  namespaces: 'All',
+  runUids: undefined,
+  config: { notifyUrls: [], notifyTokenFile: undefined, artifactStores: [] },
+  artifactStores: stores,
+  environment: {},
+  logger: createLogger('silent'),
+  listener: { handled: metrics.outbox.messageHandled, verified: metrics.outbox.verified },
+});
+
 /** Handles everything that is due. */
 async function deliver(stores: readonly ArtifactStore[] = [new FileArtifactStore(folder)]): Promise<void> {
-  const processor = await startDelivery({
-    store,
-    engine: 'kubernetes',
-    namespaces: 'All',
-    runUids: undefined,
-    config: { notifyUrls: [], notifyTokenFile: undefined, artifactStores: [] },
-    artifactStores: stores,
-    environment: {},
-    logger: createLogger('silent'),
-    listener: { handled: metrics.outbox.messageHandled, verified: metrics.outbox.verified },
-  });
+  const processor = await startDelivery(deliveryFrom(stores));
   expect(await processor.drain(DEADLINE_MS)).toBe(true);
   await processor.stop(DEADLINE_MS);
 }
@@ -147,6 +153,74 @@ describe('FileTracked', () => {
     await query(connection, `update batchtest.outbox set due_at = now() where state = 'Pending'`);
     await deliver();
     expect(await artifactRows(uid)).toEqual([{ name: 'right', state: 'Verified', reason: null }]);
+  });
+
+  /** An S3 bucket of one file, of which it sends the head and a byte. */
+  const aBreakingStore = async (
+    goOn: (response: ServerResponse) => void,
+    idleTimeoutMs?: number,
+  ): Promise<ArtifactStore> => {
+    vi.stubEnv('AWS_REGION', 'us-east-1');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
+    const breaking = createServer((_, response) => {
+      response.writeHead(200, { 'content-length': '5' });
+      response.write('h', () => goOn(response));
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+      breaking.closeAllConnections();
+      breaking.close();
+    });
+    await once(breaking, 'listening');
+    const { port } = breaking.address() as AddressInfo;
+    return new S3ArtifactStore({ bucket: 'bucket', prefix: '' }, `http://127.0.0.1:${port}`, idleTimeoutMs);
+  };
+  const HALF_READ = { name: 'half read', uri: 's3://bucket/key', sha256: HELLO };
+
+  it.each([
+    {
+      what: 'breaks off',
+      goOn: (response: ServerResponse) => response.destroy(),
+      why: /^it could not be read to its end \(E[A-Z_]+\)$/,
+    },
+    {
+      what: 'falls silent',
+      goOn: () => undefined,
+      why: /^it could not be read to its end \(TimeoutError\)$/,
+    },
+  ])(
+    'leaves an artifact pending whose store $what in the middle of it, and says why',
+    async ({ goOn, why }) => {
+      const uid = await aStoredRun([HALF_READ]);
+      await deliver([await aBreakingStore(goOn, 200)]);
+      const [{ state, reason } = {}] = await artifactRows(uid);
+      expect(state).toBe('Pending');
+      expect(reason).toEqual(expect.stringMatching(why));
+      expect(await store.outbox.list({ deadOnly: false, limit: 10 })).toMatchObject([
+        { kind: 'FileTracked', state: 'Pending', lastError: `artifact at position 0: ${reason}` },
+      ]);
+    },
+  );
+
+  it('says that it was interrupted when it is stopped while it reads an artifact', async () => {
+    await aStoredRun([HALF_READ]);
+    let isOpen = (): void => {};
+    const opened = new Promise<void>((resolve) => {
+      isOpen = resolve;
+    });
+    const silent = await aBreakingStore(() => undefined);
+    const telling: ArtifactStore = {
+      holds: () => true,
+      open: (...asked) => silent.open(...asked).finally(isOpen),
+    };
+    const processor = await startDelivery(deliveryFrom([telling]));
+    await opened;
+    await processor.stop(0);
+    const left = await store.outbox.list({ deadOnly: false, limit: 10 });
+    expect(left.filter(({ kind }) => kind === 'FileTracked')).toMatchObject([
+      { state: 'Pending', lastError: 'it was interrupted: its process ended, or it took too long' },
+    ]);
   });
 
   it('verifies again what a run takes over from an earlier one', async () => {
