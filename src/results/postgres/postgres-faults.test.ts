@@ -410,6 +410,24 @@ describe('the deletion of a run', () => {
     expect(await rowsOf(uid)).toEqual({ trials: 0, metrics: 0 });
   }, 60_000);
 
+  it('that has begun leaves nothing to be counted as read back, whose status would tell of half of it', async () => {
+    const run = aRun({ uid: randomUUID(), variants: 1, repetitions: 2 });
+    const { fence } = await store.openRun(run);
+    const artifacts = [{ name: 'trace', uri: 's3://traces/1' }];
+    const result = { metrics: new Map([['p95_ms', 1]]), artifacts, outputs: undefined };
+    for (const trial of [0, 1]) await store.recordAttempt(aRecord(run, fence, { trial, result }));
+    await store.finishRun(run.uid, fence, COMPLETE);
+    const tally = { pending: 2, verified: 0, mismatched: 0, missing: 0 };
+    expect(await store.verification.counts(run.uid)).toEqual({ artifacts: tally, results: tally });
+    for (const _ of ['is hidden', 'loses its first trial']) {
+      expect(
+        await query(connection, 'select batchtest.delete_run_part($1, 1) as verdict', [run.uid]),
+      ).toEqual([{ verdict: 'Partly' }]);
+      const nothing = { ...tally, pending: 0 };
+      expect(await store.verification.counts(run.uid)).toEqual({ artifacts: nothing, results: nothing });
+    }
+  });
+
   it('that broke off after a part leaves nothing to be seen, and is gone on with by the next, whatever that looks for', async () => {
     const gates = [{ metric: 'p95_ms', against: 'PreviousRun' as const, maxRegressionPercent: 5 }];
     const named = { name: 'same', variants: 1, spec: { workflowId: 'large' } };

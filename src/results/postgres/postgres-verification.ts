@@ -109,21 +109,22 @@ export class PostgresVerification implements Verification {
   }
 }
 
-/** How far the verification of a run is. */
+/** How far the verification of a run is; nothing of one whose deletion has begun: half of it would be taken for the whole. */
 export async function readVerificationCounts(
   db: Kysely<Tables>,
   runUid: string,
 ): Promise<VerificationCounts> {
+  const run = db.selectFrom('runs').select('uid').where('uid', '=', runUid).where('deleting', '=', false);
   const artifacts = await db
     .selectFrom('artifacts')
     .select(({ fn }) => ['state', fn.countAll<number>().as('count')])
-    .where('run_uid', '=', runUid)
+    .where('run_uid', '=', run)
     .groupBy('state')
     .execute();
   const results = await db
     .selectFrom('attempts')
     .select(({ fn }) => ['verification as state', fn.countAll<number>().as('count')])
-    .where('run_uid', '=', runUid)
+    .where('run_uid', '=', run)
     .where('verification', 'is not', null)
     .groupBy('verification')
     .execute();
@@ -131,7 +132,7 @@ export async function readVerificationCounts(
   const missing = await db
     .selectFrom('outbox')
     .select(({ fn }) => fn.countAll<number>().as('count'))
-    .where('run_uid', '=', runUid)
+    .where('run_uid', '=', run)
     .where('kind', '=', 'ResultStored')
     .where('state', '=', 'Dead')
     .executeTakeFirstOrThrow();
