@@ -1,7 +1,9 @@
 /** What follows from the runs of operators that share a database, over a real Postgres and real HTTP. */
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { aRun } from '../../test/builders/run.ts';
+import { FORWARD_STATEMENT, openStoreProxy } from '../../test/faults/store-proxy.ts';
 import { query, startPostgresServer } from '../../test/integration/postgres-server.ts';
 import { seriesOf, seriesValue } from '../../test/tools/exposition.ts';
 import { startWebhook } from '../../test/tools/webhook.ts';
@@ -40,12 +42,16 @@ async function anOperator(store: ResultStore, namespaces: readonly string[]) {
     metrics,
     leading.signal,
   );
-  onTestFinished(async () => {
+  const stop = async (): Promise<void> => {
     leading.abort();
     await delivering;
+  };
+  onTestFinished(async () => {
+    await stop();
     await webhook.close();
   });
   return {
+    stop,
     told: () => webhook.received.map(({ body }) => (body as { data: { run: { uid: string } } }).data.run.uid),
     pending: async () =>
       seriesValue(seriesOf(await metrics.text()), 'batchtest_outbox_messages', { state: 'Pending' }),
@@ -79,4 +85,32 @@ it('what follows from a run is done by the operator of its namespace alone, whic
   expect(
     await query(connection, 'select state from batchtest.artifacts where run_uid = $1', [strange]),
   ).toEqual([{ state: 'Pending' }]);
+});
+
+it('an operator that ends waits for no store that counts messages, and tells no number of them any more', async () => {
+  const server = await startPostgresServer();
+  onTestFinished(() => server.stop());
+  const connection = await server.createDatabase();
+  const proxy = await openStoreProxy({ path: join(connection.host, `.s.PGSQL.${connection.port}`) });
+  onTestFinished(() => proxy.close());
+  const at = { ...connection, host: '127.0.0.1', port: proxy.port };
+  const store = await openPostgresResultStore({ connection: at });
+  onTestFinished(() => store.close());
+  let answer = (): void => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const counting = new Promise<void>((resolve) => {
+    proxy.onStatement(({ text }) => {
+      if (!text.startsWith('select count(*) filter')) return FORWARD_STATEMENT;
+      resolve();
+      return { kind: 'Hold', until: answered };
+    });
+  });
+  const operator = await anOperator(store, ['team-a']);
+  await counting;
+  await operator.stop();
+  answer();
+  await store.close();
+  expect(await operator.pending()).toBeUndefined();
 });

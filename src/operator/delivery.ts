@@ -47,10 +47,10 @@ export async function deliverWhileLeading(
       verified: (subject, state) => metrics.outbox.verified(subject, state),
     },
   });
-  const counting = countMessages(store, namespaces, metrics, logger, leading);
+  void countMessages(store, namespaces, metrics, logger, leading);
   await ended;
+  metrics.outbox.outboxHolds(undefined);
   await processor.stop(STOP_DEADLINE_MS);
-  await counting;
 }
 
 /** A store that cannot tell leaves the numbers as they are; one that is away is told of elsewhere. */
@@ -63,12 +63,13 @@ async function countMessages(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      metrics.outbox.outboxHolds(await store.outbox.counts({ engine: 'kubernetes', namespaces }));
+      const counts = await store.outbox.counts({ engine: 'kubernetes', namespaces });
+      // Only a process that leads tells.
+      if (!signal.aborted) metrics.outbox.outboxHolds(counts);
     } catch (error) {
       if (!(error instanceof ResultStoreUnavailableError))
         logger.error({ err: error }, 'the messages in the outbox could not be counted');
     }
     await sleep(GAUGE_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
   }
-  metrics.outbox.outboxHolds(undefined);
 }

@@ -30,7 +30,10 @@ export interface OutboxProcessorOptions {
 export interface OutboxProcessor {
   /** Resolves with true when everything that was due has been handled, with false when that took longer. What waits for a back-off is not waited for. */
   drain(deadlineMs: number): Promise<boolean>;
-  /** Claims nothing more, and ends what is under way within the deadline. */
+  /**
+   * Claims nothing more, and ends at the deadline what is under way then. A store that answers nothing is not waited for: what it was asked is let go of
+   * {@link LAST_WORDS_MS} later, and messages are due again when their lease has passed.
+   */
   stop(deadlineMs: number): Promise<void>;
 }
 
@@ -39,6 +42,8 @@ const POLL_MS = 1_000;
 /** A store that is away is asked less often. */
 const STORE_AWAY_MS = 5_000;
 const RETENTION_INTERVAL_MS = 60_000;
+/** How long it may take to note what became of messages that are let go of. */
+const LAST_WORDS_MS = 2_000;
 /** How long delivered messages stay, for a person who wonders. */
 const DELIVERED_KEPT_MS = 60 * 60_000;
 
@@ -59,7 +64,7 @@ export function startOutboxProcessor(options: OutboxProcessorOptions): OutboxPro
       claiming.abort();
       for (const loop of loops) loop.wake();
       const patience = setTimeout(() => handling.abort(), deadlineMs);
-      await running;
+      await Promise.race([running, sleep(deadlineMs + LAST_WORDS_MS, undefined, { ref: false })]);
       clearTimeout(patience);
     },
   };
@@ -106,6 +111,8 @@ class HandlerLoop {
     while (!this.#claiming.aborted) {
       const waiters = [...this.#waiters];
       const batches = await this.#claimed();
+      // Nobody waits for what these come to: they are due again when their lease has passed.
+      if (this.#handling.aborted) break;
       for (const messages of batches) this.#begin(messages);
       if (batches.length === 0 && !this.#storeIsAway && this.#underWay.size === 0) this.#tell(waiters);
       await this.#nextMayBeClaimed;
@@ -153,6 +160,8 @@ class HandlerLoop {
   }
 
   #noteProblem(error: unknown): void {
+    // It was let go of, and the store may be closed meanwhile.
+    if (this.#handling.aborted) return;
     const { logger } = this.#options;
     const { kind } = this.#handler;
     if (!(error instanceof ResultStoreUnavailableError))

@@ -27,6 +27,7 @@ import {
   startPostgresServer,
 } from '../../integration/postgres-server.ts';
 import { startSupervised } from '../../tools/supervised-process.ts';
+import { createTcpGate } from '../../tools/tcp-gate.ts';
 
 const DEADLINE_MS = 30_000;
 const RESULTS: MessageScope = {
@@ -506,6 +507,39 @@ describe('a processor', () => {
     expect(await states()).toEqual({ Pending: 1 });
     process(async () => DELIVERED);
     await until('the next one delivers it', async () => (await states()).Delivered === 1);
+  });
+
+  it('that is stopped waits for no store that answers nothing, and begins nothing that it is told of later', async () => {
+    await aStoredRun(1);
+    const gate = await createTcpGate({ path: join(connection.host, `.s.PGSQL.${connection.port}`) });
+    await gate.open();
+    const at = { ...connection, host: '127.0.0.1', port: gate.port };
+    const distant = await openPostgresResultStore({ connection: at });
+    try {
+      // A claim that has a connection waits for its answer for 35 s.
+      await distant.ping();
+      gate.freeze();
+      let handled = 0;
+      const processor = process(
+        async () => {
+          handled += 1;
+          return DELIVERED;
+        },
+        { over: distant },
+      );
+      const begun = performance.now();
+      await processor.stop(0);
+      expect(performance.now() - begun).toBeLessThan(9_000);
+      gate.thaw();
+      await distant.close();
+      expect(handled).toBe(0);
+      expect(await states()).toEqual({ Pending: 1 });
+      expect(await tries()).toBe(1);
+    } finally {
+      gate.thaw();
+      await distant.close();
+      await gate.shut();
+    }
   });
 });
 
