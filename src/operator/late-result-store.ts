@@ -7,7 +7,7 @@ import type { Logger } from '../telemetry/logger.ts';
 const RETRY_MS = 2_000;
 /** How long its users wait for the first try to open it. A run waits with a reason that its user can read; whoever cancels it does not wait at all. */
 const FIRST_TRY_MS = 5_000;
-/** How long its closing waits for a server that does not answer. Each of its statements is bounded as well, so the process ends. */
+/** How long its closing waits for a server that does not answer. Its connections end all the same, so the process does. */
 const CLOSE_MS = 5_000;
 
 /**

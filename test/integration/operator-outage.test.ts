@@ -125,6 +125,25 @@ it('stops when it is asked to, also while it waits for the cluster or for the re
   expect(await Promise.all([withoutStore.terminate(), withoutCluster.terminate()])).toEqual([0, 0]);
 });
 
+it('stops within the grace of its pod while the result store answers nothing', async () => {
+  const world = await site.aWorld('store-silent');
+  const store = await aGateToTheStore(world);
+  await store.gate.open();
+  const operator = await world.startOperator({ databaseUrl: store.url });
+  const counted = async () =>
+    seriesValue(seriesOf((await operator.health('/metrics')).text), 'batchtest_outbox_messages', {
+      state: 'Pending',
+    });
+  await expect.poll(counted, { timeout: 20_000 }).toBe(0);
+  store.gate.freeze();
+  // It looks every second for what is to be handled.
+  await delay(1_500);
+  const askedAt = performance.now();
+  expect(await operator.terminate()).toBe(0);
+  expect(performance.now() - askedAt).toBeLessThan(25_000);
+  expect((await operator.log()).at(-1)?.msg).toBe('the result store does not answer while it is closed');
+});
+
 it('goes on after the API server was away, with every trial run once', async () => {
   const world = await site.aWorld('cluster-away');
   const cluster = await aGateToTheCluster(world);

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
 import { connectionOfUrl } from './connection-url.ts';
@@ -24,12 +25,15 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 30_000;
 /** How much longer a statement is waited for here than there: only a server that is gone without a word misses that. */
 const NETWORK_ALLOWANCE_MS = 5_000;
 
+/** How long the connections of a pool that is ended may take to end. */
+const END_PATIENCE_MS = 5_000;
+
 /** `pg` takes a timeout for one query as well; its types do not know that. */
 type BoundedQuery = pg.QueryConfig & { readonly query_timeout: number };
 
 /** A pool whose sessions behave the same on every server, whatever its defaults. Nothing is connected yet. */
 export function createPool(connection: PostgresConnection, settings: PoolSettings): pg.Pool {
-  const pool = new pg.Pool({
+  const pool = new EndingPool({
     ...(typeof connection === 'string' ? connectionOfUrl(connection, 'the URL of the database') : connection),
     max: settings.poolSize,
     application_name: settings.applicationName,
@@ -54,6 +58,32 @@ export function createPool(connection: PostgresConnection, settings: PoolSetting
   // One that is in use is no longer listened to by the pool, and who uses it hears of the break by its query, if at all.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
+}
+
+/**
+ * Its connections end soon after it, also those to a server that is gone without a word: each would hold the process, an idle one for as long as the system
+ * tries to end it. Whoever still waits for an answer is told that the connection was lost.
+ */
+class EndingPool extends pg.Pool {
+  readonly #sockets: ReadonlySet<Socket>;
+
+  constructor(config: pg.PoolConfig) {
+    const sockets = new Set<Socket>();
+    const stream = (): Socket => {
+      const socket = new Socket();
+      sockets.add(socket);
+      return socket.once('close', () => sockets.delete(socket));
+    };
+    super({ ...config, stream });
+    this.#sockets = sockets;
+  }
+
+  override async end(): Promise<void> {
+    setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, END_PATIENCE_MS).unref();
+    await super.end();
+  }
 }
 
 /**

@@ -138,6 +138,26 @@ describe('a connection that breaks', () => {
     }
   });
 
+  it('because the store is closed while its server answers nothing tells whoever waits for an answer', async () => {
+    const proxy = await openStoreProxy({ path: socketOf(connection) });
+    const at = { ...connection, host: '127.0.0.1', port: proxy.port };
+    const distant = await openPostgresResultStore({ connection: at });
+    const asked = new Promise<void>((resolve) => {
+      proxy.onStatement(() => {
+        resolve();
+        return { kind: 'Hold', until: new Promise(() => undefined) };
+      });
+    });
+    try {
+      const reading = reasonOf(distant.findRun('somebody'));
+      await asked;
+      await distant.close();
+      expect(await reading).toBe('ConnectionLost');
+    } finally {
+      await proxy.close();
+    }
+  });
+
   it('while it is idle is replaced without a word', async () => {
     await store.ping();
     await terminateSessions();
