@@ -12,6 +12,7 @@ import type { RunDefinition } from '../core/run.ts';
 import { finishedCondition, isFinished } from '../core/status.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { DesiredRun, RunSource } from '../engine/run-source.ts';
+import { ResultStoreUnavailableError } from '../results/result-store.ts';
 import { SingleRunSource } from '../runner/single-run-source.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type Controller, type ControllerOptions, startController } from './controller.ts';
@@ -795,6 +796,67 @@ it('lets a deleted object go whose run cannot be opened, also when its status ca
     await controller.stop(1_000);
   });
   await vi.waitUntil(() => !objects.desired.isHeld, WAIT);
+});
+
+it('does not blame the store in the status that tells the end, whose answer came while that was made', async () => {
+  const run = aRun({ variants: 1 });
+  const model = new ModelStore(run);
+  const engine = new ModelEngine(Date.now);
+  const objects = new EditedObject(run);
+  let now = Date.now();
+  let asked = 0;
+  let noteCounting = (): void => {};
+  const counting = new Promise<void>((resolve) => {
+    noteCounting = resolve;
+  });
+  let noteEnded = (): void => {};
+  const ended = new Promise<void>((resolve) => {
+    noteEnded = resolve;
+  });
+  const { counts } = model.verification;
+  const toBeReadBack = { pending: 1, verified: 0, mismatched: 0, missing: 0 };
+  const controller = startController({
+    ...OTHERWISE,
+    random: () => 0,
+    now: () => now,
+    source: objects,
+    engine: asEngine(engine),
+    store: {
+      ...aStoreLike(model),
+      finishRun: async (uid, fence, end) => {
+        asked += 1;
+        const outcome = await model.finishRun(uid, fence, end);
+        if (asked === 1) throw new ResultStoreUnavailableError('ConnectionLost', 'the connection was lost');
+        // So that it is time to look at what was read back.
+        now += 10_000;
+        await counting;
+        return outcome;
+      },
+      verification: {
+        ...aStoreLike(model).verification,
+        counts: async () => {
+          if (asked > 1) {
+            noteCounting();
+            await ended;
+          }
+          return { ...(await counts()), results: toBeReadBack };
+        },
+      },
+    },
+    onEvent: ({ kind }) => {
+      if (kind === 'RunEnded') noteEnded();
+    },
+  });
+  onTestFinished(async () => {
+    await controller.stop(1_000);
+  });
+  await vi.waitUntil(() => engine.attemptsOf(run.uid).length === 1, WAIT);
+  const [attempt] = engine.attemptsOf(run.uid);
+  if (attempt === undefined) throw new Error('unreachable: it was started');
+  engine.end(attempt, exitedWell());
+  objects.edit(objects.desired);
+  await vi.waitUntil(() => isFinished(objects.desired.status), WAIT);
+  expect(objects.storeProblemOf('ns/a')).toBeUndefined();
 });
 
 it('lets a deleted object go whose status cannot tell of the stored end, after a while, and says nothing of a loss', async () => {

@@ -663,6 +663,8 @@ class ReconcileLoop {
     const heldUntil = isOver ? undefined : this.#statuses.heldUntil(key, run.uid);
     if (heldUntil !== undefined) return heldUntil;
     await run.verification.look(run.uid, store.verification, isOver, now());
+    // It has ended meanwhile: that is told by the look which its answer brings, once it is known that the store has answered.
+    if (!isOver && run.ledger.end !== undefined) return undefined;
     const toldAt = now();
     const wanted = this.#wantedNow(key, run, toldAt);
     if (wanted === undefined) return toldAt;
