@@ -11,6 +11,7 @@ import {
   LABEL_VARIANT_ID,
   ProgramEnvironment,
 } from '../../api/v1alpha1/constants.ts';
+import type { AttemptKey } from '../../core/attempt.ts';
 import type { AttemptRequest } from '../engine.ts';
 import { pushVariables, sharedDataVariables } from '../further-variables.ts';
 import { escapeReferences, programOf, trialVariables } from '../program-environment.ts';
@@ -98,12 +99,20 @@ export interface AttemptPod {
   readonly spec: V1PodSpec;
 }
 
+/** What all that an attempt consists of is labelled with, whatever carries it. */
+export const attemptLabels = (
+  runUid: string,
+  { variantId, repetition, attempt }: AttemptKey,
+): Readonly<Record<string, string>> => ({
+  [LABEL_RUN_UID]: runUid,
+  [LABEL_VARIANT_ID]: variantId,
+  [LABEL_REPETITION]: String(repetition),
+  [LABEL_ATTEMPT]: String(attempt),
+});
+
 const podLabels = ({ run, trial, attempt }: AttemptRequest): Record<string, string> => ({
   ...withoutReserved(run.manifest.spec.template.metadata?.labels),
-  [LABEL_RUN_UID]: run.uid,
-  [LABEL_VARIANT_ID]: trial.variant.id,
-  [LABEL_REPETITION]: String(trial.repetition),
-  [LABEL_ATTEMPT]: String(attempt),
+  ...attemptLabels(run.uid, { variantId: trial.variant.id, repetition: trial.repetition, attempt }),
 });
 
 const variantAnnotation = ({ trial }: AttemptRequest): Record<string, string> => ({

@@ -1,9 +1,4 @@
-import {
-  LABEL_ATTEMPT,
-  LABEL_REPETITION,
-  LABEL_RUN_UID,
-  LABEL_VARIANT_ID,
-} from '../../api/v1alpha1/constants.ts';
+import { LABEL_RUN_UID } from '../../api/v1alpha1/constants.ts';
 import type { ObservedAttempt } from '../../core/attempt.ts';
 import type { RunDefinition } from '../../core/run.ts';
 import type { AttemptRequest, Engine, StartOutcome } from '../engine.ts';
@@ -17,6 +12,7 @@ import {
   projectCarrier,
 } from './attempt-carrier.ts';
 import { AttemptIndex } from './attempt-index.ts';
+import { attemptLabels } from './attempt-pod.ts';
 import {
   type CarrierProjection,
   type ForeignObject,
@@ -208,8 +204,9 @@ export class KubernetesEngine implements Engine {
     const carrier = record?.carrier?.projection.uid;
     if (record === undefined || carrier === undefined) return record?.shown !== undefined;
     const pods = await this.#podsAtServer(record);
-    if (record.carrier?.projection.uid !== carrier || record.removal !== undefined) return false;
-    if (record.end !== undefined) return false;
+    const { removal, end } = record;
+    if (record.carrier?.projection.uid !== carrier || removal !== undefined || end !== undefined)
+      return false;
     record.end = endByPod(record, pods);
     if (record.end !== undefined) {
       this.#changed(record);
@@ -611,14 +608,10 @@ export class KubernetesEngine implements Engine {
   }
 }
 
-/** Its pods have the labels of the attempt, whatever carries it. */
-const selectorOf = ({ runUid, variantId, repetition, attempt }: AttemptRecord): string =>
-  [
-    `${LABEL_RUN_UID}=${runUid}`,
-    `${LABEL_VARIANT_ID}=${variantId}`,
-    `${LABEL_REPETITION}=${repetition}`,
-    `${LABEL_ATTEMPT}=${attempt}`,
-  ].join(',');
+const selectorOf = (record: AttemptRecord): string =>
+  Object.entries(attemptLabels(record.runUid, record))
+    .map(([label, value]) => `${label}=${value}`)
+    .join(',');
 
 const ours = <T extends CarrierProjection>(seen: T | ForeignObject | undefined): T | undefined =>
   seen === undefined || isForeign(seen) ? undefined : seen;
