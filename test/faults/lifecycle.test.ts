@@ -283,15 +283,17 @@ it('F30: uses the slots that a quota leaves, says what it waits for, and does no
 it('F32: gives up a trial whose pod finds no node in time, and gives its slot to the next', async () => {
   const { world, way } = await aWorldWithAWay('unschedulable');
   await way.startOperator();
-  const manifest = aRetryingRun(
-    { variants: 2, parallelism: 1, pod: RUNS_ON },
-    { trialStartDeadlineSeconds: 1 },
-  );
+  const manifest = aRetryingRun({ variants: 2, parallelism: 1, pod: RUNS_ON });
   const template = {
     ...manifest.spec.template,
     spec: { ...manifest.spec.template.spec, nodeSelector: { 'example.com/gpu': 'yes' } },
   };
   const uid = await world.create({ ...manifest, spec: { ...manifest.spec, template } } as typeof manifest);
+  // The clock of the start runs before there is a pod: however late that comes, the scheduler is heard first.
+  await world.recorder.until('it says that the pod finds no node', (changes) =>
+    conditionOf(lastOf(changes, uid), 'Progressing')?.message?.includes('Unschedulable') ? true : undefined,
+  );
+  await world.cluster.request('PATCH', world.path('cache'), { spec: { trialStartDeadlineSeconds: 1 } });
   const object = await world.untilCondition(uid, 'Failed');
   expect(conditionOf(object, 'Failed')?.reason).toBe('InfrastructureFailed');
   await untilSettled(world, uid);

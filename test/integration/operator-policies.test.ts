@@ -253,13 +253,15 @@ describe('deadlines', () => {
       aBatchTest({
         parallelism: 1,
         pod: RUNS_ON,
-        spec: {
-          template: nowhereToRun(RUNS_ON),
-          trialStartDeadlineSeconds: 3,
-          retryPolicy: { limit: 1, backoffSeconds: 0 },
-        },
+        spec: { template: nowhereToRun(RUNS_ON), retryPolicy: { limit: 1, backoffSeconds: 0 } },
       }),
     );
+    await world.recorder.until(
+      'the object says what it waits for',
+      (changes) =>
+        conditionOf(lastOf(changes, uid), 'Progressing')?.message?.includes('Unschedulable') || undefined,
+    );
+    await edit(world, { trialStartDeadlineSeconds: 3 });
     const object = await world.untilCondition(uid, 'Failed');
     expect(conditionOf(object, 'Failed')?.reason).toBe('InfrastructureFailed');
     expect(await outcomes(world, uid)).toEqual([
@@ -279,11 +281,7 @@ describe('deadlines', () => {
       aBatchTest({
         parallelism: 1,
         pod: RUNS_ON,
-        spec: {
-          template: nowhereToRun(RUNS_ON),
-          trialStartDeadlineSeconds: 6,
-          retryPolicy: { limit: 0 },
-        },
+        spec: { template: nowhereToRun(RUNS_ON), retryPolicy: { limit: 0 } },
       }),
     );
     const pod = await world.recorder.until('the pod is there', (changes) =>
@@ -313,13 +311,14 @@ describe('deadlines', () => {
         ? true
         : undefined,
     );
+    await edit(world, { trialStartDeadlineSeconds: 1 });
     await world.untilCondition(uid, 'Failed');
     expect(await world.storedAttempts(uid)).toMatchObject([
       {
         outcome: 'Infrastructure',
         reason: 'StartDeadlineExceeded',
         message:
-          'did not start within 6 s (spec.trialStartDeadlineSeconds); last seen: ImagePullBackOff: Back-off pulling image "test:1"',
+          'did not start within 1 s (spec.trialStartDeadlineSeconds); last seen: ImagePullBackOff: Back-off pulling image "test:1"',
       },
     ]);
     await untilNothingIsLeft(world, uid);
