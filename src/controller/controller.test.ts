@@ -1085,6 +1085,18 @@ it('refuses an object of which the store says late that nothing was begun, and a
   expect(asked).toBe(1);
 }, 60_000);
 
+it('lets a deleted object go of which nothing was begun, though its status cannot be written', async () => {
+  const run = aRun();
+  const objects = new EditedObject(run);
+  objects.writeStatus = () => Promise.reject(new Error('the status is not allowed'));
+  objects.edit({ ...cannotBeRead(objects.desired), isHeld: true, deletedAt: Date.now() });
+  aController(objects, new ModelEngine(Date.now), {
+    ...aStoreLike(new ModelStore(run)),
+    loadRunToConclude: async () => undefined,
+  });
+  await vi.waitUntil(() => !objects.desired.isHeld, WAIT);
+});
+
 it('ends a run that the store has lost, and lets its object go', async () => {
   const { runs, store, of, asked } = aStoreOf(1, () => false);
   const [run] = runs;

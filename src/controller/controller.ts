@@ -328,7 +328,12 @@ class ReconcileLoop {
     return count;
   }
 
+  /** Nothing was begun of what is refused: it does not wait for its status when it is deleted. */
   async #refuse(key: string, desired: DesiredRun, message: string): Promise<ProcessedKey> {
+    if (desired.isHeld && desired.deletedAt !== undefined) {
+      await this.#options.source.letGo(key, desired.uid);
+      return SETTLED;
+    }
     const explanation = { reason: 'InvalidSpec', message };
     return { requeueAt: await this.#reportWithoutRun(key, desired, { kind: 'InvalidSpec', explanation }) };
   }
