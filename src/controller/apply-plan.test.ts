@@ -57,6 +57,21 @@ async function underWay(definition = aRun({ variants: 1 })) {
   return { clock, store, run, engine, attempt, applied, toldOf };
 }
 
+it('has an attempt bounded by the deadlines that are wanted now, not by those that its run began with', async () => {
+  const definition = aRun({ variants: 1 });
+  const { run, engine, targets } = await opened(definition);
+  const asked: number[] = [];
+  const startAttempt = engine.startAttempt.bind(engine);
+  engine.startAttempt = (request) => {
+    asked.push(request.deadlineSeconds);
+    return startAttempt(request);
+  };
+  const controls = { ...controlsOf(definition), trialStartDeadlineSeconds: 7_200, trialDeadlineSeconds: 60 };
+  applyPlan(reconcile(run.ledger, engine.observe(definition), controls, 0), run, controls, targets);
+  await run.work.settled();
+  expect(asked).toEqual([7_260]);
+});
+
 it('decides while starts are under way, but nothing about them, and tells of the first failure when all are answered', async () => {
   const definition = aRun({ variants: 2, parallelism: 2 });
   const { run, engine, targets } = await opened(definition);

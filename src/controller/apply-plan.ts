@@ -204,7 +204,7 @@ async function start(
       trial,
       attempt: action.attempt,
       name: action.name,
-      deadlineSeconds: controls.trialDeadlineSeconds,
+      deadlineSeconds: controls.trialStartDeadlineSeconds + controls.trialDeadlineSeconds,
     })
     .catch((error: unknown) => {
       // It may have started all the same. Its name is the same next time, and the engine then adopts it.

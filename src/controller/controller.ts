@@ -10,7 +10,14 @@ import { END_OF_DELETED } from '../core/completion-policy.ts';
 import { InvalidBatchTestError } from '../core/errors.ts';
 import type { ObservedAttempts, RunEnd } from '../core/plan.ts';
 import { reconcile } from '../core/reconcile.ts';
-import { type BegunRun, defineRun, type RunControls, type RunDefinition, runAsBegun } from '../core/run.ts';
+import {
+  type BegunRun,
+  defineRun,
+  type RunControls,
+  type RunDefinition,
+  runAsBegun,
+  runGoingOn,
+} from '../core/run.ts';
 import { RunLedger } from '../core/run-ledger.ts';
 import {
   type Explanation,
@@ -111,8 +118,6 @@ class NotHeldError extends Error {
 /** With what the loop itself keeps of a run. */
 type ActiveRun = BareRun & {
   readonly pushed: PushedResultsLook;
-  /** Why its object, though it can be read, describes no run that this version would begin: the run is only ended. Undefined for nothing. */
-  readonly unrunnable: string | undefined;
   /** Fields of the object that this version does not know, as they were told last. */
   toldIgnored: string;
   /** A status is being written, which is part of its work. */
@@ -298,10 +303,10 @@ class ReconcileLoop {
 
   runs(): readonly RunSnapshot[] {
     const { source, engine } = this.#options;
-    return [...this.#runs].flatMap(([key, { uid, ledger, pace, unrunnable }]) => {
+    return [...this.#runs].flatMap(([key, { uid, ledger, pace }]) => {
       const desired = source.get(key);
       if (ledger.end !== undefined || desired?.uid !== uid) return [];
-      const { parallelism, suspend } = wantedOf(desired, ledger.definition, unrunnable).manifest.spec;
+      const { parallelism, suspend } = wantedOf(desired, ledger.definition).manifest.spec;
       return [
         {
           run: ledger.definition,
@@ -400,8 +405,8 @@ class ReconcileLoop {
 
   /**
    * Opens the run of an object. One that cannot be run is refused, for good, when nothing of it was begun; what was, by an earlier process that could run it, is opened
-   * as it is stored, so that its attempts are recorded and removed and its end is stored before anything says that it is over
-   * (docs/decisions/0026-fields-of-a-later-version.md).
+   * as it is stored. It goes on then; or it is ended, when its object cannot be read: its attempts are recorded and removed and its end is stored before anything says
+   * that it is over (docs/decisions/0026-fields-of-a-later-version.md, 0027-a-run-goes-on-as-it-was-begun.md).
    * @returns the run that was opened under this key: an answer that comes late is that of whatever was asked for first
    */
   async #open(key: string, desired: DesiredRun): Promise<ActiveRun | Unrunnable | undefined> {
@@ -416,32 +421,26 @@ class ReconcileLoop {
     const isNeverBegun = begun() === 'Never' || (begun() === undefined && !desired.isHeld);
     if ('problem' in described && isNeverBegun) return described;
     await this.#storeRequests.done(key, async () => {
-      if (!('problem' in described)) return this.#takeUp(key, described, desired, undefined);
+      if (!('problem' in described)) return this.#takeUp(key, described, desired);
       const stored = await store.loadRunToConclude(desired.uid);
       if (stored === undefined) {
         this.#begun.set(key, { uid: desired.uid, is: 'Never' });
         return;
       }
-      // Of an object that cannot be read each look tells anew whether it is still so.
-      const unrunnable = desired.kind === 'Runnable' ? described.problem : undefined;
-      await this.#takeUp(key, runAsBegun(stored, source.directory), desired, unrunnable);
+      await this.#takeUp(key, runAsBegun(stored, source.directory), desired);
     });
     return this.#runs.get(key) ?? ('problem' in described && begun() === 'Never' ? described : undefined);
   }
 
   /** Opens the run in the store. Should its object have gone meanwhile, it is there to be ended. */
-  async #takeUp(
-    key: string,
-    definition: RunDefinition,
-    desired: DesiredRun,
-    unrunnable: string | undefined,
-  ): Promise<void> {
+  async #takeUp(key: string, described: RunDefinition, desired: DesiredRun): Promise<void> {
     const { store, logger, now } = this.#options;
     // Before it is asked for: it may be committed though the answer is lost.
-    this.#begun.set(key, { uid: definition.uid, is: 'Maybe' });
-    const opened = await store.openRun(definition);
+    this.#begun.set(key, { uid: described.uid, is: 'Maybe' });
+    const opened = await store.openRun(described);
+    const definition = opened.begun === undefined ? described : runGoingOn(described, opened.begun);
     const run: ActiveRun = {
-      uid: definition.uid,
+      uid: described.uid,
       ledger: new RunLedger(definition, opened.trials, opened.end, opened),
       watch: new InvariantWatch(),
       pace: new RunPace(now()),
@@ -455,7 +454,6 @@ class ReconcileLoop {
       verification: new VerificationWatch(opened.trials.some(({ recordedAttempts }) => recordedAttempts > 0)),
       storeProblem: undefined,
       pushed: new PushedResultsLook(),
-      unrunnable,
       toldIgnored: '',
       isStatusUnderWay: false,
       isHeld: false,
@@ -568,7 +566,7 @@ class ReconcileLoop {
     const { source, engine } = this.#options;
     const desired = source.get(key);
     if (desired?.uid !== run.uid) return undefined;
-    const wanted = wantedOf(desired, run.ledger.definition, run.unrunnable);
+    const wanted = wantedOf(desired, run.ledger.definition);
     // As of a Job: the clock of activeDeadlineSeconds begins anew when the run is resumed.
     if (desired.kind === 'Runnable')
       run.activeSince = wanted.manifest.spec.suspend ? undefined : (run.activeSince ?? now);

@@ -23,15 +23,9 @@ export interface WantedOfRun extends Pick<RunControls, 'cancel'>, Partial<Pick<R
 
 /**
  * What is wanted of a run now. Of an object that cannot be read only that is known, so the run is ended by the manifest that it was opened with.
- * @param unrunnable what was wrong with the object when the run was opened, though it can be read; undefined for nothing
  */
-export function wantedOf(
-  desired: DesiredRun,
-  definition: RunDefinition,
-  unrunnable: string | undefined,
-): WantedOfRun {
-  if (desired.kind === 'Runnable')
-    return { manifest: desired.manifest, cancel: desired.cancel, invalidSpec: unrunnable };
+export function wantedOf(desired: DesiredRun, definition: RunDefinition): WantedOfRun {
+  if (desired.kind === 'Runnable') return { manifest: desired.manifest, cancel: desired.cancel };
   return {
     manifest: definition.manifest,
     cancel: desired.deletedAt === undefined ? undefined : 'Deleted',

@@ -1,4 +1,5 @@
-import type { BatchTest, BatchTestSpec } from '../api/v1alpha1/schema.ts';
+import { validateServedManifest } from '../api/v1alpha1/manifest.ts';
+import { type BatchTest, type BatchTestSpec, IMMUTABLE_FIELDS } from '../api/v1alpha1/schema.ts';
 import { refuseFloatingImages } from './floating-images.ts';
 import type { Explanation } from './status.ts';
 import { type Trial, trialOrderSeed, trialsInOrder } from './trial.ts';
@@ -92,6 +93,27 @@ export function runAsBegun(stored: BegunRun, directory: string | undefined): Run
   const { uid, name, namespace, workflowId, engine, manifest } = stored;
   const variants = stored.variants.map(({ id, name, parameters }): Variant => ({ id, name, parameters }));
   return withTrials({ uid, name, namespace, workflowId, engine, manifest, variants }, directory);
+}
+
+/**
+ * A run that goes on, as an earlier process began it. What cannot be changed of an object is as it is stored: the API server takes many lists in another order for the
+ * same, and by that order variants are identified and named (docs/decisions/0027-a-run-goes-on-as-it-was-begun.md).
+ * @param described by the object as it is now
+ */
+export function runGoingOn(
+  described: RunDefinition,
+  begun: Pick<BegunRun, 'manifest' | 'variants'>,
+): RunDefinition {
+  const { manifest, directory } = described;
+  // What a later version has stored may be none that this one would begin.
+  const read = validateServedManifest({ ...begun.manifest }, described.name);
+  const stored = read.ok ? read.batchTest.spec : begun.manifest.spec;
+  const kept = IMMUTABLE_FIELDS.filter((field) => stored[field] !== undefined).map((field) => [
+    field,
+    stored[field],
+  ]);
+  const spec: BatchTestSpec = { ...manifest.spec, ...Object.fromEntries(kept) };
+  return runAsBegun({ ...described, manifest: { ...manifest, spec }, variants: begun.variants }, directory);
 }
 
 function withTrials(run: BegunRun, directory: string | undefined): RunDefinition {

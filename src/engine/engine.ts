@@ -10,7 +10,7 @@ export interface AttemptRequest {
   readonly attempt: number;
   /** Unique for run, trial and attempt; what an engine recognises a second start by. */
   readonly name: string;
-  /** A bound that the engine may enforce as well, for when nobody watches. */
+  /** How long it may take to start and to run. A bound that the engine may enforce as well, for when nobody watches. */
   readonly deadlineSeconds: number;
 }
 

@@ -132,6 +132,6 @@ export function firstAttempt(manifest: BatchTest, trial: Trial, namespace: strin
     trial,
     attempt: 1,
     name: attemptName(run, trial, 1),
-    deadlineSeconds: manifest.spec.trialDeadlineSeconds,
+    deadlineSeconds: manifest.spec.trialStartDeadlineSeconds + manifest.spec.trialDeadlineSeconds,
   };
 }

@@ -66,6 +66,16 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
     const trialsOf = async ({ uid }: RunDefinition): Promise<readonly StoredTrialDetails[]> =>
       (await store.loadRun(uid))?.trialDetails ?? [];
 
+    it('tells what a run was begun as, whatever is said of it when it goes on', async () => {
+      const run = aRun({ uid: randomUUID(), variants: 2 });
+      expect((await store.openRun(run)).begun).toBeUndefined();
+      const later = aRun({ uid: run.uid, variants: 3, spec: { parallelism: 7 } });
+      expect((await other.openRun(later)).begun).toMatchObject({
+        manifest: JSON.parse(JSON.stringify(run.manifest)),
+        variants: run.variants,
+      });
+    });
+
     describe('reuse of results', () => {
       const REUSE = { reusePolicy: 'Succeeded' } as const;
       /** A run of its own workflow, of which the first of two variants has succeeded. */

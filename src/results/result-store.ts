@@ -5,7 +5,7 @@ import type { Judgement, Outcome } from '../core/outcome.ts';
 import type { RunEnd } from '../core/plan.ts';
 import type { ProgramStart, PushedPart, PushedResult } from '../core/pushed-result.ts';
 import type { ReportedResult } from '../core/result-protocol.ts';
-import type { EngineName, RunDefinition } from '../core/run.ts';
+import type { BegunRun, EngineName, RunDefinition } from '../core/run.ts';
 import type { StoredComparison, StoredTrial, TrialPhase } from '../core/run-ledger.ts';
 import type { VerificationCounts } from '../core/verification-counts.ts';
 import type { Outbox } from './outbox.ts';
@@ -24,6 +24,8 @@ export interface OpenedRun extends StoredComparison {
   readonly trials: readonly StoredTrial[];
   /** Why the run is over; undefined while it is not. */
   readonly end: RunEnd | undefined;
+  /** What it was begun as, when it was registered before. */
+  readonly begun: Pick<BegunRun, 'manifest' | 'variants'> | undefined;
   /** How long ago it was registered. Not when: by the clock of the store, which need not be that of whoever opens the run. */
   readonly registeredMsAgo: number;
 }

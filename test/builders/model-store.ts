@@ -62,6 +62,7 @@ export class ModelStore
       this.#fence += 1;
       return {
         fence: this.#fence,
+        begun: this.#fence === 1 ? undefined : this.#run,
         trials: [...this.trials.values()],
         end: this.end,
         registeredMsAgo: this.registeredMsAgo,

@@ -79,6 +79,45 @@ it('has one leader at a time, and another that takes over when the leader is kil
   ]);
 });
 
+it('goes on with a run as it was begun, though the lists of its object are in another order now', async () => {
+  const world = await site.aWorld('reordered');
+  const first = await world.startOperator();
+  const parameters = [
+    { name: 'CACHE', values: ['lru', 'arc'] },
+    { name: 'SIZE', values: ['1', '2'] },
+  ];
+  const env = [
+    { name: 'A', value: '1' },
+    { name: 'B', value: '2' },
+  ];
+  const manifest = aBatchTest({
+    variants: [],
+    repetitions: 2,
+    parallelism: 1,
+    pod: ENDS_SOON,
+    spec: { matrix: { parameters }, comparison: { baseline: 'lru-1' } },
+  });
+  const { template } = manifest.spec;
+  const templateWith = (variables: typeof env) => ({
+    ...template,
+    spec: { ...template.spec, containers: [{ name: 'test', image: 'test:1', env: variables }] },
+  });
+  const { variants: _, ...spec } = manifest.spec;
+  const uid = await world.create({ ...manifest, spec: { ...spec, template: templateWith(env) } });
+  await world.recorder.until('2 pods have ended', (changes) =>
+    endedPods(changes, uid).size >= 2 ? true : undefined,
+  );
+  // The API server takes either list for the same as before.
+  await world.cluster.request('PATCH', world.path('cache'), {
+    spec: { template: templateWith(env.toReversed()), matrix: { parameters: parameters.toReversed() } },
+  });
+  await first.kill();
+  await world.startOperator();
+  const object = await world.untilCondition(uid, 'Complete');
+  expect(object.status?.best?.name).toMatch(/^(lru|arc)-[12]$/);
+  await expectEachTrialOnce(world, uid, 8);
+});
+
 const leads = ({ msg }: LogLine): boolean => msg === 'leading';
 
 interface EventObject {

@@ -152,7 +152,7 @@ function podSpec(
     ...sharedDataVolumes(sharedData),
     ...(ingest === undefined ? [] : [resultVolume(ingest)]),
   ];
-  const podDeadline = run.manifest.spec.trialStartDeadlineSeconds + deadlineSeconds + POD_ALLOWANCE_SECONDS;
+  const podDeadline = deadlineSeconds + POD_ALLOWANCE_SECONDS;
   return withRestrictedDefaults({
     ...spec,
     containers: spec.containers.map(completed),

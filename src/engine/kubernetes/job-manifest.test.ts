@@ -18,7 +18,7 @@ function aRequest(
   });
   const [trial] = run.trials;
   if (trial === undefined) throw new Error('the run has no trial');
-  return { run, trial, attempt: 2, name: 'checkout-cache-lru-0123456789', deadlineSeconds: 60 };
+  return { run, trial, attempt: 2, name: 'checkout-cache-lru-0123456789', deadlineSeconds: 3_660 };
 }
 
 const podOf = (template?: PodTemplate, parameters?: Record<string, string>) => {

@@ -15,7 +15,13 @@ const { manifest } = run;
 const queued = { ...run, manifest: { ...manifest, metadata: { ...manifest.metadata, labels } } };
 const [trial] = run.trials;
 if (trial === undefined) throw new Error('the run has no trial');
-const request = { run: queued, trial, attempt: 2, name: 'checkout-cache-a-0123456789', deadlineSeconds: 60 };
+const request = {
+  run: queued,
+  trial,
+  attempt: 2,
+  name: 'checkout-cache-a-0123456789',
+  deadlineSeconds: 3_660,
+};
 
 it('the pod of an attempt is that which a Job would make, with the name, the owner and the queue that the Job would have', () => {
   const job = jobManifest(request);

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { RunToConclude, StoredAttempt, StoredRun } from '../result-store.ts';
+import type { OpenedRun, RunToConclude, StoredAttempt, StoredRun } from '../result-store.ts';
 import { readArtifactProblems, readVerificationCounts } from './postgres-verification.ts';
 import { readPreviousRun } from './previous-run.ts';
 import { summaryOf } from './run-summaries.ts';
@@ -38,6 +38,20 @@ async function readRun(db: Kysely<Tables>, uid: string): Promise<StoredRun | und
   };
 }
 
+/** What a run was begun as; undefined when there is none. */
+export async function readBegunRun(db: Kysely<Tables>, uid: string): Promise<OpenedRun['begun']> {
+  const run = await db.selectFrom('runs').select('manifest').where('uid', '=', uid).executeTakeFirst();
+  return run && { ...run, variants: await readVariants(db, uid) };
+}
+
+const readVariants = (db: Kysely<Tables>, uid: string) =>
+  db
+    .selectFrom('variants')
+    .select(['variant_id as id', 'name', 'parameters', 'stopped_at_look'])
+    .where('run_uid', '=', uid)
+    .orderBy('position')
+    .execute();
+
 async function readRunToConclude(db: Kysely<Tables>, uid: string) {
   const summary = await db.selectFrom('run_summary').selectAll().where('uid', '=', uid).executeTakeFirst();
   if (summary === undefined) return undefined;
@@ -46,12 +60,7 @@ async function readRunToConclude(db: Kysely<Tables>, uid: string) {
     .select(['manifest', 'directory', 'seed'])
     .where('uid', '=', uid)
     .executeTakeFirstOrThrow();
-  const variants = await db
-    .selectFrom('variants')
-    .select(['variant_id as id', 'name', 'parameters', 'stopped_at_look'])
-    .where('run_uid', '=', uid)
-    .orderBy('position')
-    .execute();
+  const variants = await readVariants(db, uid);
   return {
     ...summaryOf(summary),
     manifest,

@@ -13,7 +13,9 @@ interface OpenRunRow extends Pick<RunRow, 'fence' | 'state' | 'reason' | 'messag
 }
 
 /** What opening a run says of it, and whether it was registered by that. */
-export type OpeningOfRun = Omit<OpenedRun, 'trials' | keyof StoredComparison> & { readonly created: boolean };
+export type OpeningOfRun = Omit<OpenedRun, 'begun' | 'trials' | keyof StoredComparison> & {
+  readonly created: boolean;
+};
 
 /** Registers a run, or takes it over with a higher fence. One transaction, one round trip. */
 export async function openRun(pool: pg.Pool, run: RunDefinition): Promise<OpeningOfRun> {

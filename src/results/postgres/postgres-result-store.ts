@@ -29,7 +29,7 @@ import { deleteDueRuns } from '../run-deletion.ts';
 import type { Verification } from '../verification.ts';
 import { withoutFailedConnections } from './connection-pool.ts';
 import { holdRun } from './hold-run.ts';
-import { loadRun, loadRunToConclude } from './load-run.ts';
+import { loadRun, loadRunToConclude, readBegunRun } from './load-run.ts';
 import { openRun, untriedTrials } from './open-run.ts';
 import { PostgresOutbox } from './postgres-outbox.ts';
 import { PostgresVerification } from './postgres-verification.ts';
@@ -94,7 +94,8 @@ export class PostgresResultStore implements ResultStore {
       // Read after the commit: from then on, nobody with an older fence writes.
       const areUntried = created && run.manifest.spec.reusePolicy === 'Never';
       const trials = areUntried ? untriedTrials(run) : await readTrials(this.#db, run.uid);
-      return { ...opened, trials, ...(await this.#comparisonOf(run, created)) };
+      const begun = created ? undefined : await readBegunRun(this.#db, run.uid);
+      return { ...opened, begun, trials, ...(await this.#comparisonOf(run, created)) };
     });
   }
 
