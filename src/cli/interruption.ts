@@ -26,7 +26,7 @@ export function untilInterrupted(say: (line: string) => void): Interruption {
     const now = performance.now();
     if (first === undefined) {
       first = { name, at: now };
-      say('ending the running trials and keeping what is stored; once more to end at once');
+      say('ending what is under way and keeping what is stored; once more to end at once');
       controller.abort();
     } else if (name !== first.name || now - first.at >= SAME_SIGNAL_MS) process.exit(ExitCode.interrupted);
   };

@@ -12,9 +12,11 @@ optimizeLate();
 const context = processContext();
 
 // `batchtest list | head` closes the pipe early; that is no failure. What is reported is stored by then, and its exit code is set.
-process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === 'EPIPE' ? process.exitCode : ExitCode.infrastructure),
-);
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  process.stderr.write(`stdout cannot be written: ${error.message}\n`);
+  process.exit(ExitCode.infrastructure);
+});
 // Nobody reads the progress, as of a run whose terminal was closed: no reason to lose the run.
 process.stderr.on('error', () => undefined);
 

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { notEmpty } from './not-empty.ts';
 import { port } from './port.ts';
 import { resultLimit } from './result-limit.ts';
 
@@ -11,7 +12,11 @@ export const engineOption = (): Option =>
 /** The options that say which cluster, and where in it. */
 export const clusterOptions = (command: Command): Command =>
   command
-    .option('-n, --namespace <namespace>', 'namespace, when nothing else names one (kubernetes engine)')
+    .option(
+      '-n, --namespace <namespace>',
+      'namespace, when nothing else names one (kubernetes engine)',
+      notEmpty,
+    )
     .option('--kubeconfig <file>', 'kubeconfig to use (kubernetes engine)');
 
 export const resultLimitOption = (what: string): Option =>
@@ -20,8 +25,11 @@ export const resultLimitOption = (what: string): Option =>
 /** The same, for commands that are about a cluster only. */
 export const clusterOnlyOptions = (command: Command): Command =>
   command
-    .option('-n, --namespace <namespace>', "namespace (default: that of the kubeconfig's context)")
-    .option('--kubeconfig <file>', 'kubeconfig to use (default: KUBECONFIG, ~/.kube/config)');
+    .option('-n, --namespace <namespace>', "namespace (default: that of the kubeconfig's context)", notEmpty)
+    .option(
+      '--kubeconfig <file>',
+      'kubeconfig to use (default: KUBECONFIG, ~/.kube/config, the service account)',
+    );
 
 export interface ClusterFlags {
   readonly namespace?: string;

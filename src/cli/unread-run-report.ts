@@ -49,10 +49,10 @@ export function unreadRunReport(run: UnreadRun): RunReport {
 }
 
 /** For stderr: why the report has no matrix, and where to get it. */
-export function whyUnread({ uid, problem }: UnreadRun, { DATABASE_URL }: Environment): string {
-  const isSet = DATABASE_URL !== undefined && DATABASE_URL !== '';
+export function whyUnread({ uid, problem }: UnreadRun, environment: Environment): string {
+  const set = ['DATABASE_URL', 'DATABASE_URL_FILE'].find((name) => (environment[name] ?? '') !== '');
   return [
-    `the results of run ${uid} cannot be read: ${isSet ? `DATABASE_URL is set, but ${problem.message}` : `DATABASE_URL is not set, and ${problem.message}`}`,
+    `the results of run ${uid} cannot be read: ${set === undefined ? `DATABASE_URL is not set, and ${problem.message}` : `${set} is set, but ${problem.message}`}`,
     `the comparison is in the operator's database: set DATABASE_URL to it and call batchtest report ${uid}`,
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 const FIRST_MS = 1_000;
 const LONGEST_MS = 10 * 60_000;
-/** With the pauses between them, more than an hour: longer than a receiver takes to be started anew. */
-export const TRIES_LIMIT = 15;
+/** With the pauses between them one to two hours: longer than a receiver takes to be started anew. */
+export const TRIES_LIMIT = 22;
 
 /**
  * How long a message waits after its n-th failure: doubling from a second to ten minutes, less up to half of that by chance, so that what failed together is

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConditionType } from '../api/v1alpha1/constants.ts';
 import type { BatchTest, BatchTestManifest } from '../api/v1alpha1/schema.ts';
@@ -17,6 +17,7 @@ import { STRAYS_END_WITHIN_MS } from '../engine/local/program-launcher.ts';
 import { steadyClock } from '../engine/local/steady-clock.ts';
 import { unsupportedLocally } from '../engine/local/unsupported-locally.ts';
 import { checkDeliveryConfig } from '../outbox/delivery-config.ts';
+import type { OutboxProcessor } from '../outbox/outbox-processor.ts';
 import { type DryRun, dryRun } from '../parity/dry-run.ts';
 import { type ResultStore, ResultStoreUnavailableError, type RunHold } from '../results/result-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -54,6 +55,10 @@ const LOOK_INTERVAL_MS = 1_000;
 const DRAIN_MS = 30_000;
 /** How long what is under way then may take to end. */
 const DELIVERY_STOP_MS = 5_000;
+/** What takes longer than this is told of. */
+const DRAIN_TOLD_AFTER_MS = 2_000;
+const DELIVERING =
+  'the run is over; its results are being verified and notified of, for 30 s at most; Ctrl-C goes on without';
 const NOT_ALL_DELIVERED =
   'not everything was verified or notified: the next local run tries again, and batchtest outbox list tells what';
 /** How long a resumed run waits for programs that its killed process left, where they can be seen. */
@@ -70,7 +75,8 @@ export class LocalRunner implements BatchTestRunner {
   readonly #runs = new RunsUnderWay();
 
   constructor(config: LocalRunnerConfig, environment: Environment, logger: Logger, metrics?: RunnerMetrics) {
-    this.#config = config;
+    // What is stored of a run says where it ran, whoever reads it from elsewhere.
+    this.#config = { ...config, manifestDirectory: resolve(config.manifestDirectory) };
     this.#environment = environment;
     this.#logger = logger;
     this.#metrics = metrics;
@@ -241,7 +247,7 @@ export class LocalRunner implements BatchTestRunner {
           ];
     try {
       await outcome.finished;
-      await delivery.drain(DRAIN_MS);
+      await drained(delivery, cancel, onNotice);
       if ((await store.outbox.runsWithPending('local')).includes(uid)) onNotice?.(NOT_ALL_DELIVERED);
       const stored = await store.loadRun(uid);
       if (stored === undefined) throw new Error(`run ${uid} is over and not in the result store`);
@@ -256,6 +262,20 @@ export class LocalRunner implements BatchTestRunner {
       await ingest?.close();
     }
   }
+}
+
+/** Waits for what follows from the end of a run, until it is asked to end after that end. One that was asked before waits: it tells of its cancellation. */
+async function drained(
+  delivery: OutboxProcessor,
+  cancel: AbortSignal,
+  onNotice: ((notice: string) => void) | undefined,
+): Promise<void> {
+  const told = setTimeout(() => onNotice?.(DELIVERING), DRAIN_TOLD_AFTER_MS);
+  const leaving = new Promise<void>((resolve) => {
+    if (!cancel.aborted) cancel.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await Promise.race([delivery.drain(DRAIN_MS), leaving]);
+  clearTimeout(told);
 }
 
 /**

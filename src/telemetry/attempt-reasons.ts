@@ -14,6 +14,10 @@ export const FAILURE_REASONS = [
   'ResultUnusable',
   'MetricMissing',
   'TwoResults',
+  'ArtifactsTooMany',
+  'ArtifactsTooLarge',
+  'ArtifactNameNotText',
+  'ArtifactsUnreadable',
   'DeadlineExceeded',
   // The cluster's.
   'Evicted',

@@ -104,7 +104,11 @@ describe('batchtest wait', () => {
     const world = await site.aWorld('wait-nobody');
     await world.create(aBatchTest({ parallelism: 1, pod: ENDS_SOON }));
     const waiting = started(world, ['wait', 'cache']);
-    await waiting.untilStderr(`no operator has picked up BatchTest ${world.namespace}/cache within 10 s: `);
+    const watching = started(world, ['status', 'cache', '--watch']);
+    for (const command of [waiting, watching])
+      await command.untilStderr(`no operator has picked up BatchTest ${world.namespace}/cache within 10 s: `);
+    watching.kill('SIGINT');
+    expect((await watching.finished).stdout).not.toContain('within 10 s');
     expect(await ended(world, ['wait', 'cache', '--timeout', '1s'])).toEqual({
       exitCode: 124,
       stdout: '',

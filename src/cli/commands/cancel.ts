@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { cancelLocalRun } from '../../runner/cancel-local-run.ts';
 import { type DataDirectoryFlag, dataDirectoryOption } from '../common-options.ts';
 import { UsageError } from '../failure.ts';
+import { notEmpty } from '../not-empty.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { clusterOptions, engineOption } from '../run-options.ts';
 import { withResultStore } from '../store-access.ts';
@@ -17,7 +18,7 @@ export const cancelCommand = (context: ProcessContext): Command =>
   clusterOptions(
     new Command('cancel')
       .description('end a run for good; what is stored of it stays')
-      .argument('<run>', 'UID of a run, the beginning of one, or the name of a BatchTest')
+      .argument('<run>', 'UID of a run, the beginning of one, or the name of a BatchTest', notEmpty)
       .addOption(engineOption()),
   )
     .addOption(dataDirectoryOption())

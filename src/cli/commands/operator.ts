@@ -11,6 +11,7 @@ import { type IngestFlags, ingestConfig, ingestOptions } from '../ingest-options
 import { untilInterrupted } from '../interruption.ts';
 import { listenHost } from '../listen-host.ts';
 import { type MetricsFlags, metricsEndpointOf, metricsOptions } from '../metrics-options.ts';
+import { noneEmpty } from '../not-empty.ts';
 import { port } from '../port.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { dataDirectoryOf } from '../store-access.ts';
@@ -40,10 +41,10 @@ export const operatorCommand = (context: ProcessContext): Command =>
   ingestOptions(
     deliveryOptions(new Command('operator'))
       .description('run the BatchTests of a cluster: one Job per attempt, every result in Postgres')
-      .option('-n, --namespace <namespace...>', 'namespaces to work in (default: all)')
+      .option('-n, --namespace <namespace...>', 'namespaces to work in (default: all)', noneEmpty)
       .option(
         '--kubeconfig <file>',
-        'kubeconfig to use (default: KUBECONFIG, the service account, ~/.kube/config)',
+        'kubeconfig to use (default: KUBECONFIG, ~/.kube/config, the service account)',
       )
       .option('--no-leader-elect', 'lead without an election: only when no other operator runs')
       .option(

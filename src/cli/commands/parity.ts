@@ -9,6 +9,7 @@ import { type DataDirectoryFlag, dataDirectoryOption } from '../common-options.t
 import { ExitCode } from '../exit-code.ts';
 import { UsageError } from '../failure.ts';
 import { type LoadedManifest, loadManifest, withPlaces } from '../manifest-file.ts';
+import { notEmpty } from '../not-empty.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { type ParityFormat, renderedDryRun, renderedRunParity } from '../rendered-parity.ts';
 import { type ClusterFlags, clusterOnlyOptions } from '../run-options.ts';
@@ -29,8 +30,12 @@ export const parityCommand = (context: ProcessContext): Command =>
       .description(
         'say whether a local run and one in a cluster are the same: of a manifest, before; of two stored runs, after',
       )
-      .argument('<file or run>', 'a manifest, or - for standard input; with a second argument: a stored run')
-      .argument('[run]', 'the stored run to compare with: UID, the beginning of one, or name')
+      .argument(
+        '<file or run>',
+        'a manifest, or - for standard input; with a second argument: a stored run',
+        notEmpty,
+      )
+      .argument('[run]', 'the stored run to compare with: UID, the beginning of one, or name', notEmpty)
       .addOption(
         new Option('-o, --output <format>', 'how to print the result')
           .choices(['table', 'json', 'yaml', 'markdown'])

@@ -8,6 +8,7 @@ import {
   type ReportFormat,
   reportOutputOption,
 } from '../common-options.ts';
+import { notEmpty } from '../not-empty.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { renderedComparison, renderedReport } from '../rendered-report.ts';
 import { withResultStore } from '../store-access.ts';
@@ -25,10 +26,11 @@ export const reportCommand = (context: ProcessContext): Command =>
     .argument(
       '[run]',
       'UID of a run, the beginning of one, or the name of a BatchTest; default: the newest run',
+      notEmpty,
     )
     .addOption(reportOutputOption())
     .option('--all', 'show every variant in the table, however many there are')
-    .option('--compare <run>', 'show how the run differs from this one, named in the same ways')
+    .option('--compare <run>', 'show how the run differs from this one, named in the same ways', notEmpty)
     .addOption(dataDirectoryOption())
     .action(async (reference: string | undefined, flags: ReportFlags) => {
       const { compare } = flags;

@@ -3,6 +3,7 @@ import type { BatchTest } from '../../api/v1alpha1/schema.ts';
 import { dataDirectoryOption, reportOutputOption } from '../common-options.ts';
 import { deliveryOptions } from '../delivery-options.ts';
 import { UsageError } from '../failure.ts';
+import { notEmpty } from '../not-empty.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { clusterOptions, engineOption, resultLimitOption } from '../run-options.ts';
 import { type RunFlags, runToEnd } from '../run-to-end.ts';
@@ -22,6 +23,7 @@ export const rerunCommand = (context: ProcessContext): Command =>
         .argument(
           '[run]',
           'UID of a run, the beginning of one, or the name of a BatchTest; default: the newest run',
+          notEmpty,
         )
         .option('--failed', 'only what did not succeed: stored successes of the same workflow are taken over')
         .addOption(engineOption())

@@ -5,10 +5,12 @@ import { runStatus } from '../../report/run-status.ts';
 import type { BatchTestObject } from '../../runner/batchtest-object.ts';
 import { type OutputFormat, outputOption } from '../common-options.ts';
 import { untilInterrupted } from '../interruption.ts';
+import { notEmpty } from '../not-empty.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { startProgressDisplay } from '../progress-display.ts';
 import { renderedRunStatus } from '../rendered-report.ts';
 import { type ClusterFlags, clusterOnlyOptions } from '../run-options.ts';
+import { terminalOf } from '../terminal.ts';
 import { exitCodeOfWatch, watchEndText } from '../watch-end.ts';
 
 interface StatusFlags extends ClusterFlags {
@@ -20,7 +22,7 @@ export const statusCommand = (context: ProcessContext): Command =>
   clusterOnlyOptions(
     new Command('status')
       .description('show what a run of a cluster does, what it waits for, and its best variant so far')
-      .argument('<name>', 'name of the BatchTest')
+      .argument('<name>', 'name of the BatchTest', notEmpty)
       .option('-w, --watch', 'go on showing it until the run is over, and end with its exit code')
       .addOption(outputOption()),
   )
@@ -93,7 +95,7 @@ function shownChanges(name: string, { output }: StatusFlags, context: ProcessCon
 
 /** As a run under way is shown by the command that runs it, and at the end the status as of then. */
 function shownInTerminal(name: string, context: ProcessContext): ShownChanges {
-  const { stdout, environment } = context;
+  const { stdout, stderr, environment } = context;
   const display = startProgressDisplay({ name, stream: stdout, environment, now: Date.now, summary: false });
   let last: BatchTestObject | undefined;
   return {
@@ -101,7 +103,10 @@ function shownInTerminal(name: string, context: ProcessContext): ShownChanges {
       last = object;
       if (object.status !== undefined) display.update(object.status);
     },
-    notice: display.print,
+    // Beside what is drawn over on a terminal; a file or a pipe gets nothing but what was asked for.
+    notice: terminalOf(stdout, environment).interactive
+      ? display.print
+      : (text) => void stderr.write(`${text}\n`),
     end: () => {
       display.stop();
       if (last !== undefined) stdout.write(renderedRunStatus(runStatus(last), { output: 'table' }, context));

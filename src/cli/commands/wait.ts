@@ -3,6 +3,7 @@ import { joinedSignal } from '../../joined-signal.ts';
 import type { BatchTestObject } from '../../runner/batchtest-object.ts';
 import { waitingTime } from '../duration.ts';
 import { untilInterrupted } from '../interruption.ts';
+import { notEmpty } from '../not-empty.ts';
 import type { ProcessContext } from '../process-context.ts';
 import { finishedLine } from '../progress-lines.ts';
 import { type ClusterFlags, clusterOnlyOptions } from '../run-options.ts';
@@ -17,7 +18,7 @@ export const waitCommand = (context: ProcessContext): Command =>
   clusterOnlyOptions(
     new Command('wait')
       .description('wait for the end of a run of a cluster, and end with its exit code')
-      .argument('<name>', 'name of the BatchTest')
+      .argument('<name>', 'name of the BatchTest', notEmpty)
       .option(
         '--timeout <time>',
         'how long to wait at most, such as 10m (default: until the end)',

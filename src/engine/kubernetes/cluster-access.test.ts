@@ -42,6 +42,15 @@ it('uses the service account of its pod, and reads it anew each time', async () 
   expect(await access.credentials()).toMatchObject({ headers: { authorization: 'Bearer second' } });
 });
 
+it('in a pod takes the kubeconfig of its user before the service account', async () => {
+  const home = aFolder();
+  const environment = { HOME: home, KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' };
+  expect((await findClusterAccess({ environment })).server).toBe('https://10.0.0.1:443');
+  mkdirSync(join(home, '.kube'));
+  aFile('config', kubeconfig('dev', { token: 'secret' }), join(home, '.kube'));
+  expect((await findClusterAccess({ environment })).server).toBe('https://dev.example.com:6443');
+});
+
 it('uses a token and a certificate authority of a kubeconfig', async () => {
   const ca = Buffer.from('authority').toString('base64');
   const file = aFile('config', kubeconfig('dev', { token: 'secret' }, { 'certificate-authority-data': ca }));

@@ -131,7 +131,14 @@ async function findFiles(
 const isNotText = (name: string, path: string): boolean =>
   name.includes('\ufffd') && lstatSync(path, { throwIfNoEntry: false }) === undefined;
 
-const refused = (reason: string, message: string): CollectedArtifacts => ({
+/** Why the files of an attempt are not taken. */
+export type ArtifactsRefusal =
+  | 'ArtifactsTooMany'
+  | 'ArtifactsTooLarge'
+  | 'ArtifactNameNotText'
+  | 'ArtifactsUnreadable';
+
+const refused = (reason: ArtifactsRefusal, message: string): CollectedArtifacts => ({
   kind: 'Refused',
   reason,
   message,

@@ -1,6 +1,7 @@
 /** What a local runner gives beside `run`, through the exports of the package. */
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
+import { relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   type BatchTestManifest,
@@ -75,6 +76,18 @@ describe('the results of a local runner', () => {
     await expect(runner.results.parity(first.uid, 'nobody')).rejects.toThrow(
       'no stored run has the UID or name "nobody"',
     );
+  });
+
+  it('tell where their programs ran, also when that was said from somewhere', async () => {
+    const elsewhere = createRunner({ ...config, manifestDirectory: relative(process.cwd(), '/usr') });
+    const { uid } = await elsewhere.run({ ...MANIFEST, metadata: { name: 'elsewhere' } });
+    expect((await elsewhere.results.load(uid))?.directory).toBe('/usr');
+    await elsewhere.results.prune({
+      endedBefore: new Date(Date.now() + 1),
+      workflowId: 'elsewhere',
+      keep: 0,
+      dryRun: false,
+    });
   });
 
   it('are followed by messages, of which those that are not delivered are told', async () => {

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type PostgresServer, startPostgresServer } from '../../integration/postgres-server.ts';
 import { BATCHTEST_PROGRAM } from '../../tools/batchtest-program.ts';
 import { REPOSITORY } from '../../tools/markdown-page.ts';
@@ -61,8 +64,8 @@ async function withReaderGone(
   if (when === 'at the start') left.destroy();
   else left.once('data', () => left.destroy());
   let other = '';
-  child[stream === 'stdout' ? 'stderr' : 'stdout'].setEncoding('utf8').on('data', (text: string) => {
-    other += text;
+  child[stream === 'stdout' ? 'stderr' : 'stdout'].setEncoding('utf8').on('data', (piece: string) => {
+    other += piece;
   });
   child.stdin.end(input);
   const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
@@ -103,6 +106,27 @@ describe('output that nobody reads to its end', () => {
       exitCode: 0,
       other: '',
     });
+  });
+});
+
+it.skipIf(!existsSync('/dev/full'))('says that stdout cannot be written, as on a full disk', async () => {
+  const full = openSync('/dev/full', 'w');
+  onTestFinished(() => closeSync(full));
+  const child = spawn(
+    process.execPath,
+    [BATCHTEST_PROGRAM, 'validate', 'examples/compression/batchtest.yaml'],
+    {
+      cwd: REPOSITORY,
+      stdio: ['ignore', full, 'pipe'],
+    },
+  );
+  const [stderr, exitCode] = await Promise.all([
+    text(child.stderr ?? Readable.from([])),
+    new Promise<number | null>((resolve) => child.once('close', resolve)),
+  ]);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 3,
+    stderr: 'stdout cannot be written: ENOSPC: no space left on device, write\n',
   });
 });
 

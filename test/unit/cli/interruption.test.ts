@@ -1,5 +1,8 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { aBatchTest } from '../../builders/batch-test.ts';
 import { aDataDirectory, type RunningCommand, runCommand, startCommand } from './command-line.ts';
 import { runningOf, stubbornManifest, stubbornProcesses } from './stubborn-program.ts';
 
@@ -49,7 +52,7 @@ describe('a run that is interrupted', () => {
       expect(runningOf(pids)).toEqual([]);
       expect(exitCode, stderr).toBe(4);
       expect(stderr).toContain(
-        'ending the running trials and keeping what is stored; once more to end at once',
+        'ending what is under way and keeping what is stored; once more to end at once',
       );
       const cancelled = {
         name: 'interrupted',
@@ -60,6 +63,45 @@ describe('a run that is interrupted', () => {
       expect(await stored('list')).toMatchObject({ runs: [cancelled] });
     },
   );
+
+  it('is not held up by a receiver of notifications once it is over', async () => {
+    const data = aDataDirectory();
+    onTestFinished(() => data.remove());
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => silent.closeAllConnections());
+    onTestFinished(() => void silent.close());
+    const { port } = silent.address() as AddressInfo;
+    const where = ['--notify-url', `http://127.0.0.1:${port}/`, '--data-dir', data.path];
+    const command = startCommand(['run', '-', '-o', 'json', ...where], {
+      input: JSON.stringify(
+        aBatchTest({
+          template: {
+            spec: {
+              containers: [
+                {
+                  name: 'test',
+                  image: 'none',
+                  command: [
+                    '/bin/sh',
+                    '-c',
+                    'echo "{\\"metrics\\":{\\"p95_ms\\":1}}" > "$BATCHTEST_RESULT_FILE"',
+                  ],
+                },
+              ],
+            },
+          },
+        }),
+      ),
+    });
+    onTestFinished(() => command.kill('SIGKILL'));
+    await command.untilStderr('the run is over; its results are being verified and notified of');
+    command.kill('SIGINT');
+    const { exitCode, stdout, stderr } = await command.finished;
+    expect(exitCode, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ run: { state: 'Complete' } });
+    expect(stderr).toContain('not everything was verified or notified');
+  });
 
   it('ends as by one signal when the same comes twice at once, as from a terminal and from npm', async () => {
     const { command, stored } = await anInterruptibleRun(1);
