@@ -18,5 +18,7 @@ process.stdout.write(
     '',
   ].join('\n'),
 );
+// A terminal signals npx as well, which passes it on: the second one must not end this process while it tidies up.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);
 await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
 await node.stop();
