@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # Two stages: what is built, and an image that holds nothing else. test/unit/image.test.ts runs the same steps without an image engine. A release pins both bases by digest.
 ARG NODE_IMAGE=docker.io/library/node:24-slim
-ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
+ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot
 
 # On the platform that builds, also for another one: what the next stage takes from this one is the same for all of them, and emulated it would take many times as long.
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS build

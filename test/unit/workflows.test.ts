@@ -1,9 +1,12 @@
 /** Workflows for GitHub, which nothing else here runs: their syntax, their expressions, and what they must have. */
 import { execFile, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { resolveGoTool } from '../tools/go-tools.ts';
 import { REPOSITORY } from '../tools/markdown-page.ts';
@@ -111,6 +114,31 @@ describe('a release', () => {
     expect(names?.with?.tags).toBe('type=semver,pattern={{version}}');
     const { version, appVersion } = parse(read('charts/batchtest/Chart.yaml'));
     expect({ version, appVersion }).toEqual({ version: manifest.version, appVersion: manifest.version });
+  });
+
+  it.each([
+    ['the newest of its line', 'v24.3.0', 0],
+    ['followed by one of last week', 'v24.2.0', 0],
+    ['followed by one of two months ago', 'v24.1.0', 1],
+    ['none that was released', 'v24.9.0', 1],
+  ])('looks whether the base is still updated: its Node is %s', async (_, node, exitCode) => {
+    const folder = await mkdtemp(join(tmpdir(), 'batchtest-releases-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
+    // In the form of https://nodejs.org/dist/index.json.
+    const releases = [
+      { version: 'v26.1.0', date: daysAgo(40) },
+      { version: 'v24.3.0', date: daysAgo(7) },
+      { version: 'v24.2.0', date: daysAgo(60) },
+      { version: 'v24.1.0', date: daysAgo(90) },
+    ];
+    await writeFile(join(folder, 'index.json'), JSON.stringify(releases));
+    const look = stepsOf(jobs.image ?? {}).find(({ env }) => env?.NODE_OF_BASE !== undefined);
+    // As GitHub runs it.
+    const { status } = spawnSync('bash', ['-e', '-c', look?.run ?? ''], {
+      env: { ...process.env, RELEASES: pathToFileURL(join(folder, 'index.json')).href, NODE_OF_BASE: node },
+    });
+    expect(status).toBe(exitCode);
   });
 
   it('gives npm its token for a registry: it looks at none otherwise', () => {
