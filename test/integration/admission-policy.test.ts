@@ -197,6 +197,13 @@ describe('the sample of an admission policy', () => {
     expect(await refusalOfScale('edited', 100)).toBeUndefined();
   });
 
+  it('lets a BatchTest be paused', async () => {
+    await cluster.request('POST', batchTests, withPod({}, {}, 'paused'));
+    expect(await refusalOfEdit('paused', { spec: { parallelism: 0 } })).toBeUndefined();
+    // A Scale has no replicas where they are 0.
+    expect(await refusalOfScale('paused', 0)).toBeUndefined();
+  });
+
   it('can be evaluated whatever the fields are, as far as the API server can tell', async () => {
     const policies = (await sample()).filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
     expect(policies).toHaveLength(2);
