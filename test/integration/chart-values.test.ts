@@ -53,6 +53,14 @@ const OTHERS: Readonly<Record<string, { readonly to: unknown; readonly given?: V
   'metrics.port': { to: 9090 },
   'metrics.secure.enabled': { to: true, given: { 'metrics.secure.tlsSecretName': 'tls' } },
   'metrics.secure.tlsSecretName': { to: 'tls', given: { 'metrics.secure.enabled': true } },
+  'metrics.secure.hasCa': {
+    to: false,
+    given: {
+      'metrics.secure.enabled': true,
+      'metrics.secure.tlsSecretName': 'tls',
+      'metrics.serviceMonitor.enabled': true,
+    },
+  },
   'metrics.serviceMonitor.enabled': { to: true },
   'metrics.serviceMonitor.interval': { to: '15s', given: { 'metrics.serviceMonitor.enabled': true } },
   'metrics.serviceMonitor.labels': {

@@ -75,6 +75,10 @@ interface Workload extends KubernetesObject {
   readonly spec: { readonly template: { readonly spec: { readonly serviceAccountName?: string } } };
 }
 
+interface Monitor extends KubernetesObject {
+  readonly spec: { readonly endpoints: readonly { readonly tlsConfig?: object }[] };
+}
+
 const isWorkload = (object: KubernetesObject): object is Workload =>
   ['Deployment', 'StatefulSet'].includes(object.kind);
 
@@ -295,6 +299,25 @@ describe('the chart', () => {
       metadata: { labels: { grafana_dashboard: '1' } },
       data: { 'batchtest-results.json': dashboard },
     });
+  });
+
+  it('has Prometheus check the operator by the ca.crt of its Secret, and by the authorities of its own where that has none', async () => {
+    const tlsConfigOf = async (...values: readonly string[]) => {
+      const secure = 'metrics.secure.enabled=true,metrics.secure.tlsSecretName=metrics-tls';
+      const set = [secure, 'metrics.serviceMonitor.enabled=true', ...values].flatMap((value) => [
+        '--set',
+        value,
+      ]);
+      const objects = await rendered(...DATABASE, ...set);
+      const isMonitor = (object: KubernetesObject): object is Monitor => object.kind === 'ServiceMonitor';
+      return objects
+        .filter(isMonitor)
+        .flatMap(({ spec }) => spec.endpoints.map(({ tlsConfig }) => tlsConfig));
+    };
+    const serverName = 'batchtest-metrics.batchtest.svc';
+    const ca = { secret: { name: 'metrics-tls', key: 'ca.crt' } };
+    expect(await tlsConfigOf()).toEqual([{ serverName, ca }]);
+    expect(await tlsConfigOf('metrics.secure.hasCa=false')).toEqual([{ serverName }]);
   });
 
   it('has the operator take URLs that may hold secrets from a Secret', async () => {
