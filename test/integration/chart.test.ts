@@ -162,10 +162,34 @@ describe('the chart', () => {
       ];
       for (const { kind, metadata } of objects) {
         expect(metadata.name, kind).toMatch(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+        if (kind === 'Service') expect(metadata.name).toMatch(/^[a-z][-a-z0-9]*$/);
         expect(metadata.name.length, `${kind} ${metadata.name}`).toBeLessThanOrEqual(longest[kind] ?? 253);
       }
       for (const kind of Object.keys(longest)) expect(objects.map((object) => object.kind)).toContain(kind);
     }
+  });
+
+  it('refuses names that no Service can have, and takes what fullnameOverride says in their place', async () => {
+    const values = [...(PROFILES['pushed results'] ?? []), ...['--set', 'crds.install=false']];
+    for (const release of ['123', '1.2.3', 'a.b']) {
+      const failure = await failureOf(program.renderedAs(release, 'team-a', ...values));
+      expect(failure).toContain(`no Service can be called "${release}-batchtest": set fullnameOverride`);
+      const named = ['--set-string', 'fullnameOverride=experiments'];
+      const objects = await program.renderedAs(release, 'team-a', ...values, ...named);
+      const services = objects.filter(({ kind }) => kind === 'Service');
+      expect(services.map(nameOf)).toEqual(['Service experiments-ingest', 'Service experiments-metrics']);
+      for (const service of services)
+        await cluster.request('POST', '/api/v1/namespaces/team-a/services?dryRun=All', service);
+    }
+    for (const name of ['123', 'Mine', 'a_b', '-'])
+      expect(await failureOf(rendered(...values, '--set-string', `fullnameOverride=${name}`))).toContain(
+        'set fullnameOverride to a name of lower-case letters, digits and dashes',
+      );
+    // That one is in labels as well.
+    for (const name of ['a b', 'a-', '-a'])
+      expect(await failureOf(rendered(...values, '--set-string', `nameOverride=${name}`))).toContain(
+        'nameOverride',
+      );
   });
 
   it('refuses ports that the operator cannot listen at together', async () => {
@@ -210,13 +234,16 @@ describe('the chart', () => {
   });
 
   it('takes names of digits for text', async () => {
-    const digits = ['fullnameOverride', 'nameOverride', 'serviceAccount.name', 'operator.priorityClassName'];
+    const digits = ['nameOverride', 'serviceAccount.name', 'operator.priorityClassName'];
     const own = [
       ...['database.existingSecret.name', 'database.existingSecret.key', 'resultIngest.tls.secretName'],
       ...['metrics.secure.tlsSecretName', 'notifications.tokenSecret.name', 'notifications.tokenSecret.key'],
       ...['notifications.urlsSecret.name', 'notifications.urlsSecret.key'],
     ];
-    const set = (paths: readonly string[]) => paths.flatMap((path) => ['--set-string', `${path}=456`]);
+    const set = (paths: readonly string[]) => [
+      ...['--set', 'fullnameOverride=batchtest'],
+      ...paths.flatMap((path) => ['--set-string', `${path}=456`]),
+    ];
     const enabled = 'metrics.secure.enabled=true,resultIngest.enabled=true,networkPolicy.enabled=true';
     const monitoring = 'metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true';
     const objects = [
@@ -233,7 +260,7 @@ describe('the chart', () => {
     ];
     // As numbers they would be without quotes.
     expect(JSON.stringify(objects)).not.toMatch(/:(123|456|789)\b/);
-    expect(objects.map(nameOf)).toContain('Deployment 456');
+    expect(objects.map(nameOf)).toContain('ServiceAccount 456');
   });
 
   it('describes every value in its schema, and has a default for each in values.yaml', async () => {

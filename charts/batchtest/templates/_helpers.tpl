@@ -1,16 +1,23 @@
 {{- define "batchtest.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride -}}
 {{- end -}}
 
-{{- /* At most 55 characters, so that Services may be called <fullname>-metrics and <fullname>-ingest: a name of theirs has at most 63. */ -}}
+{{- /*
+At most 55 characters, so that Services may be called <fullname>-metrics and <fullname>-ingest: a name of theirs has at most 63, and begins with a letter.
+The API server would refuse another one after the rest of the release was made.
+*/ -}}
 {{- define "batchtest.fullname" -}}
+{{- $name := printf "%s-%s" .Release.Name (include "batchtest.name" .) -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 55 | trimAll "-" -}}
+{{- $name = .Values.fullnameOverride -}}
 {{- else if contains (include "batchtest.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 55 | trimAll "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name (include "batchtest.name" .) | trunc 55 | trimAll "-" -}}
+{{- $name = .Release.Name -}}
 {{- end -}}
+{{- $name = $name | trunc 55 | trimAll "-" -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "no Service can be called %q: set fullnameOverride to a name of lower-case letters, digits and dashes that begins with a letter" $name) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{- define "batchtest.selectorLabels" -}}
