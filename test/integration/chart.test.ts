@@ -72,7 +72,14 @@ const failureOf = (running: Promise<unknown>): Promise<string> =>
   );
 
 interface Workload extends KubernetesObject {
-  readonly spec: { readonly template: { readonly spec: { readonly serviceAccountName?: string } } };
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly serviceAccountName?: string;
+        readonly containers: readonly { readonly args?: readonly string[] }[];
+      };
+    };
+  };
 }
 
 interface Monitor extends KubernetesObject {
@@ -233,6 +240,39 @@ describe('the chart', () => {
     ).not.toEqual([]);
   });
 
+  it('gives roles, stores and URLs to the programs as they are, whatever is in them', async () => {
+    const roles = ['team readers #2', 'a: b', '"quoted"', 'back\\slash', 'größe', '- x', '$(HOME) $$ $'];
+    const stores = ['s3://bucket/runs #1', 's3://bucket/$(POD_NAME)'];
+    const urls = ['https://hooks.example/#runs: all', 'https://hooks.example/?key=$$1'];
+    const values = {
+      'database.migration.existingSecret.name': 'owner',
+      'database.migration.grantWrite': roles,
+      'database.migration.grantRead': roles,
+      artifactStores: stores,
+      'notifications.urls': urls,
+    };
+    const objects = await rendered(
+      ...DATABASE,
+      ...Object.entries(values).flatMap(([path, value]) => [
+        '--set-json',
+        `${path}=${JSON.stringify(value)}`,
+      ]),
+    );
+    const argsOf = (wanted: string) =>
+      objects
+        .filter((object): object is Workload => object.kind === wanted)
+        .flatMap(({ spec }) => spec.template.spec.containers.flatMap(({ args }) => args ?? []))
+        .filter((argument) => typeof argument !== 'string' || /^--(grant|artifact|notify)/.test(argument));
+    // The kubelet makes one $ of two, and expands no $(NAME) after that.
+    const options = (name: string, texts: readonly string[]) =>
+      texts.map((text) => `--${name}=${text.split('$').join('$$')}`);
+    expect(argsOf('Job')).toEqual([...options('grant-write', roles), ...options('grant-read', roles)]);
+    expect(argsOf('Deployment')).toEqual([
+      ...options('artifact-store', stores),
+      ...options('notify-url', urls),
+    ]);
+  });
+
   it('takes names of digits for text', async () => {
     const digits = ['nameOverride', 'serviceAccount.name', 'operator.priorityClassName'];
     const own = [
@@ -254,7 +294,10 @@ describe('the chart', () => {
       )),
       ...(await program.renderedAs(
         ...(['123', '789'] as const),
-        ...set([...digits, 'database.embedded.storage.storageClass']),
+        ...set([
+          ...digits,
+          ...['image', 'storage.size', 'storage.storageClass'].map((of) => `database.embedded.${of}`),
+        ]),
         ...['--set', 'database.embedded.enabled=true,networkPolicy.enabled=true,watch.clusterWide=false'],
       )),
     ];

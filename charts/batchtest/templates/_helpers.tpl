@@ -48,6 +48,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{- /* An argument of a container as it is meant: the kubelet takes $(NAME) for a variable, and $$ for one $. */ -}}
+{{- define "batchtest.argument" -}}
+{{- replace "$" "$$" . | quote -}}
+{{- end -}}
+
 {{- /* Namespaces that are watched, as JSON; empty when all are. */ -}}
 {{- define "batchtest.namespaces" -}}
 {{- if not .Values.watch.clusterWide -}}
