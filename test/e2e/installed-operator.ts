@@ -5,6 +5,7 @@ import { freeLoopbackPorts } from '../tools/loopback-port.ts';
 import { createTcpGate } from '../tools/tcp-gate.ts';
 import { imagesIn } from './images.ts';
 import type { Target } from './target.ts';
+import { whatTheClusterSays } from './what-the-cluster-says.ts';
 
 export interface InstalledOperator {
   readonly connection: Connection;
@@ -55,6 +56,7 @@ export async function installOperator(target: Target): Promise<InstalledOperator
       ...['--set', 'operator.resources.requests.cpu=0,operator.logLevel=debug'],
     );
   } catch (error) {
+    process.stderr.write(await whatTheClusterSays(target.kubeconfigPath, OPERATOR_NAMESPACE));
     await uninstall();
     throw error;
   }

@@ -1,7 +1,8 @@
 import type { TestProject } from 'vitest/node';
 import type { Connection } from '../integration/postgres-server.ts';
-import { installOperator } from './installed-operator.ts';
+import { installOperator, OPERATOR_NAMESPACE } from './installed-operator.ts';
 import { openTarget, type Target } from './target.ts';
+import { whatTheClusterSays } from './what-the-cluster-says.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,6 +19,9 @@ export default async function setUpTarget(project: TestProject): Promise<() => P
     project.provide('target', target);
     project.provide('database', connection);
     return async () => {
+      // Vitest sets it when a test failed, or a file of tests could not be loaded.
+      if (process.exitCode)
+        process.stderr.write(await whatTheClusterSays(target.kubeconfigPath, OPERATOR_NAMESPACE));
       await uninstall();
       await close();
     };

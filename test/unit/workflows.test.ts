@@ -15,6 +15,8 @@ const FOLDER = '.github/workflows';
 const workflows = readdirSync(join(REPOSITORY, FOLDER));
 
 interface Step {
+  readonly id?: string;
+  readonly if?: string;
   readonly uses?: string;
   readonly run?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -58,6 +60,15 @@ describe.each(workflows)('%s', (name) => {
       expect(job['timeout-minutes']).toBeLessThanOrEqual(90);
   });
 
+  it('installs packages of a list that is not as old as the machine', () => {
+    const jobs: readonly Job[] = Object.values(parse(text).jobs);
+    for (const { steps = [] } of jobs) {
+      const commands = steps.map(({ run = '' }) => run).join('\n');
+      const [before, ...installations] = commands.split(/^.*apt-get install/m);
+      if (installations.length > 0) expect(before).toMatch(/^sudo apt-get update$/m);
+    }
+  });
+
   it('runs only scripts that are there', () => {
     const files = [...text.matchAll(/\b(?:run: (\.ci\/\S+)|tsx (\S+))/g)].map(
       ([, one, other]) => one ?? other ?? '',
@@ -73,6 +84,16 @@ it('are for checks, what is installed, the quickstart on kind, and releases', ()
 it('checks on every version of Node that is supported', () => {
   const { jobs } = parse(readFileSync(join(REPOSITORY, FOLDER, 'check.yml'), 'utf8'));
   expect(jobs.check.strategy.matrix.node).toEqual(['20', '22', '24']);
+});
+
+it('asks the cluster of the quickstart what is wrong when that failed, as later there is none to ask', () => {
+  const { jobs } = parse(readFileSync(join(REPOSITORY, FOLDER, 'kind.yml'), 'utf8'));
+  const steps: readonly Step[] = jobs.quickstart.steps;
+  const asking = steps.filter(({ if: condition }) => condition?.includes('failure()'));
+  const quickstart = steps.find(({ run }) => run?.includes('test/e2e/kind.ts'));
+  expect(asking.map((step) => step.if)).toEqual([
+    `failure() && steps.${quickstart?.id}.outcome == 'failure'`,
+  ]);
 });
 
 describe('a release', () => {
