@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { failureExcerpt } from './failure-excerpt.ts';
 import type { ReportedFailure } from './run-report.ts';
+import { wrappedText } from './wrapped-text.ts';
 
 const failure = (message: string, reason = 'NonZeroExitCode'): ReportedFailure => ({
   variant: 'v',
@@ -85,6 +87,36 @@ describe('the excerpt of a failure', () => {
       'of 400 took 0.037 seconds ↵ step 38 of 400 took 0.038',
       'seconds ↵ step 39 of 400 took 0.039 seconds ↵ out of cheese',
     ]);
+  });
+
+  it('shows as many of the last lines of such a log as fit', () => {
+    const words = fc.constantFrom('a', 'bb', 'cdefgh', 'x'.repeat(17), '日本', 'e\u0301', '👩‍🚀');
+    const lines = fc.array(words, { minLength: 1, maxLength: 3 }).map((line) => line.join(' '));
+    const log = fc.array(lines, { minLength: 1, maxLength: 25 });
+    fc.assert(
+      fc.property(log, fc.integer({ min: 20, max: 40 }), (shown, width) => {
+        const excerpts = shown.map((_, from) => {
+          const tail = [...(from > 0 ? ['…'] : []), ...shown.slice(from)].join(' ↵ ');
+          return wrappedText(`exit code 1: ${tail}`, width, 3);
+        });
+        const isWhole = (excerpt: readonly string[]): boolean => excerpt.at(-1)?.endsWith('…') === false;
+        expect(failureExcerpt(failure(`exit code 1: ${shown.join('\n')}`), width)).toEqual(
+          excerpts.find(isWhole) ?? excerpts.at(-1),
+        );
+      }),
+    );
+  });
+
+  it.each([
+    ['digits', '1', '1 ↵ 1 ↵ 1'],
+    ['ideographs', '日', '日 ↵ 日 ↵ 日'],
+    ['emoji', '👩‍🚀', '👩‍🚀 ↵ 👩‍🚀 ↵ 👩‍🚀'],
+  ])('is there at once for thousands of lines of %s', (_, line, end) => {
+    const log = Array.from({ length: 2_000 }, () => line).join('\n');
+    const lines = failureExcerpt(failure(`exit code 1: ${log}`), 76);
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toMatch(/^exit code 1: … ↵ /);
+    expect(lines[2]?.endsWith(end)).toBe(true);
   });
 
   it('cuts a line that is too long at its end', () => {

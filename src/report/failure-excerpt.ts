@@ -45,8 +45,10 @@ function firstShown(lines: readonly string[], fits: (from: number) => boolean): 
   if (fits(0)) return 0;
   const error = lines.findLastIndex((line) => ERROR_LINE.test(line));
   if (error !== -1) return error;
-  const fitting = lines.findIndex((_, from) => fits(from));
-  return fitting === -1 ? Math.max(0, lines.length - 1) : fitting;
+  // From the end: what is laid out to see whether it fits is never much more than what is shown.
+  let from = Math.max(0, lines.length - 1);
+  while (from > 1 && fits(from - 1)) from -= 1;
+  return from;
 }
 
 const isCut = (lines: readonly string[]): boolean => lines.at(-1)?.endsWith('…') === true;

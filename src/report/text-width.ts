@@ -1,7 +1,7 @@
 import stringWidth from 'string-width';
 
 // Characters that reports are mostly made of, each one column wide and a character of its own: looking at them one by one would take most of a report's time.
-const NARROW = /^[\x20-\x7e±–…]*$/;
+const NARROW = /^[\x20-\x7e±–…↵]*$/;
 
 /** Columns that the text takes on a terminal; an ideograph or an emoji takes two. */
 export function textWidth(text: string): number {
@@ -22,13 +22,13 @@ export function cutMiddle(text: string, width: number): string {
   const tailWidth = Math.floor((width - 1) / 2);
   if (NARROW.test(text))
     return `${text.slice(0, width - 1 - tailWidth)}…${text.slice(text.length - tailWidth)}`;
-  const parts = graphemes(text);
+  const parts = [...graphemes(text)];
   const tail = head(parts.toReversed(), tailWidth, (rest, part) => part + rest);
   return `${head(parts, width - 1 - textWidth(tail))}…${tail}`;
 }
 
 function head(
-  parts: readonly string[],
+  parts: Iterable<string>,
   width: number,
   join = (rest: string, part: string): string => rest + part,
 ): string {
@@ -44,6 +44,8 @@ function head(
 
 const segmenter = new Intl.Segmenter();
 
-/** The characters as a reader counts them: with their accents, emoji of several parts as one. */
-export const graphemes = (text: string): readonly string[] =>
-  [...segmenter.segment(text)].map(({ segment }) => segment);
+/** The characters as a reader counts them, one after the other: with their accents, emoji of several parts as one. */
+export function* graphemes(text: string): Generator<string> {
+  if (NARROW.test(text)) yield* text;
+  else for (const { segment } of segmenter.segment(text)) yield segment;
+}
