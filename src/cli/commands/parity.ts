@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { stringify } from 'yaml';
 import { dryRun, variantCarriers, withServerCheck } from '../../parity/dry-run.ts';
 import { type ParityVerdict, runParity } from '../../parity/run-parity.ts';
 import type { ServerCheck } from '../../parity/server-check.ts';
+import { reportYaml } from '../../report/report-yaml.ts';
 import type { StoredRun } from '../../results/result-store.ts';
 import { ClusterUnavailableError } from '../../runner/errors.ts';
 import { type DataDirectoryFlag, dataDirectoryOption } from '../common-options.ts';
@@ -88,7 +88,7 @@ const namespaceOf = ({ batchTest }: LoadedManifest, { namespace }: ClusterFlags)
 
 function printJobs(manifest: LoadedManifest, flags: ParityFlags, { stdout }: ProcessContext): void {
   for (const carrier of variantCarriers(manifest.batchTest, namespaceOf(manifest, flags)))
-    stdout.write(`---\n${stringify(carrier, { lineWidth: 0, aliasDuplicateObjects: false })}`);
+    stdout.write(`---\n${reportYaml(carrier)}`);
 }
 
 async function compareEngines(

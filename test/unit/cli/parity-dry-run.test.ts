@@ -130,6 +130,19 @@ describe('batchtest parity FILE', () => {
     );
   });
 
+  it('prints Jobs that kubectl reads as they are meant, whatever the parameters hold', async () => {
+    const variants = [{ name: 'cached', parameters: { CACHE: 'on', SINCE: '2024-01-01', LIMIT: '1_000' } }];
+    const { stdout } = await parity(manifest({ command: ['bench'] }, { variants }), '--jobs');
+    const [job] = parseAllDocuments(stdout, { version: '1.1' }).map((document) => document.toJS());
+    expect(job.spec.template.spec.containers[0].env).toEqual(
+      expect.arrayContaining([
+        { name: 'CACHE', value: 'on' },
+        { name: 'SINCE', value: '2024-01-01' },
+        { name: 'LIMIT', value: '1_000' },
+      ]),
+    );
+  });
+
   it('ends with 2 for an invalid manifest, and with 3 when the cluster that was asked for cannot be asked', async () => {
     expect((await parity('{}')).exitCode).toBe(2);
     const asked = await parity(manifest({ command: ['bench'] }), '--kubeconfig', '/missing');
