@@ -30,6 +30,12 @@ describe('an attempt that exits with 0', () => {
     { what: 'leaves nothing', message: '\n', reason: 'NoResult', says: /wrote no result/ },
     { what: 'leaves something else', message: 'oops', reason: 'ResultUnusable', says: /not valid JSON/ },
     {
+      what: 'leaves as much of a longer one as a kubelet takes',
+      message: '{"outputs":{"a":"'.padEnd(4_096, 'x'),
+      reason: 'ResultUnusable',
+      says: /reaches the limit of 4096 bytes and was probably cut off there/,
+    },
+    {
       what: 'leaves out a metric',
       message: '{"metrics":{"p95_ms":1}}',
       reason: 'MetricMissing',

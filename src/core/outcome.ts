@@ -102,7 +102,7 @@ function reportedBy({ message, truncated, pushed }: Exited): ReportedResult | Ju
       'NoResult',
       'the program wrote no result to $BATCHTEST_RESULT_FILE, and none that it pushed to $BATCHTEST_RESULT_URL was stored',
     );
-  const parsed = parseResult(message);
+  const parsed = parseResult(message, RESULT_FILE_LIMIT_BYTES);
   return parsed.ok ? parsed.result : invalid(isFileEmpty ? 'NoResult' : 'ResultUnusable', parsed.problem);
 }
 

@@ -7,8 +7,8 @@ const result = (text: string): ReportedResult => {
   if (!parsed.ok) throw new Error(parsed.problem);
   return parsed.result;
 };
-const problem = (text: string): string => {
-  const parsed = parseResult(text);
+const problem = (text: string, cutAtBytes?: number): string => {
+  const parsed = parseResult(text, cutAtBytes);
   if (parsed.ok) throw new Error(`no problem with ${text}`);
   return parsed.problem;
 };
@@ -209,10 +209,11 @@ describe('no result', () => {
     expect(problem(text)).toEqual(typeof says === 'string' ? says : expect.stringMatching(says));
   });
 
-  it('says that JSON was probably cut off when it is as long as a termination message can be', () => {
+  it('says that JSON was probably cut off when it is as long as what is left of longer ones', () => {
     const cut = `{"outputs":{"a":"${'é'.repeat(2_048)}`;
-    expect(problem(cut)).toMatch(/reaches the limit of 4096 bytes and was probably cut off there/);
-    expect(problem(cut.slice(0, 1_000))).not.toMatch(/cut off/);
+    expect(problem(cut, 4_096)).toMatch(/reaches the limit of 4096 bytes and was probably cut off there/);
+    expect(problem(cut.slice(0, 1_000), 4_096)).not.toMatch(/cut off/);
+    expect(problem(cut)).not.toMatch(/cut off/);
   });
 
   it('says it in a short sentence, however long what is wrong with it', () => {

@@ -1,5 +1,4 @@
 import { isMetricName } from '../api/v1alpha1/schema.ts';
-import { RESULT_FILE_LIMIT_BYTES } from './attempt.ts';
 
 /** A file that a trial made, as its result names it. */
 export interface ReportedArtifact {
@@ -40,15 +39,16 @@ const FIELDS = new Set(['metrics', 'artifacts', 'outputs']);
 /**
  * Reads `{"metrics": {"p95_ms": 41.2}, "artifacts": […], "outputs": {…}}`. The text comes from a program that is not trusted:
  * whatever it holds gives a result or a problem that a person can read, and nothing is taken over that was not checked.
+ * @param cutAtBytes where it was cut without a word if it was longer; undefined when it came as a whole
  */
-export function parseResult(text: string): ParsedResult {
+export function parseResult(text: string, cutAtBytes?: number): ParsedResult {
   if (text.trim() === '') return problem('the program wrote no result to $BATCHTEST_RESULT_FILE');
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     return problem(
-      `the result is not valid JSON (${error instanceof Error ? error.message : 'unreadable'})${hintAtLimit(text)}`,
+      `the result is not valid JSON (${error instanceof Error ? error.message : 'unreadable'})${hintAtLimit(text, cutAtBytes)}`,
     );
   }
   if (!isObject(value)) return problem(`the result must be a JSON object, not ${describe(value)}`);
@@ -142,7 +142,7 @@ const describe = (value: unknown): string =>
 const quote = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 
 /** A kubelet cuts a termination message at its limit without a word; then broken JSON is most likely cut JSON. */
-const hintAtLimit = (text: string): string =>
-  Buffer.byteLength(text) >= RESULT_FILE_LIMIT_BYTES
-    ? `; it reaches the limit of ${RESULT_FILE_LIMIT_BYTES} bytes and was probably cut off there`
+const hintAtLimit = (text: string, limitBytes = Number.POSITIVE_INFINITY): string =>
+  Buffer.byteLength(text) >= limitBytes
+    ? `; it reaches the limit of ${limitBytes} bytes and was probably cut off there`
     : '';

@@ -176,6 +176,13 @@ describe('a push', () => {
     expect(await send()).toMatchObject({ status: 200 });
   });
 
+  it('that is not JSON is not said to be cut off where only a file ends', async () => {
+    const body = JSON.stringify({ metrics: { x: 1 }, outputs: { log: 'a'.repeat(6_000) } });
+    const answered = await send({ body: body.replace('"x":1', '"x":NaN') });
+    expect(answered).toMatchObject({ status: 422, reason: 'ResultUnusable' });
+    expect(answered.message).not.toMatch(/limit|cut off/);
+  });
+
   it('is refused when it is not sent as it should be', async () => {
     expect(await send({ url: urlOf(server).replace('result', 'results') })).toMatchObject({ status: 404 });
     expect(await send({ method: 'PUT' })).toMatchObject({ status: 405, reason: 'MethodNotAllowed' });
