@@ -153,6 +153,20 @@ describe('a gate on a regression', () => {
     ]);
   });
 
+  it.each([
+    { percent: '5', is: 105.000_02, result: 'Failed', text: '5.00002 %' },
+    { percent: '12.3456', is: 112.345_5, result: 'Passed', text: '12.3455 %' },
+    { percent: '12.3456', is: 112.345_7, result: 'Failed', text: '12.346 %' },
+  ])('of $percent % tells of a variant at $is on its side of it', ({ percent, is, result, text }) => {
+    const [{ reason, ...judged } = { reason: '' }] = gate(
+      { maxRegressionPercent: percent },
+      { base: [100], a: [is] },
+    );
+    expect(judged).toMatchObject({ result });
+    expect(reason).toMatch(`a is ${text} worse than base (`);
+    expect(reason).toMatch(`), ${percent} % allowed`);
+  });
+
   it('passes with a baseline of 0 when nothing is worse', () => {
     expect(gate({ maxRegressionPercent: 5 }, { base: [0, 0], a: [0, 0] })).toMatchObject([
       { result: 'Passed' },
@@ -190,6 +204,23 @@ describe('a gate on a limit', () => {
     { limits: { max: '0.1' }, values: [0.1, 0.1, 0.1] },
   ])('allows a mean that rounding puts beyond $limits', ({ limits, values }) => {
     expect(gate(limits, { base: values })).toMatchObject([{ result: 'Passed', failing: [] }]);
+  });
+
+  it.each([
+    { limits: { max: '123456' }, mean: 123_458, result: 'Failed', text: 'highest mean is 123460' },
+    { limits: { max: '123456' }, mean: 123_455, result: 'Passed', text: 'highest mean is 123455' },
+    { limits: { max: '123456' }, mean: 123_456, result: 'Passed', text: 'highest mean is 123456' },
+    { limits: { max: '123461' }, mean: 123_462, result: 'Failed', text: 'highest mean is 123462' },
+    { limits: { max: '123456' }, mean: 234_567.8, result: 'Failed', text: 'highest mean is 234570' },
+    { limits: { max: 100 }, mean: 100.0004, result: 'Failed', text: 'highest mean is 100.0004' },
+    { limits: { min: '0.7000001' }, mean: 0.7, result: 'Failed', text: 'lowest mean is 0.7' },
+    { limits: { min: '-1.5' }, mean: -1.500_000_25, result: 'Failed', text: 'lowest mean is -1.5000003' },
+    { limits: { max: '0.3' }, mean: 0.1 + 0.2, result: 'Passed', text: 'highest mean is 0.3' },
+  ])('of $limits tells of a mean of $mean on its side of it', ({ limits, mean, result, text }) => {
+    const [allowed] = Object.values(limits);
+    expect(gate(limits, { base: [mean] })).toMatchObject([
+      { result, reason: `the ${text} (base), ${allowed} allowed` },
+    ]);
   });
 
   it('cannot be evaluated without a variant', () => {

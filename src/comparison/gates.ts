@@ -183,7 +183,8 @@ function regressionOf(
   const [worst = regressions[0]] = failing.length > 0 ? failing : beyond;
   if (worst === undefined || worst.percent <= 0) return passed(`no variant is worse than ${than}`);
   const means = `${numberText(worst.mean)} against ${numberText(worst.reference)}`;
-  const text = `${worst.name} is ${percentText(worst.percent)}worse than ${than} (${means}), ${numberText(limit)} % allowed`;
+  const percent = percentText(worst.percent, (shown) => shown > limit === beyond.length > 0);
+  const text = `${worst.name} is ${percent}worse than ${than} (${means}), ${limit} % allowed`;
   if (failing.length > 0) return failed(text, failing);
   return passed(beyond.length > 0 ? `${text}, but the difference is not significant` : text);
 }
@@ -202,7 +203,11 @@ function bound(rule: 'min' | 'max', limit: number, measured: readonly MeasuredVa
   if (extreme === undefined) return notEvaluable('no variant has only successful trials');
   const wanted = rule === 'min' ? 'maximize' : 'minimize';
   const failing = ordered.filter(({ mean }) => betterBy(wanted, limit, mean) > 0);
-  const text = `the ${rule === 'min' ? 'lowest' : 'highest'} mean is ${numberText(extreme.mean)} (${extreme.name}), ${numberText(limit)} allowed`;
+  const mean = numberText(
+    extreme.mean,
+    (shown) => (rule === 'min' ? shown < limit : shown > limit) === failing.length > 0,
+  );
+  const text = `the ${rule === 'min' ? 'lowest' : 'highest'} mean is ${mean} (${extreme.name}), ${limit} allowed`;
   return failing.length > 0 ? failed(text, failing) : passed(text);
 }
 
@@ -215,8 +220,15 @@ const failed = (text: string, failing: readonly MeasuredVariant[]): Judgement =>
 });
 
 /** Nothing when the baseline's mean is 0. */
-const percentText = (percent: number): string =>
-  Number.isFinite(percent) ? `${numberText(percent)} % ` : '';
+const percentText = (percent: number, tells: (shown: number) => boolean): string =>
+  Number.isFinite(percent) ? `${numberText(percent, tells)} % ` : '';
 
-/** Five significant digits are enough to see on which side of a limit a number is, but for limits that are hardly missed. */
-const numberText = (value: number): string => String(Number(value.toPrecision(5)));
+/** What tells one number from every other. */
+const ALL_DIGITS = 17;
+
+/** Five significant digits, or as many more as the number needs to tell on which side of a limit it is. */
+function numberText(value: number, tells: (shown: number) => boolean = () => true): string {
+  let digits = 5;
+  while (digits < ALL_DIGITS && !tells(Number(value.toPrecision(digits)))) digits += 1;
+  return String(Number(value.toPrecision(digits)));
+}
