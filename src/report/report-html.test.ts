@@ -72,6 +72,21 @@ describe('a report as a page', () => {
     expect(page).toContain('<bdi>SIZE</bdi> = <bdi>1</bdi>');
   });
 
+  it('colours means alike that are equal but for the rounding of their sums', () => {
+    const cells = (...variants: readonly VariantStory[]): readonly string[] =>
+      [...pageOf({ variants }).matchAll(/<td class="number([^"]*)" data-v="(0\.[^"]*)">/g)].map(
+        ([, colour, mean]) => `${mean}${colour}`,
+      );
+    const once = { name: 'once', trials: [{ p95_ms: 0.1 }] };
+    const thrice = { name: 'thrice', trials: Array.from({ length: 3 }, () => ({ p95_ms: 0.1 })) };
+    expect(cells(once, thrice)).toEqual(['0.1', '0.10000000000000002']);
+    expect(cells(once, thrice, { name: 'worst', trials: [{ p95_ms: 0.3 }] })).toEqual([
+      '0.1 h10 top',
+      '0.10000000000000002 h10 top',
+      '0.3 h0',
+    ]);
+  });
+
   it('says nothing of parameters when none differs', () => {
     const same = VARIANTS.map((story) => ({ ...story, parameters: { CACHE: 'lru' } }));
     expect(pageOf({ variants: same })).not.toContain('<h2>Parameters</h2>');

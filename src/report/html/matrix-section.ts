@@ -1,4 +1,5 @@
 import type { ComparisonRow } from '../../comparison/comparison-matrix.ts';
+import { areEqualButForRounding } from '../../comparison/rounding.ts';
 import { meanAndDeviationTexts, scoreText, summaryOf } from '../comparison-columns.ts';
 import { counted } from '../counted.ts';
 import { metricNames, parameterValue, varyingParameters } from '../report-names.ts';
@@ -166,9 +167,11 @@ function shareOfBest(
     lowest = Math.min(lowest, mean);
     highest = Math.max(highest, mean);
   }
-  if (!(lowest < highest)) return () => null;
+  if (areEqualButForRounding(lowest, highest)) return () => null;
+  const best = goal === 'maximize' ? highest : lowest;
   return (mean) => {
     if (mean === undefined) return null;
+    if (areEqualButForRounding(mean, best)) return 1;
     const fromLowest = (mean / 2 - lowest / 2) / (highest / 2 - lowest / 2);
     return goal === 'maximize' ? fromLowest : 1 - fromLowest;
   };
