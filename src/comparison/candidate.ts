@@ -56,7 +56,8 @@ export function ofComparedSamples<T>(
   };
 }
 
-const repetitionsOf = (candidate: Candidate): readonly number[] =>
+/** Which repetitions its trials are, in the order of its samples. */
+export const repetitionsOf = (candidate: Candidate): readonly number[] =>
   candidate.repetitions ?? Array.from({ length: trialCount(candidate) }, (_, trial) => trial);
 
 /** Trials that a candidate has values of. */

@@ -235,6 +235,40 @@ describe('the comparison matrix', () => {
     ]);
   });
 
+  it.each([
+    { what: 'which was stopped early then', was: 3, is: 6 },
+    { what: 'which was stopped early now', was: 6, is: 3 },
+  ])(
+    'compares a variant, $what, by the repetitions that the previous run has as well, as its gate does',
+    ({ was, is }) => {
+      const drifting = [60, 50, 45, 41, 40, 40];
+      const repetitions = [...drifting.keys()].slice(0, was);
+      const run: ComparableRun = {
+        ...aRun(
+          { a: drifting.slice(0, is).map((p95_ms) => ({ p95_ms: p95_ms + 1, throughput: 1 })) },
+          {
+            confidence: '0.95',
+            gates: [{ metric: 'p95_ms', against: 'PreviousRun', maxRegressionPercent: 0 }],
+          },
+          is < was ? ['a'] : [],
+        ),
+        previousRun: {
+          uid: '5c1b671f',
+          startedAt: new Date(0),
+          samples: new Map([['a', new Map([['p95_ms', { values: drifting.slice(0, was), repetitions }]])]]),
+        },
+      };
+      const [row] = comparisonMatrix(run);
+      expect(row?.metrics.p95_ms).toMatchObject({
+        n: is,
+        vsPreviousRun: { difference: expect.closeTo(1, 9), verdict: 'NoDifference' },
+      });
+      expect(runConclusion(run).gates).toMatchObject([
+        { result: 'Passed', reason: expect.stringContaining('(52.667 against 51.667)') },
+      ]);
+    },
+  );
+
   it('is made also of a run that was stored before there was a comparison in the spec', () => {
     const { manifest, ...run } = aRun({ a: [{ p95_ms: 1, throughput: 1 }] });
     const old = { ...run, manifest: { spec: { objective: manifest.spec.objective } } };

@@ -20,7 +20,10 @@ import { criticalValues } from './student-t.ts';
 export interface MetricSummary extends SampleSummary {
   /** Null without a baseline, for the baseline itself, and when one of the two is not compared. */
   readonly vsBaseline: BaselineComparison | null;
-  /** The comparison with the same variant of the earlier run; null where no gate compares with that, or it has no such variant. */
+  /**
+   * The comparison with the same variant of the earlier run, on the repetitions that both have; null where no gate compares with that, or it has no
+   * such variant.
+   */
   readonly vsPreviousRun: BaselineComparison | null;
 }
 
@@ -79,7 +82,7 @@ export function comparisonMatrix(run: ComparableRun): readonly ComparisonRow[] {
         orderedMetrics(record, objective).map(([name, values]) => {
           const summary = sampleSummary(values, critical);
           const vsBaseline = isCompared ? compareMetric(name, summary) : null;
-          const vsPreviousRun = isCompared ? comparePrevious(record.variant.name, name, summary) : null;
+          const vsPreviousRun = isCompared ? comparePrevious(record.variant.name, name) : null;
           return [name, { ...summary, vsBaseline, vsPreviousRun }];
         }),
       ),
@@ -128,20 +131,17 @@ function orderedMetrics(
 function comparisonWithPrevious(
   run: ComparableRun,
   candidates: readonly Candidate[],
-): (variant: string, metric: string, summary: SampleSummary) => BaselineComparison | null {
+): (variant: string, metric: string) => BaselineComparison | null {
   const { previousRun } = run;
   if (previousRun === undefined) return () => null;
   const { objective } = run.manifest.spec;
   const comparison = comparisonOf(run);
   const judged = previousVerdicts(objective, comparison, previousRun, candidates);
-  return (variant, metric, summary) => {
+  return (variant, metric) => {
     const judgement = judged.get(variant)?.get(metric);
     if (judgement === undefined) return null;
-    const { previous, ...verdict } = judgement;
-    return {
-      ...differenceFromBaseline(summary, momentsOf(previous), Number(comparison.confidence)),
-      ...verdict,
-    };
+    const { sample, reference, ...verdict } = judgement;
+    return { ...differenceFromBaseline(sample, reference, Number(comparison.confidence)), ...verdict };
   };
 }
 

@@ -337,27 +337,74 @@ describe('a gate on a regression since the previous run', () => {
     expect(among).toMatchObject([{ result: 'Passed', reason: expect.stringContaining('not significant') }]);
   });
 
-  it.each([
-    ['the same repetitions of it', { repetitions: [0, 1, 2, 3, 4, 5, 6, 7] }, 'Passed'],
-    ['all of it, where its repetitions were not kept', {}, 'Failed'],
-  ])('compares a variant that was stopped early with %s', (_, kept, result) => {
-    // It becomes faster while it runs, as then.
-    const was = [120, 121, 119, 120, 80, 81, 79, 80];
-    const stopped: Candidate = {
-      name: 'a',
-      samples: [
-        [1, 1, 1, 1],
-        [121, 122, 120, 121],
-      ],
-      repetitions: [0, 1, 2, 3],
-      isStopped: true,
+  describe('where the values drift while a run is under way', () => {
+    const rising = (repetition: number): number => 100 + 2 * repetition + (repetition % 2 ? 0.2 : -0.2);
+    const falling = (repetition: number): number => 200 - rising(repetition);
+    const first = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
+    interface Trials {
+      readonly of: readonly number[];
+      readonly value: (repetition: number) => number;
+    }
+    const results = (was: Trials, is: Trials & { readonly isStopped?: boolean }, areKept = true) => {
+      const values = is.of.map(is.value);
+      const candidate: Candidate = {
+        name: 'a',
+        samples: [values.map(() => 1), values],
+        repetitions: is.of,
+        isStopped: is.isStopped ?? false,
+      };
+      const comparison: Comparison = {
+        confidence: '0.95',
+        gates: [{ metric: 'x', against: 'PreviousRun', maxRegressionPercent: '5' }],
+      };
+      const kept = areKept ? { repetitions: was.of } : {};
+      const earlier = previous({ a: was.of.map(was.value) }, kept);
+      return gateResults(objective('minimize'), comparison, [candidate], earlier);
     };
-    const comparison: Comparison = {
-      confidence: '0.95',
-      gates: [{ metric: 'x', against: 'PreviousRun', maxRegressionPercent: '5' }],
-    };
-    expect(
-      gateResults(objective('minimize'), comparison, [stopped], previous({ a: was }, kept)),
-    ).toMatchObject([{ result }]);
+
+    it.each([
+      {
+        what: 'was stopped early in this run',
+        was: { of: first(12), value: falling },
+        is: { of: first(3), value: falling, isStopped: true },
+      },
+      {
+        what: 'was stopped early in the earlier run',
+        was: { of: first(3), value: rising },
+        is: { of: first(12), value: rising },
+      },
+      {
+        what: 'was stopped in both, in the earlier run at an earlier look',
+        was: { of: first(3), value: rising },
+        is: { of: first(9), value: rising, isStopped: true },
+      },
+      {
+        what: 'has fewer repetitions',
+        was: { of: first(12), value: falling },
+        is: { of: first(3), value: falling },
+      },
+      {
+        what: 'has gaps in the earlier run, which met its target',
+        was: { of: [0, 1, 3], value: rising },
+        is: { of: first(8), value: rising },
+      },
+    ])('compares a variant that $what by the repetitions that both have', ({ was, is }) => {
+      expect(results(was, is)).toMatchObject([
+        { result: 'Passed', reason: 'no variant is worse than in run 5c1b671f' },
+      ]);
+      const worse = { ...is, value: (repetition: number) => 1.1 * is.value(repetition) };
+      expect(results(was, worse)).toMatchObject([
+        { result: 'Failed', reason: expect.stringMatching(/^a is 10 % worse than in run 5c1b671f/) },
+      ]);
+    });
+
+    it('takes all values where it was not kept which repetitions they are of, or none is shared', () => {
+      const few = { of: first(3), value: rising };
+      const reason = 'a is 8.8947 % worse than in run 5c1b671f (111 against 101.93), 5 % allowed';
+      expect(results(few, { of: first(12), value: rising }, false)).toMatchObject([
+        { result: 'Failed', reason },
+      ]);
+      expect(results(few, { of: [6, 7, 8], value: rising })).toMatchObject([{ result: 'Failed' }]);
+    });
   });
 });

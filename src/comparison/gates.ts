@@ -1,7 +1,6 @@
 import type { Comparison, Gate, Objective, ObjectiveMetric } from '../api/v1alpha1/schema.ts';
 import { type JudgedDifference, verdicts } from './baseline-comparison.ts';
 import { type Candidate, meansOfSamples, ofComparedSamples, positionOfMetric } from './candidate.ts';
-import { finiteMean } from './finite-mean.ts';
 import { betterBy } from './goal.ts';
 import { type PreviousRun, previousVerdicts } from './previous-run.ts';
 
@@ -26,8 +25,9 @@ type Judgement = Pick<GateResult, 'result' | 'reason' | 'failing'>;
 /**
  * What came of every limit, in the manifest's order. `min` and `max` are for the means of all candidates. `maxRegressionPercent` is for the
  * candidates other than the baseline, or for those that the earlier run has as well: one fails it whose mean is worse by more than that, in
- * percent of the baseline's or the earlier one (of the same repetitions, where the candidate was stopped early), unless the verdict on it is NoDifference. So chance alone fails it with a probability of
- * at most 1 − confidence, and one trial per variant, of which no verdict is possible, is taken at its word.
+ * percent of the baseline's (of the same repetitions, where the candidate was stopped early) or the earlier one (both of the repetitions that both
+ * runs have), unless the verdict on it is NoDifference. So chance alone fails it with a probability of at most 1 − confidence, and one trial
+ * per variant, of which no verdict is possible, is taken at its word.
  * @param previousRun the earlier run; undefined when there was none
  */
 export function gateResults(
@@ -69,10 +69,10 @@ export function gateResults(
           previousRun: null,
           ...regression(metric, limit, baseline ?? '', measured),
         };
-      const compared = measured.flatMap(({ name, mean }) => {
+      const compared = measured.flatMap(({ name }) => {
         const since = judgedByPrevious?.get(name)?.get(gate.metric);
         if (since === undefined) return [];
-        return [{ name, mean, verdict: since.verdict, reference: finiteMean([...since.previous]) }];
+        return [{ name, mean: since.sample.mean, verdict: since.verdict, reference: since.reference.mean }];
       });
       return {
         ...identity,

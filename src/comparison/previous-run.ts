@@ -1,6 +1,6 @@
 import type { Comparison, Objective } from '../api/v1alpha1/schema.ts';
-import { type JudgedDifference, judged } from './baseline-comparison.ts';
-import { type Candidate, ofComparedSamples, positionOfMetric } from './candidate.ts';
+import { type ComparedSamples, type JudgedDifference, judged } from './baseline-comparison.ts';
+import { type Candidate, positionOfMetric, repetitionsOf } from './candidate.ts';
 import { momentsOf } from './moments.ts';
 
 /** What a run is compared with of the earlier run that was chosen for it when it was registered. */
@@ -21,10 +21,8 @@ export interface PreviousSample {
   readonly repetitions: readonly number[] | undefined;
 }
 
-/** A verdict, and the values of the earlier run that it compares with. */
-export interface PreviousVerdict extends JudgedDifference {
-  readonly previous: readonly number[];
-}
+/** A verdict, and what it is on. */
+export interface PreviousVerdict extends JudgedDifference, Pick<ComparedSamples, 'sample' | 'reference'> {}
 
 /** The metrics that gates compare with the earlier run; none when it need not be looked for. */
 export const metricsAgainstPreviousRun = ({ gates = [] }: Pick<Comparison, 'gates'>): readonly string[] =>
@@ -32,7 +30,7 @@ export const metricsAgainstPreviousRun = ({ gates = [] }: Pick<Comparison, 'gate
 
 /**
  * The verdicts on every candidate that the earlier run has, on the metrics of the gates that compare with it: by candidate, then by metric.
- * All of them are {@link judged} together, each against what {@link ofComparedSamples} gives of the earlier run.
+ * All of them are {@link judged} together, each on its {@link sharedMoments}.
  */
 export function previousVerdicts(
   objective: Objective,
@@ -50,33 +48,42 @@ export function previousVerdicts(
       const sample = samples.get(candidate.name)?.get(metric);
       const goal = objective.metrics[position]?.goal;
       if (values === undefined || sample === undefined || goal === undefined) return [];
-      const previous = comparedValues(sample, candidate);
       return [
-        {
-          name: candidate.name,
-          metric,
-          goal,
-          previous,
-          sample: momentsOf(values),
-          reference: momentsOf(previous),
-        },
+        { name: candidate.name, metric, goal, ...sharedMoments(values, repetitionsOf(candidate), sample) },
       ];
     }),
   );
   const verdicts = judged(comparisons, Number(comparison.confidence));
   const byName = new Map<string, Map<string, PreviousVerdict>>();
-  for (const [index, { name, metric, previous }] of comparisons.entries()) {
+  for (const [index, { name, metric, sample, reference }] of comparisons.entries()) {
     const verdict = verdicts[index];
     if (verdict === undefined) continue;
     const ofCandidate = byName.get(name) ?? new Map<string, PreviousVerdict>();
-    byName.set(name, ofCandidate.set(metric, { ...verdict, previous }));
+    byName.set(name, ofCandidate.set(metric, { ...verdict, sample, reference }));
   }
   return byName;
 }
 
-/** All of them where it is not known which repetitions they are of. */
-function comparedValues({ values, repetitions }: PreviousSample, candidate: Candidate): readonly number[] {
-  if (repetitions === undefined) return values;
-  const reference = { name: candidate.name, samples: [values], repetitions };
-  return ofComparedSamples(reference, ([compared = []]) => compared)(candidate);
+/**
+ * Of the repetitions that both runs have. What drifts while a run is under way, as caches that warm up, would otherwise tell the first trials of a
+ * variant, where one of the runs stopped it early or asked for fewer, from all of them. All values where it is not known which repetitions they
+ * are of, and where none is shared.
+ */
+function sharedMoments(
+  values: readonly number[],
+  repetitions: readonly number[],
+  previous: PreviousSample,
+): Pick<ComparedSamples, 'sample' | 'reference'> {
+  const before = new Map(
+    previous.repetitions?.map((repetition, trial) => [repetition, previous.values[trial]]),
+  );
+  const pairs = repetitions.flatMap((repetition, trial) => {
+    const [value, earlier] = [values[trial], before.get(repetition)];
+    return value === undefined || earlier === undefined ? [] : [{ value, earlier }];
+  });
+  if (pairs.length === 0) return { sample: momentsOf(values), reference: momentsOf(previous.values) };
+  return {
+    sample: momentsOf(pairs.map(({ value }) => value)),
+    reference: momentsOf(pairs.map(({ earlier }) => earlier)),
+  };
 }
