@@ -17,9 +17,12 @@ export interface ComparedLine {
   /** With its sign and the unit; empty when it cannot be told. */
   readonly percent: string;
   readonly verdict: ComparedMetric['verdict'];
-  /** `1 failed`, of both runs together: why there is no verdict. Empty when no trial failed. */
-  readonly failed: string;
+  /** Why there is no verdict on the variant: `1 failed`, of both runs together, or {@link STOPPED}. Empty when it is judged. */
+  readonly unjudged: string;
 }
+
+/** In the place of the verdict on a variant that a run has stopped early: as short as what else is there. */
+export const STOPPED = 'stopped';
 
 /**
  * A line per variant and metric of the objective, the numbers of a metric with the same decimals.
@@ -42,7 +45,7 @@ export function comparedLines(
     return { metric, goalMark: goal === 'minimize' ? ' ↓' : ' ↑', numberText };
   });
   return variants.flatMap((variant) => {
-    const failed = variant.failed.run + variant.failed.against;
+    const unjudged = whyUnjudged(variant);
     return columns.map(({ metric, goalMark, numberText }, position): ComparedLine => {
       const compared = variant.metrics[metric];
       return {
@@ -55,10 +58,16 @@ export function comparedLines(
         difference: signed(compared?.difference, numberText),
         percent: signed(compared?.percent, percentText),
         verdict: compared?.verdict ?? null,
-        failed: failed === 0 ? '' : `${failed} failed`,
+        unjudged,
       };
     });
   });
+}
+
+function whyUnjudged({ failed, stoppedAtLook }: ComparedVariant): string {
+  const failures = failed.run + failed.against;
+  if (failures > 0) return `${failures} failed`;
+  return stoppedAtLook.run === null && stoppedAtLook.against === null ? '' : STOPPED;
 }
 
 function valueText(

@@ -38,7 +38,7 @@ function markdownOf(comparison: RunComparison, most: number): string {
       : []),
     ...onlyIn(run, onlyInRun),
     ...onlyIn(against, onlyInAgainst),
-    `<sub>runs ${markdownCode(run.uid, NAME_WIDTH)} and ${markdownCode(against.uid, NAME_WIDTH)}; ± is the standard deviation, = no significant difference at a confidence of ${confidence}, ? too few trials, and there is no verdict on variants with failed trials</sub>`,
+    `<sub>runs ${markdownCode(run.uid, NAME_WIDTH)} and ${markdownCode(against.uid, NAME_WIDTH)}; ± is the standard deviation, = no significant difference at a confidence of ${confidence}, ? too few trials, and there is no verdict on variants with failed trials or stopped early</sub>`,
   ];
   return `${blocks.join('\n\n')}\n`;
 }
@@ -69,8 +69,8 @@ function table(comparison: RunComparison, variants: RunComparison['variants']): 
     .join('\n');
 }
 
-function verdictText({ verdict, failed }: ComparedLine): string {
-  if (verdict === null) return failed;
+function verdictText({ verdict, unjudged }: ComparedLine): string {
+  if (verdict === null) return unjudged;
   return verdict === 'Worse' ? `**${VERDICT_MARKS[verdict]}**` : VERDICT_MARKS[verdict];
 }
 

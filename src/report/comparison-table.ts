@@ -1,4 +1,4 @@
-import { type ComparedLine, comparedLines } from './compared-lines.ts';
+import { type ComparedLine, comparedLines, STOPPED } from './compared-lines.ts';
 import { counted } from './counted.ts';
 import { printable } from './printable.ts';
 import type { TableOptions } from './report-table.ts';
@@ -103,12 +103,15 @@ function fittedLayout(
 /** What the marks mean that are there. */
 function legend(lines: readonly ComparedLine[], { deviations }: Layout): string {
   const has = (wanted: ComparedLine['verdict']): boolean => lines.some(({ verdict }) => verdict === wanted);
+  const areStopped = lines.some(({ unjudged }) => unjudged === STOPPED);
+  const haveFailed = lines.some(({ unjudged }) => unjudged !== STOPPED && unjudged !== '');
   return [
     '↓ less is better, ↑ more is better',
     ...(deviations ? ['± standard deviation'] : []),
     ...(has('NoDifference') ? ['= no significant difference'] : []),
     ...(has('TooFewSamples') ? ['? too few trials'] : []),
-    ...(lines.some(({ failed }) => failed !== '') ? ['no verdict on variants with failed trials'] : []),
+    ...(haveFailed ? ['no verdict on variants with failed trials'] : []),
+    ...(areStopped ? ['no verdict on variants stopped early'] : []),
   ].join(', ');
 }
 
@@ -138,9 +141,11 @@ function comparisonColumns(
     column(shortUid(run.uid), 'right', (line) => plainCell(line.run)),
     ...(layout.difference ? [column('difference', 'right', ({ difference }) => plainCell(difference))] : []),
     column('', 'right', ({ percent }) => plainCell(percent)),
-    column('', 'left', ({ verdict, failed }) =>
-      verdict === null ? { plain: failed, styled: style.red(failed) } : verdictCell(verdict, style),
-    ),
+    column('', 'left', ({ verdict, unjudged }) => {
+      if (verdict !== null) return verdictCell(verdict, style);
+      const look = unjudged === STOPPED ? style.yellow : style.red;
+      return { plain: unjudged, styled: look(unjudged) };
+    }),
   ];
 }
 

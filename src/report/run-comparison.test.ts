@@ -140,6 +140,52 @@ describe('one run against another', () => {
     expect(comparisonMarkdown(compared)).toMatch(/^\| `a` .*\| 2 failed \|$/m);
   });
 
+  it.each([
+    { what: 'the run', run: 1, against: null },
+    { what: 'the other run', run: null, against: 1 },
+    { what: 'both, at the same look', run: 1, against: 1 },
+  ])('has no verdict on a variant that was stopped early by $what', ({ run, against }) => {
+    // The values rise while a run is under way, in both alike.
+    const story = (look: number | null, faster: number) => {
+      const trials = Array.from({ length: 12 }, (_, index) => ({
+        p95_ms: 100 + 2 * index + (index % 2) / 5,
+      }));
+      const skipped = Array.from({ length: 9 }, () => 'skipped' as const);
+      return runReport(
+        aStoredRun({
+          variants: [
+            { name: 'whole', trials: trials.map(({ p95_ms }) => ({ p95_ms: p95_ms / faster })) },
+            look === null
+              ? { name: 'slow', trials }
+              : { name: 'slow', trials: [...trials.slice(0, 3), ...skipped], stoppedAtLook: look },
+          ],
+        }),
+      );
+    };
+    const report = story(run, 2);
+    const other = story(against, 1);
+    const compared = runComparison(report, other);
+    const slow = compared.variants.find(({ variant }) => variant === 'slow');
+    expect(slow).toMatchObject({
+      stoppedAtLook: { run, against },
+      metrics: { p95_ms: { percent: expect.any(Number), adjustedPValue: null, verdict: null } },
+    });
+    // The other variant is tested alone.
+    const whole = compared.variants.find(({ variant }) => variant === 'whole');
+    const alone = runComparison(
+      { ...report, matrix: report.matrix.filter(({ variant }) => variant === 'whole') },
+      other,
+    ).variants[0];
+    expect(whole?.stoppedAtLook).toEqual({ run: null, against: null });
+    expect(whole?.metrics.p95_ms).toEqual(alone?.metrics.p95_ms);
+    expect(whole?.metrics.p95_ms?.verdict).toBe('Better');
+    const table = comparisonTable(compared, { columns: 100, colour: false });
+    expect(table).toMatch(/^slow .* % +stopped$/m);
+    expect(table).toContain('no verdict on variants stopped early');
+    expect(table).not.toContain('failed trials');
+    expect(comparisonMarkdown(compared)).toMatch(/^\| `slow` .*\| stopped \|$/m);
+  });
+
   it('has no percentage of a mean of 0', () => {
     const report = runReport(aStoredRun({ variants: [{ name: 'a', trials: [{ p95_ms: 1 }] }] }));
     const other = runReport(aStoredRun({ variants: [{ name: 'a', trials: [{ p95_ms: 0 }] }] }));
@@ -203,7 +249,7 @@ describe('one run against another', () => {
 
       Only in run \`0f9c1a2b\`: \`gone\`
 
-      <sub>runs \`c2b1a09f-1e7d-3a4d-609b-119c3a5a2f0d\` and \`0f9c1a2b-7d1e-4d3a-9b60-2f5a3a9c1d11\`; ± is the standard deviation, = no significant difference at a confidence of 0.95, ? too few trials, and there is no verdict on variants with failed trials</sub>
+      <sub>runs \`c2b1a09f-1e7d-3a4d-609b-119c3a5a2f0d\` and \`0f9c1a2b-7d1e-4d3a-9b60-2f5a3a9c1d11\`; ± is the standard deviation, = no significant difference at a confidence of 0.95, ? too few trials, and there is no verdict on variants with failed trials or stopped early</sub>
       "
     `);
   });

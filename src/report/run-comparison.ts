@@ -17,7 +17,7 @@ export interface ComparedMetric {
   readonly percent: number | null;
   /** Of Welch's t-test, adjusted for all comparisons of the objective's metrics; null for other metrics and with too few values. */
   readonly adjustedPValue: number | null;
-  /** By the goal and the run's confidence; null without a goal, when one of the means is not known, and when trials of the variant failed. */
+  /** By the goal and the run's confidence; null without a goal, when one of the means is not known, and on a variant with failed trials or one that was stopped early. */
   readonly verdict: Verdict | null;
 }
 
@@ -31,6 +31,11 @@ export interface ComparedVariant {
   readonly rank: { readonly run: number | null; readonly against: number | null };
   /** Trials that failed. When any did there are no verdicts: what survived would make the variant look better than it is. */
   readonly failed: { readonly run: number; readonly against: number };
+  /**
+   * The look at which the variant was stopped early; null in a run that did not stop it. When one did there are no verdicts: what drifts while a run is
+   * under way would tell its first trials from all of the other run's.
+   */
+  readonly stoppedAtLook: { readonly run: number | null; readonly against: number | null };
   /** Those of the objective first. */
   readonly metrics: Readonly<Record<string, ComparedMetric>>;
 }
@@ -83,9 +88,12 @@ interface VariantPair {
   readonly other: ComparisonRow;
 }
 
-/** True for a variant that is a candidate in both runs, as far as failures go. */
+/**
+ * True for a variant that has no failed trial and was not stopped early in either run. What the same look left of it in both is no exception: the
+ * trials that ran just then may have finished, and a report does not tell which repetitions it has.
+ */
 const isJudged = ({ row, other }: VariantPair): boolean =>
-  row.trials.failed === 0 && other.trials.failed === 0;
+  [row, other].every(({ trials, stoppedAtLook }) => trials.failed === 0 && stoppedAtLook === null);
 
 type Judgement = Pick<ComparedMetric, 'adjustedPValue' | 'verdict'>;
 
@@ -126,6 +134,7 @@ function comparedVariant(
     changed: row.variantId !== other.variantId,
     rank: { run: row.rank, against: other.rank },
     failed: { run: row.trials.failed, against: other.trials.failed },
+    stoppedAtLook: { run: row.stoppedAtLook, against: other.stoppedAtLook },
     metrics: Object.fromEntries(
       [...names].map((name) => [
         name,

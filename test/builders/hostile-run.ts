@@ -65,11 +65,15 @@ const trialStory: fc.Arbitrary<TrialStory> = fc.oneof(
   }),
 );
 
-const variantStory: fc.Arbitrary<VariantStory> = fc.record({
-  name: hostileText,
-  parameters: fc.dictionary(hostileText, hostileText, { maxKeys: 3 }),
-  trials: fc.array(trialStory, { minLength: 1, maxLength: 4 }),
-});
+const variantStory: fc.Arbitrary<VariantStory> = fc.record(
+  {
+    name: hostileText,
+    parameters: fc.dictionary(hostileText, hostileText, { maxKeys: 3 }),
+    trials: fc.array(trialStory, { minLength: 1, maxLength: 4 }),
+    stoppedAtLook: fc.constant(1),
+  },
+  { requiredKeys: ['name', 'parameters', 'trials'] },
+);
 
 /** A run in which every text that comes from a user or a program may be hostile. The names of its variants differ. */
 export const hostileRun: fc.Arbitrary<StoredRun> = fc
