@@ -26,11 +26,12 @@ export function comparisonMarkdown(comparison: RunComparison): string {
 }
 
 function markdownOf(comparison: RunComparison, most: number): string {
-  const { run, against, variants, onlyInRun, onlyInAgainst, confidence } = comparison;
+  const { run, against, variants, onlyInRun, onlyInAgainst, confidence, whyNoVerdicts } = comparison;
   const shown = variants.slice(0, most);
   const omitted = variants.length - shown.length;
   const blocks = [
     `### ${markdownCode(run.name, NAME_WIDTH)}: run ${runText(run)} against ${run.name === against.name ? '' : `${markdownCode(against.name, NAME_WIDTH)} `}${runText(against)}`,
+    ...(whyNoVerdicts === null ? [] : [`**No verdicts: ${whyNoVerdicts}.**`]),
     ...(shown.length === 0 ? ['The runs have no variant of the same name.'] : [table(comparison, shown)]),
     ...(omitted > 0 ? [`${counted(omitted, 'further variant')} not shown here.`] : []),
     ...(shown.some(({ changed }) => changed)

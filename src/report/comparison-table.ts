@@ -66,6 +66,7 @@ function body(
   width: number,
   style: TextStyle,
 ): readonly string[] {
+  const { whyNoVerdicts } = comparison;
   const { columns, lines, layout } = fittedLayout(comparison, variants, width, style);
   return [
     ...tableLines(columns),
@@ -73,6 +74,9 @@ function body(
     ...(variants.some(({ changed }) => changed)
       ? [style.dim(cutEnd('* what this variant runs is not the same in both runs', width))]
       : []),
+    ...(whyNoVerdicts === null
+      ? []
+      : wrappedText(`No verdicts: ${whyNoVerdicts}`, width, 2).map(style.yellow)),
   ];
 }
 

@@ -65,6 +65,7 @@ describe('one run against another', () => {
     ['lru', 'throughput', 'NoDifference'],
   ])('judges %s by %s as %s, by the goal', (variant, metric, verdict) => {
     expect(metricOf(variant, metric)?.verdict).toBe(verdict);
+    expect(COMPARISON.whyNoVerdicts).toBeNull();
   });
 
   it('has no verdict on a metric without a goal', () => {
@@ -184,6 +185,28 @@ describe('one run against another', () => {
     expect(table).toContain('no verdict on variants stopped early');
     expect(table).not.toContain('failed trials');
     expect(comparisonMarkdown(compared)).toMatch(/^\| `slow` .*\| stopped \|$/m);
+  });
+
+  it.each([
+    { what: 'the run', changed: ['run'], names: 'run c2b1a09f' },
+    { what: 'the other run', changed: ['against'], names: 'run 0f9c1a2b' },
+    { what: 'both', changed: ['run', 'against'], names: 'run c2b1a09f and run 0f9c1a2b' },
+  ])('has no verdict where the shared data of $what changed, and says why', ({ changed, names }) => {
+    const ended = (run: StoredRun, side: string): StoredRun =>
+      changed.includes(side) ? { ...run, state: 'Failed', reason: 'SharedDataChanged' } : run;
+    const compared = runComparison(runReport(ended(LATER, 'run')), runReport(ended(EARLIER, 'against')));
+    const why = `the shared data of ${names} changed, so what was measured cannot be compared`;
+    expect(compared.whyNoVerdicts).toBe(why);
+    const metrics = compared.variants.flatMap((variant) => Object.values(variant.metrics));
+    expect(metrics.map(({ percent }) => percent)).toHaveLength(4);
+    for (const metric of metrics)
+      expect(metric).toMatchObject({ percent: expect.any(Number), adjustedPValue: null, verdict: null });
+    const table = comparisonTable(compared, { columns: 120, colour: false });
+    expect(table).toContain(`\nNo verdicts: ${why}\n`);
+    expect(table).not.toMatch(/ % {2}\S/);
+    const markdown = comparisonMarkdown(compared);
+    expect(markdown).toContain(`\n\n**No verdicts: ${why}.**\n\n`);
+    expect(markdown).not.toMatch(/ % \| \S+ \|$/m);
   });
 
   it('has no percentage of a mean of 0', () => {

@@ -1,8 +1,10 @@
 import { judged, type Verdict } from '../comparison/baseline-comparison.ts';
+import { canBeCompared } from '../comparison/comparable-run.ts';
 import type { ComparisonRow, MetricSummary } from '../comparison/comparison-matrix.ts';
 import { areEqualButForRounding } from '../comparison/rounding.ts';
 import { summaryOf } from './comparison-columns.ts';
 import type { ReportedRun, RunReport } from './run-report.ts';
+import { shortUid } from './run-text.ts';
 
 /** One metric of one variant in both runs. */
 export interface ComparedMetric {
@@ -17,7 +19,10 @@ export interface ComparedMetric {
   readonly percent: number | null;
   /** Of Welch's t-test, adjusted for all comparisons of the objective's metrics; null for other metrics and with too few values. */
   readonly adjustedPValue: number | null;
-  /** By the goal and the run's confidence; null without a goal, when one of the means is not known, and on a variant with failed trials or one that was stopped early. */
+  /**
+   * By the goal and the run's confidence; null without a goal, when one of the means is not known, on a variant that has failed trials or was
+   * stopped early, and where `whyNoVerdicts` says why.
+   */
   readonly verdict: Verdict | null;
 }
 
@@ -51,6 +56,8 @@ export interface RunComparison {
   readonly objective: RunReport['objective'];
   /** Of the verdicts; that of the run. */
   readonly confidence: number;
+  /** Why there is no verdict on any variant, which is that shared data of a run changed; the end of a sentence. Null where there may be some. */
+  readonly whyNoVerdicts: string | null;
   /** In the order of the run's matrix, the best first. */
   readonly variants: readonly ComparedVariant[];
   /** Names of the variants that only one of the runs has. */
@@ -70,16 +77,25 @@ export function runComparison(report: RunReport, other: RunReport): RunCompariso
     const otherRow = others.get(row.variant);
     return otherRow === undefined ? [] : [{ row, other: otherRow }];
   });
-  const judgements = judgementsOf(pairs.filter(isJudged), report);
+  const whyNoVerdicts = whyNoVerdictsOn([report.run, other.run]);
+  const judgements = judgementsOf(whyNoVerdicts === null ? pairs.filter(isJudged) : [], report);
   return {
     run: report.run,
     against: other.run,
     objective: report.objective,
     confidence: report.comparison.confidence,
+    whyNoVerdicts,
     variants: pairs.map((pair) => comparedVariant(pair, report.objective, judgements)),
     onlyInRun: report.matrix.flatMap(({ variant }) => (others.has(variant) ? [] : [variant])),
     onlyInAgainst: other.matrix.flatMap(({ variant }) => (names.has(variant) ? [] : [variant])),
   };
+}
+
+function whyNoVerdictsOn(runs: readonly ReportedRun[]): string | null {
+  const changed = runs.filter(({ reason }) => !canBeCompared(reason ?? undefined));
+  if (changed.length === 0) return null;
+  const names = changed.map(({ uid }) => `run ${shortUid(uid)}`).join(' and ');
+  return `the shared data of ${names} changed, so what was measured cannot be compared`;
 }
 
 /** A variant in both runs. */
