@@ -315,6 +315,47 @@ it('compute nothing of runs of other workflows, however many there are', async (
   }
 });
 
+it('have one value for each series and time, of which Grafana keeps no more', async () => {
+  const postgres = await startPostgresServer();
+  onTestFinished(() => postgres.stop());
+  const connection = await postgres.createDatabase();
+  const store = await openPostgresResultStore({ connection });
+  const run = aRun({ uid: randomUUID(), variants: 2, repetitions: 5, spec: { workflowId: 'only' } });
+  const { fence } = await store.openRun(run);
+  for (const trial of run.trials.keys()) {
+    const result = { metrics: new Map([['p95_ms', trial]]), artifacts: [], outputs: undefined };
+    const ends = aRecord(run, fence, { trial, result });
+    // The last ones within the next millisecond, as on one machine; the others in the same one.
+    const finishedAt = new Date(ends.finishedAt.getTime() + (trial < 6 ? 0 : 1));
+    await store.recordAttempt({ ...ends, finishedAt });
+  }
+  await store.close();
+  const { panels } = dashboard('batchtest-results');
+  const series = panels.flatMap(({ title, targets = [] }) =>
+    targets.flatMap(({ rawSql = '', format }) => (format === 'time_series' ? [{ title, rawSql }] : [])),
+  );
+  const points = new Map<string | undefined, readonly number[]>();
+  for (const { title, rawSql } of series) {
+    const statement = asPostgresSeesIt(rawSql, { workflow: 'only', run: run.uid, metric: 'p95_ms' });
+    const rows = await query<{ time: string; metric: string; value: number }>(
+      connection,
+      `select s.time::text, s.metric, s.value from (${statement}) s`,
+    );
+    expect(new Set(rows.map(({ time, metric }) => `${metric} ${time}`)).size, title).toBe(rows.length);
+    expect(
+      rows.map(({ time }) => time),
+      title,
+    ).toEqual(rows.map(({ time }) => time).sort());
+    points.set(
+      title,
+      rows.map(({ value }) => value),
+    );
+  }
+  expect(points.get('$metric of each trial')?.toSorted((one, other) => one - other)).toEqual([
+    ...run.trials.keys(),
+  ]);
+}, 60_000);
+
 it('offer and show nothing of a run whose deletion has begun', async () => {
   const postgres = await startPostgresServer();
   onTestFinished(() => postgres.stop());
