@@ -107,7 +107,8 @@ where run_uid = ${RUN}`,
 select rank, variant, score, metric, goal, weight, samples, mean, stddev, min, max
 from batchtest.comparison_matrix
 where run_uid = ${RUN}
-order by rank nulls last, position, metric`,
+order by variant is distinct from (select variant from batchtest.best_variant where run_uid = ${RUN}),
+  rank nulls last, position, metric`,
     ),
   ]);
 }

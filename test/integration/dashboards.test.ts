@@ -356,6 +356,44 @@ it('have one value for each series and time, of which Grafana keeps no more', as
   ]);
 }, 60_000);
 
+it('have the best variant first in the matrix, also where a tie-break makes it that', async () => {
+  const postgres = await startPostgresServer();
+  onTestFinished(() => postgres.stop());
+  const connection = await postgres.createDatabase();
+  const store = await openPostgresResultStore({ connection });
+  // Each is best on one of two metrics.
+  const run = aRun({
+    uid: randomUUID(),
+    variants: 2,
+    metrics: [
+      { name: 'x', goal: 'minimize', weight: '1' },
+      { name: 'y', goal: 'maximize', weight: '1' },
+    ],
+    spec: { comparison: { tieBreak: ['y'] } },
+  });
+  const { fence } = await store.openRun(run);
+  const { panels } = dashboard('batchtest-results');
+  const variants = async (title: string) => {
+    const rawSql = panels.find((panel) => panel.title === title)?.targets?.[0]?.rawSql ?? '';
+    const rows = await query<{ variant: string }>(connection, asPostgresSeesIt(rawSql, { run: run.uid }));
+    return rows.map(({ variant }) => variant);
+  };
+  // Without a best one they are in the order of the manifest.
+  expect(await variants('Best variant')).toEqual([]);
+  expect(await variants('Comparison matrix')).toEqual(['a', 'b']);
+  for (const [trial, value] of [1, 2].entries()) {
+    const metrics = new Map([
+      ['x', value],
+      ['y', value],
+    ]);
+    const result = { metrics, artifacts: [], outputs: undefined };
+    await store.recordAttempt(aRecord(run, fence, { trial, result }));
+  }
+  await store.close();
+  expect(await variants('Best variant')).toEqual(['b']);
+  expect(await variants('Comparison matrix')).toEqual(['b', 'b', 'a', 'a']);
+}, 60_000);
+
 it('offer and show nothing of a run whose deletion has begun', async () => {
   const postgres = await startPostgresServer();
   onTestFinished(() => postgres.stop());
