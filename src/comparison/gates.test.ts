@@ -167,10 +167,17 @@ describe('a gate on a regression', () => {
     expect(reason).toMatch(`), ${percent} % allowed`);
   });
 
-  it('passes with a baseline of 0 when nothing is worse', () => {
-    expect(gate({ maxRegressionPercent: 5 }, { base: [0, 0], a: [0, 0] })).toMatchObject([
-      { result: 'Passed' },
-    ]);
+  it.each([
+    { what: 'nothing is worse', byName: { base: [0, 0], a: [0, 0] }, result: 'Passed' },
+    { what: 'what is worse may be chance', byName: { base: [-1, 1, 0], a: [5, -4, 8] }, result: 'Passed' },
+    {
+      what: 'something is significantly worse',
+      byName: { base: [-1, 1, 0], a: [8, 9, 8] },
+      result: 'NotEvaluable',
+    },
+    { what: 'one trial is worse', byName: { base: [0], a: [1] }, result: 'NotEvaluable' },
+  ])('is $result with a baseline of 0 when $what', ({ byName, result }) => {
+    expect(gate({ maxRegressionPercent: 5 }, byName)).toMatchObject([{ result, failing: [] }]);
   });
 });
 
