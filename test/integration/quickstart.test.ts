@@ -64,7 +64,7 @@ describe('the quickstart', () => {
     const [install = ''] = commandsUnder('The operator');
     const rendered = await clone.run(install.replace('helm install', 'helm template --kube-version 1.34.0'));
     const inCluster = (await readFile(join(REPOSITORY, EXAMPLE), 'utf8')) + rendered;
-    const images = new Set([...inCluster.matchAll(/^ *image: (\S+)$/gm)].map(([, image]) => image));
+    const images = new Set([...inCluster.matchAll(/^ *image: "?([^\s"]+)"?$/gm)].map(([, image]) => image));
     // The database's is pulled.
     images.delete('docker.io/library/postgres:18.1');
     expect(images.size).toBe(2);
