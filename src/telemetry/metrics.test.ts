@@ -4,7 +4,9 @@ import { exited, exitedWell, lost, type ModelAttempt } from '../../test/builders
 import { aRun } from '../../test/builders/run.ts';
 import { type Series, seriesOf, seriesValue } from '../../test/tools/exposition.ts';
 import { promtool } from '../../test/tools/promtool.ts';
+import type { ArtifactsRefusal } from '../engine/local/artifact-collection.ts';
 import { ResultStoreUnavailableError } from '../results/result-store.ts';
+import { FAILURE_REASONS } from './attempt-reasons.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 
 const RETRIED = {
@@ -140,6 +142,16 @@ describe('the metrics of a run', () => {
         if (typeof words !== 'string') expect(words, `${name} ${label}`).toContain(word);
       }
     }
+  });
+
+  it('have a word of their own for each way in which artifacts are not taken', () => {
+    const refusals: Record<ArtifactsRefusal, true> = {
+      ArtifactsTooMany: true,
+      ArtifactsTooLarge: true,
+      ArtifactNameNotText: true,
+      ArtifactsUnreadable: true,
+    };
+    expect(FAILURE_REASONS).toEqual(expect.arrayContaining(Object.keys(refusals)));
   });
 
   it('put a word that is in no list under Other', async () => {
