@@ -1,6 +1,6 @@
 import { type RunReport, reportedComparison, reportedObjective } from '../report/run-report.ts';
 import { verificationOfTally } from '../report/run-verification.ts';
-import type { Environment } from '../runner/presets.ts';
+import { type Environment, resultStoreFrom } from '../runner/presets.ts';
 import type { UnreadRun } from '../runner/unread-run.ts';
 
 /**
@@ -48,9 +48,16 @@ export function unreadRunReport(run: UnreadRun): RunReport {
   };
 }
 
+/** What named the database that was asked. */
+const VARIABLES = {
+  database: 'DATABASE_URL',
+  databaseFile: 'DATABASE_URL_FILE',
+  embedded: undefined,
+} as const;
+
 /** For stderr: why the report has no matrix, and where to get it. */
 export function whyUnread({ uid, problem }: UnreadRun, environment: Environment): string {
-  const set = ['DATABASE_URL', 'DATABASE_URL_FILE'].find((name) => (environment[name] ?? '') !== '');
+  const set = VARIABLES[resultStoreFrom(environment, () => '').kind];
   return [
     `the results of run ${uid} cannot be read: ${set === undefined ? `DATABASE_URL is not set, and ${problem.message}` : `${set} is set, but ${problem.message}`}`,
     `the comparison is in the operator's database: set DATABASE_URL to it and call batchtest report ${uid}`,

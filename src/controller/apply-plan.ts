@@ -10,7 +10,7 @@ import type {
   StartAttempt,
 } from '../core/plan.ts';
 import type { RunControls } from '../core/run.ts';
-import type { Engine } from '../engine/engine.ts';
+import { attemptDeadlineSeconds, type Engine } from '../engine/engine.ts';
 import type { ResultStore } from '../results/result-store.ts';
 import type { ActiveRun } from './active-run.ts';
 import type { ControllerListener } from './controller-event.ts';
@@ -204,7 +204,7 @@ async function start(
       trial,
       attempt: action.attempt,
       name: action.name,
-      deadlineSeconds: controls.trialStartDeadlineSeconds + controls.trialDeadlineSeconds,
+      deadlineSeconds: attemptDeadlineSeconds(controls),
     })
     .catch((error: unknown) => {
       // It may have started all the same. Its name is the same next time, and the engine then adopts it.

@@ -1,3 +1,4 @@
+import type { BatchTestSpec } from '../api/v1alpha1/schema.ts';
 import type { ObservedAttempt } from '../core/attempt.ts';
 import type { EngineName, RunDefinition } from '../core/run.ts';
 import type { Trial } from '../core/trial.ts';
@@ -13,6 +14,13 @@ export interface AttemptRequest {
   /** How long it may take to start and to run. A bound that the engine may enforce as well, for when nobody watches. */
   readonly deadlineSeconds: number;
 }
+
+/** What {@link AttemptRequest} has as `deadlineSeconds`. */
+export const attemptDeadlineSeconds = ({
+  trialStartDeadlineSeconds,
+  trialDeadlineSeconds,
+}: Pick<BatchTestSpec, 'trialStartDeadlineSeconds' | 'trialDeadlineSeconds'>): number =>
+  trialStartDeadlineSeconds + trialDeadlineSeconds;
 
 export type StartOutcome =
   | { readonly kind: 'Started' }

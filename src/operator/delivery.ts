@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { aborted } from '../aborted.ts';
 import { startDelivery } from '../outbox/delivery.ts';
 import type { DeliveryConfig } from '../outbox/delivery-config.ts';
 import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { aborted } from './aborted.ts';
 import type { LateResultStore } from './late-result-store.ts';
 
 const GAUGE_INTERVAL_MS = 15_000;

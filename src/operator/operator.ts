@@ -1,5 +1,6 @@
 /** Wires the loop to a cluster and a Postgres. */
 import { randomUUID } from 'node:crypto';
+import { aborted } from '../aborted.ts';
 import { type Controller, startController } from '../controller/controller.ts';
 import { ClusterClock } from '../engine/kubernetes/cluster-clock.ts';
 import { EventRecorder } from '../engine/kubernetes/events.ts';
@@ -21,7 +22,6 @@ import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { type MetricsServer, startMetricsServer } from '../telemetry/metrics-server.ts';
 import { VERSION } from '../version.ts';
-import { aborted } from './aborted.ts';
 import { type ClusterIngest, type ClusterIngestConfig, startClusterIngest } from './cluster-ingest.ts';
 import { deliverWhileLeading } from './delivery.ts';
 import { type HealthServer, startHealthServer } from './health-server.ts';

@@ -8,7 +8,7 @@ import type { BatchTest } from '../api/v1alpha1/schema.ts';
 import { attemptName } from '../core/attempt.ts';
 import type { EngineName } from '../core/run.ts';
 import type { Trial } from '../core/trial.ts';
-import type { AttemptRequest } from '../engine/engine.ts';
+import { type AttemptRequest, attemptDeadlineSeconds } from '../engine/engine.ts';
 import { sharedDataVariables } from '../engine/further-variables.ts';
 import { attemptPod } from '../engine/kubernetes/attempt-pod.ts';
 import { localProgram, localRunProgram } from '../engine/local/local-program.ts';
@@ -132,6 +132,6 @@ export function firstAttempt(manifest: BatchTest, trial: Trial, namespace: strin
     trial,
     attempt: 1,
     name: attemptName(run, trial, 1),
-    deadlineSeconds: manifest.spec.trialStartDeadlineSeconds + manifest.spec.trialDeadlineSeconds,
+    deadlineSeconds: attemptDeadlineSeconds(manifest.spec),
   };
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { aborted } from '../aborted.ts';
 import { ConditionType } from '../api/v1alpha1/constants.ts';
 import type { BatchTest, BatchTestManifest } from '../api/v1alpha1/schema.ts';
 import type { BatchTestStatus } from '../api/v1alpha1/status.ts';
@@ -271,10 +272,8 @@ async function drained(
   onNotice: ((notice: string) => void) | undefined,
 ): Promise<void> {
   const told = setTimeout(() => onNotice?.(DELIVERING), DRAIN_TOLD_AFTER_MS);
-  const leaving = new Promise<void>((resolve) => {
-    if (!cancel.aborted) cancel.addEventListener('abort', () => resolve(), { once: true });
-  });
-  await Promise.race([delivery.drain(DRAIN_MS), leaving]);
+  const draining = delivery.drain(DRAIN_MS);
+  await (cancel.aborted ? draining : Promise.race([draining, aborted(cancel)]));
   clearTimeout(told);
 }
 

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { startControlPlane } from './control-plane.ts';
+import { untilInterrupted } from './until-interrupted.ts';
 
 // Runs a control plane for a developer until Ctrl-C: npx tsx test/tools/run-control-plane.ts
 const controlPlane = await startControlPlane();
@@ -13,7 +13,5 @@ process.stdout.write(
     '',
   ].join('\n'),
 );
-// A terminal signals npx as well, which passes it on: the second one must not end this process while it tidies up.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);
-await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+await untilInterrupted();
 await controlPlane.stop();

@@ -81,7 +81,7 @@ function shownChanges(name: string, { output }: StatusFlags, context: ProcessCon
   };
   switch (output) {
     case 'table':
-      return shownInTerminal(name, context);
+      return shownInTerminal(name, context, notice);
     case 'json':
       return { show: (object) => stdout.write(reportJsonLine(runStatus(object))), notice, end: () => {} };
     case 'yaml':
@@ -94,8 +94,12 @@ function shownChanges(name: string, { output }: StatusFlags, context: ProcessCon
 }
 
 /** As a run under way is shown by the command that runs it, and at the end the status as of then. */
-function shownInTerminal(name: string, context: ProcessContext): ShownChanges {
-  const { stdout, stderr, environment } = context;
+function shownInTerminal(
+  name: string,
+  context: ProcessContext,
+  notice: ShownChanges['notice'],
+): ShownChanges {
+  const { stdout, environment } = context;
   const display = startProgressDisplay({ name, stream: stdout, environment, now: Date.now, summary: false });
   let last: BatchTestObject | undefined;
   return {
@@ -104,9 +108,7 @@ function shownInTerminal(name: string, context: ProcessContext): ShownChanges {
       if (object.status !== undefined) display.update(object.status);
     },
     // Beside what is drawn over on a terminal; a file or a pipe gets nothing but what was asked for.
-    notice: terminalOf(stdout, environment).interactive
-      ? display.print
-      : (text) => void stderr.write(`${text}\n`),
+    notice: terminalOf(stdout, environment).interactive ? display.print : notice,
     end: () => {
       display.stop();
       if (last !== undefined) stdout.write(renderedRunStatus(runStatus(last), { output: 'table' }, context));

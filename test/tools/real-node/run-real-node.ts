@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import { copyFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { untilInterrupted } from '../until-interrupted.ts';
 import { startRealNode } from './real-node.ts';
 
 // Runs a control plane with a real node for a developer until Ctrl-C: npx tsx test/tools/real-node/run-real-node.ts [ARCHIVE.tar …]
@@ -18,7 +18,5 @@ process.stdout.write(
     '',
   ].join('\n'),
 );
-// A terminal signals npx as well, which passes it on: the second one must not end this process while it tidies up.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);
-await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+await untilInterrupted();
 await node.stop();

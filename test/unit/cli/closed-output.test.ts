@@ -109,6 +109,7 @@ describe('output that nobody reads to its end', () => {
   });
 });
 
+// macOS has no such device.
 it.skipIf(!existsSync('/dev/full'))('says that stdout cannot be written, as on a full disk', async () => {
   const full = openSync('/dev/full', 'w');
   onTestFinished(() => closeSync(full));

@@ -76,19 +76,14 @@ describe('a run that is interrupted', () => {
     const command = startCommand(['run', '-', '-o', 'json', ...where], {
       input: JSON.stringify(
         aBatchTest({
-          template: {
-            spec: {
-              containers: [
-                {
-                  name: 'test',
-                  image: 'none',
-                  command: [
-                    '/bin/sh',
-                    '-c',
-                    'echo "{\\"metrics\\":{\\"p95_ms\\":1}}" > "$BATCHTEST_RESULT_FILE"',
-                  ],
-                },
+          spec: {
+            local: {
+              command: [
+                '/bin/sh',
+                '-c',
+                'echo "{\\"metrics\\":{\\"p95_ms\\":1}}" > "$BATCHTEST_RESULT_FILE"',
               ],
+              args: [],
             },
           },
         }),
