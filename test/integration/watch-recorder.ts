@@ -1,10 +1,7 @@
 /**
- * An independent witness: watches a namespace with a connection of its own and keeps everything that changed. etcd numbers every change of
+ * An independent witness: watches a namespace with connections of its own and keeps everything that changed. etcd numbers every change of
  * a cluster in one sequence, whichever collection it belongs to, so what the watches tell can be put into the order in which it happened.
  */
-import { StringDecoder } from 'node:string_decoder';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, request as httpRequest } from 'undici';
 import { API_VERSION, LABEL_RUN_UID, PLURAL } from '../../src/api/v1alpha1/constants.ts';
 import type { BatchTestStatus } from '../../src/api/v1alpha1/status.ts';
 import type {
@@ -14,6 +11,7 @@ import type {
   PodObject,
 } from '../../src/engine/kubernetes/kubernetes-objects.ts';
 import type { ClusterCredentials } from '../tools/kubeconfig.ts';
+import { type ChangeType, followCollection } from './followed-collection.ts';
 
 /** A BatchTest as the API server's JSON has it, as far as tests read it. */
 export interface BatchTestObject {
@@ -24,7 +22,7 @@ export interface BatchTestObject {
 
 interface ChangeOf<Kind extends string, Object> {
   readonly kind: Kind;
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly type: ChangeType;
   readonly object: Object;
   /** Of the change itself; all collections share one sequence. */
   readonly revision: number;
@@ -78,74 +76,28 @@ export async function recordNamespace(
   onChange: (change: Change) => void = () => undefined,
   keeps: (change: Change) => boolean = () => true,
 ): Promise<WatchRecorder> {
-  const agent = new Agent({
-    connect: { ca: credentials.certificateAuthority },
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
-  const stop = new AbortController();
   const recorded: Change[] = [];
   const listeners = new Set<() => void>();
   let failure: Error | undefined;
 
-  const get = (path: string) =>
-    httpRequest(`${credentials.url}${path}`, {
-      dispatcher: agent,
-      signal: stop.signal,
-      headers: { authorization: `Bearer ${credentials.token}` },
-    });
   const announce = () => {
     for (const listener of [...listeners]) listener();
   };
-  const note = (kind: Change['kind'], type: string, object: ObjectWithMeta) => {
-    if (type === 'BOOKMARK') return;
-    if (!isChangeType(type)) throw new Error(`the watch of ${kind}s answered ${JSON.stringify(object)}`);
-    const change = changeOf(kind, type, object);
-    if (keeps(change)) recorded.push(change);
-    onChange(change);
-  };
-
-  /** Resolves with where to go on from when the server ends the watch, as it does when the CRD is applied again. */
-  const watch = async (kind: Change['kind'], path: string, from: string): Promise<string> => {
-    let seen = from;
-    const { statusCode, body } = await get(`${path}?watch=true&resourceVersion=${from}&timeoutSeconds=3600`);
-    if (statusCode !== 200) throw new Error(`the watch of ${kind}s was refused: ${await body.text()}`);
-    const decoder = new StringDecoder('utf8');
-    let rest = '';
-    for await (const chunk of body) {
-      const lines = (rest + decoder.write(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        const event: { type: string; object: ObjectWithMeta } = JSON.parse(line);
-        note(kind, event.type, event.object);
-        seen = event.object.metadata.resourceVersion;
-      }
-      announce();
-    }
-    return seen;
-  };
-  const follow = async (kind: Change['kind'], path: string, from: string) => {
-    for (let next = from; !stop.signal.aborted; ) {
-      next = await watch(kind, path, next);
-      // The server that ended it may need a moment.
-      await sleep(100);
-    }
-  };
-
-  const watches = await Promise.all(
-    COLLECTIONS.map(async ({ kind, path }) => {
-      const listed = await (await get(path(namespace))).body.json();
-      if (!isList(listed)) throw new Error(`the list of ${kind}s is no list: ${JSON.stringify(listed)}`);
-      for (const object of listed.items) note(kind, 'ADDED', object);
-      return { kind, path: path(namespace), from: listed.metadata.resourceVersion };
-    }),
-  );
-  const watching = watches.map(({ kind, path, from }) =>
-    follow(kind, path, from).catch((error: unknown) => {
-      if (stop.signal.aborted) return;
-      failure = new Error(`the recorder of ${namespace} failed`, { cause: error });
-      announce();
-    }),
+  const ends = await Promise.all(
+    COLLECTIONS.map(({ kind, path }) =>
+      followCollection<ObjectWithMeta>(credentials, path(namespace), {
+        onChange(type, object) {
+          const change = changeOf(kind, type, object);
+          if (keeps(change)) recorded.push(change);
+          onChange(change);
+        },
+        onRead: announce,
+        onFailure(error) {
+          failure = new Error(`the recorder of ${namespace} failed`, { cause: error });
+          announce();
+        },
+      }),
+    ),
   );
 
   const changes = () => {
@@ -200,9 +152,7 @@ export async function recordNamespace(
       });
     },
     async close() {
-      stop.abort();
-      await Promise.all(watching);
-      await agent.destroy();
+      await Promise.all(ends.map((end) => end()));
     },
   };
 }
@@ -347,16 +297,6 @@ function changeOf(kind: Change['kind'], type: Change['type'], object: ObjectWith
   const seen = { type, revision: Number(object.metadata.resourceVersion), at: performance.now() };
   // The collection that was asked for says what its objects are.
   return { kind, object, ...seen } as Change;
-}
-
-const isChangeType = (type: string): type is Change['type'] =>
-  ['ADDED', 'MODIFIED', 'DELETED'].includes(type);
-
-function isList(value: unknown): value is {
-  readonly metadata: { readonly resourceVersion: string };
-  readonly items: readonly ObjectWithMeta[];
-} {
-  return typeof value === 'object' && value !== null && 'items' in value && Array.isArray(value.items);
 }
 
 /** What was seen, for an error message. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
+import { type FollowedObject, followCollection } from '../../integration/followed-collection.ts';
 import type { ClusterClient } from '../../tools/cluster-client.ts';
 import { goModuleSource } from '../../tools/go-module.ts';
 import { resolveGoTool } from '../../tools/go-tools.ts';
@@ -20,8 +21,15 @@ const SETTINGS: Readonly<Record<Limits, { readonly args: readonly string[]; read
   raised: { args: ['--qps=500', '--burst=500'], requeue: { DEFAULT_REQUEUE_TIME: '500ms' } },
 };
 
-interface Workflow {
+interface Workflow extends FollowedObject {
   readonly status?: { readonly phase?: string };
+}
+
+/** What a watch has told of a Workflow. */
+interface SeenWorkflow {
+  readonly status: NonNullable<Workflow['status']>;
+  /** `performance.now()` when it was seen. */
+  readonly at: number;
 }
 
 /** A Workflow for each batch, whose one step is expanded to all trials. */
@@ -62,16 +70,40 @@ export const ARGO_WORKFLOWS: Contender = {
       directory,
       readyLine: /Performing periodic GC/,
     });
+    const seen = new Map<string, SeenWorkflow>();
+    let failure: unknown;
+    const endWatch = await followCollection<Workflow>(cluster, collection, {
+      onChange(_, { metadata: { name }, status }) {
+        if (status?.phase === undefined || seen.get(name)?.status.phase === 'Succeeded') return;
+        seen.set(name, { status, at: performance.now() });
+      },
+      onFailure(error) {
+        failure = error;
+      },
+    });
+    const look = () => {
+      if (failure !== undefined) throw failure;
+      return seen;
+    };
     return {
       pid: controller.pid,
-      take: async (scenario) => workOf(scenario, cluster, collection),
+      take: async (scenario) => workOf(scenario, cluster, collection, look),
       account: controller.account,
-      end: controller.end,
+      async end() {
+        await endWatch();
+        await controller.end();
+      },
     };
   },
 };
 
-function workOf(scenario: Scenario, cluster: ClusterClient, collection: string): TakenWork {
+/** @param look gives what the watch has told so far, by the name of the Workflow; throws when it has failed */
+function workOf(
+  scenario: Scenario,
+  cluster: ClusterClient,
+  collection: string,
+  look: () => ReadonlyMap<string, SeenWorkflow>,
+): TakenWork {
   const workflows = new Map(
     [...trialPods(scenario)].map(([batch, pod]) => [batch, workflowOf(scenario, batch, pod)]),
   );
@@ -88,11 +120,12 @@ function workOf(scenario: Scenario, cluster: ClusterClient, collection: string):
     async finish() {
       if (scenario.isCancelled === true) return undefined;
       const deadline = performance.now() + deadlineMs(scenario);
+      let toldAt = 0;
       for (const batch of workflows.keys()) {
-        const status = await untilOver(cluster, `${collection}/${batch}`, deadline);
+        const { status, at } = await untilOver(look, batch, deadline);
         statusBytes = Math.max(statusBytes, Buffer.byteLength(JSON.stringify(status)));
+        toldAt = Math.max(toldAt, at);
       }
-      const toldAt = performance.now();
       await remove();
       return toldAt;
     },
@@ -101,16 +134,16 @@ function workOf(scenario: Scenario, cluster: ClusterClient, collection: string):
 }
 
 async function untilOver(
-  cluster: ClusterClient,
-  path: string,
+  look: () => ReadonlyMap<string, SeenWorkflow>,
+  batch: string,
   deadline: number,
-): Promise<Workflow['status']> {
+): Promise<SeenWorkflow> {
   for (;;) {
-    const { status } = await cluster.request<Workflow>('GET', path);
-    if (status?.phase === 'Succeeded') return status;
-    if (status?.phase === 'Failed' || status?.phase === 'Error' || performance.now() > deadline)
-      throw new Error(`${path} did not succeed: ${JSON.stringify(status).slice(0, 1_000)}`);
-    await sleep(100);
+    const seen = look().get(batch);
+    if (seen?.status.phase === 'Succeeded') return seen;
+    if (seen?.status.phase === 'Failed' || seen?.status.phase === 'Error' || performance.now() > deadline)
+      throw new Error(`${batch} did not succeed: ${JSON.stringify(seen?.status)?.slice(0, 1_000)}`);
+    await sleep(20);
   }
 }
 

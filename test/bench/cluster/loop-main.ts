@@ -1,6 +1,7 @@
 /** The process of a loop that keeps trials open until all were (loop-contender.ts). It ends with the process that started it. */
 import type { AttemptPod } from '../../../src/engine/kubernetes/attempt-pod.ts';
-import { type Change, recordNamespace } from '../../integration/watch-recorder.ts';
+import type { PodObject } from '../../../src/engine/kubernetes/kubernetes-objects.ts';
+import { followCollection } from '../../integration/followed-collection.ts';
 import { createClusterClient } from '../../tools/cluster-client.ts';
 import { BATCH_LABEL } from './contender.ts';
 import type { LoopMessage } from './loop-contender.ts';
@@ -55,9 +56,7 @@ async function prepareLoop({
         void create(`${name}-${batch.started}`, batch.template);
       }
   };
-  const onChange = (change: Change) => {
-    if (change.kind !== 'Pod') return;
-    const { metadata, status } = change.object;
+  const onPod = ({ metadata, status }: PodObject) => {
     if (!['Succeeded', 'Failed'].includes(status?.phase ?? '') || over.has(metadata.uid)) return;
     over.add(metadata.uid);
     const batch = batches.get(metadata.labels?.[BATCH_LABEL] ?? '');
@@ -66,7 +65,13 @@ async function prepareLoop({
     const name = unit === 'Job' ? metadata.ownerReferences?.[0]?.name : metadata.name;
     void client.request('DELETE', `${collection}/${name}?propagationPolicy=Background`);
   };
-  await recordNamespace(credentials, namespace, onChange, () => false);
+  await followCollection<PodObject>(credentials, `/api/v1/namespaces/${namespace}/pods`, {
+    onChange: (_, pod) => onPod(pod),
+    // It ends; who started it misses the pods.
+    onFailure(error) {
+      throw error;
+    },
+  });
   return {
     take({ scenario, templates }) {
       limits = scenario;

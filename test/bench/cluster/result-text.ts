@@ -64,29 +64,26 @@ const comparisonMarkdown = (comparison: Comparison): readonly string[] => [
   ...lossesOf(comparison),
 ];
 
-/** Where somebody else is better than every operator, in words; nothing where there is nobody else. */
-function lossesOf(comparison: Comparison): readonly string[] {
-  if (comparison.contenders.every(isOwn)) return [];
-  const losses = figuresIn(comparison).flatMap((name) => {
-    const best = bestAt(comparison, name);
-    const [winner] = best;
-    if (winner === undefined || best.some(isOwn)) return [];
-    const own = comparison.contenders.flatMap((contender) => {
-      const spread = isOwn(contender) ? spreadOf(contender.rounds, name) : undefined;
-      return spread === undefined ? [] : [spread];
+/** Where somebody else is better than an operator, for each of the operators, in words; nothing where there is nobody else. */
+function lossesOf({ contenders, ...comparison }: Comparison): readonly string[] {
+  const others = contenders.filter((contender) => !isOwn(contender));
+  if (others.length === 0) return [];
+  return contenders.filter(isOwn).map((own) => {
+    const among = { ...comparison, contenders: [own, ...others] };
+    const losses = figuresIn(among).flatMap((name) => {
+      const best = bestAt(among, name);
+      const winning = best[0] && spreadOf(best[0].rounds, name);
+      const ours = spreadOf(own.rounds, name);
+      if (winning === undefined || ours === undefined || best.includes(own)) return [];
+      const isClose = ours.least <= winning.most && ours.most >= winning.least;
+      return [
+        `${titleOf(figureKind(name))} (best: ${best.map(({ name }) => name).join(', ')}${isClose ? '; the ranges overlap' : ''})`,
+      ];
     });
-    const winning = spreadOf(winner.rounds, name);
-    if (winning === undefined || own.length === 0) return [];
-    const isClose = own.some(({ least, most }) => least <= winning.most && most >= winning.least);
-    return [
-      `${titleOf(figureKind(name))} (best: ${best.map(({ name }) => name).join(', ')}${isClose ? '; the ranges overlap' : ''})`,
-    ];
+    return losses.length === 0
+      ? `Nobody is better than "${own.name}" at any of these.`
+      : `Others are better than "${own.name}" at: ${losses.join('; ')}.`;
   });
-  return [
-    losses.length === 0
-      ? 'Nobody is better than the operator at any of these.'
-      : `The operator is not the best at: ${losses.join('; ')}.`,
-  ];
 }
 
 function headingOf({ limits, scenario, contenders }: Comparison): string {

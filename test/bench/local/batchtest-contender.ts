@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { VERSION } from '../../../src/version.ts';
 import { BATCHTEST_PROGRAM, requireBatchtestProgram } from '../../tools/batchtest-program.ts';
+import { measuredVersion } from '../measured-version.ts';
 import type { Contender } from './contender.ts';
 import { type ResultQueries, storedRows } from './stored-rows.ts';
 import { PROGRAM, type Work } from './work.ts';
@@ -18,7 +18,7 @@ const VARIANTS = ['a', 'b', 'c', 'd'];
 export const BATCHTEST_RUN: Contender = {
   name: 'batchtest run',
   keeps: 'every result, committed to Postgres one by one',
-  versions: { BatchTest: VERSION },
+  versions: { BatchTest: measuredVersion() },
   async prepare() {
     requireBatchtestProgram();
   },

@@ -39,7 +39,6 @@ if (!existsSync('/proc/self/smaps_rollup'))
 /** For a minute after they were freed, and were written back, ext4 passes over inodes one by one to leave them unused (`recently_deleted` in its ialloc.c). */
 const INODES_REST_MS = 61_000;
 
-const machine = thisMachine();
 // There is nothing to compare without it.
 await BATCHTEST_RUN.prepare();
 if (!options.quick) {
@@ -47,6 +46,7 @@ if (!options.quick) {
   execFileSync('sync');
   await sleep(INODES_REST_MS);
 }
+const machine = thisMachine();
 const directory = temporaryDirectory();
 try {
   const found = await compare(
