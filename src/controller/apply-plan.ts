@@ -287,11 +287,14 @@ async function endRun(
   run.ledger.noteEnding(end, now());
   // By an end that nobody planned, gates come out otherwise.
   const judged = changed === undefined ? gate : run.ledger.gate;
-  const outcome = await store.finishRun(run.uid, run.fence, end, judged);
+  // What a database has lost, that was set back or taken over by a standby that was behind, would be stored as cancelled.
+  const { pending, active } = run.ledger.counts;
+  const unfinished = end.state === 'Cancelled' ? undefined : pending + active;
+  const outcome = await store.finishRun(run.uid, run.fence, end, judged, unfinished);
   if (outcome === 'Fenced') throw new FencedError(run.uid);
   // Nobody else writes with this fence: it was asked for before, and the answer was lost.
   const isEnded = outcome === 'Finished' || (outcome === 'AlreadyFinished' && run.ledger.isEndUnconfirmed);
-  // As when it is not in the store any more.
+  // As when the store has lost it, or results of it.
   if (!isEnded) throw new LedgerOutdatedError(`finish run ${run.uid}: ${outcome}`);
   run.ledger.noteFinished(end);
   onEvent({

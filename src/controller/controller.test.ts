@@ -303,7 +303,7 @@ it.each([false, true])(
   },
 );
 
-describe('a run under way whose object cannot be run any more', () => {
+describe('a run under way', () => {
   const describesNoRun = (desired: DesiredRun): DesiredRun =>
     desired.kind === 'Invalid'
       ? desired
@@ -331,11 +331,38 @@ describe('a run under way whose object cannot be run any more', () => {
       engine.end(done, exitedWell());
     });
     await vi.waitUntil(() => store.records.size === 1 && source.desired.isHeld);
-    return { run, engine, store, source, controller, start, happens, live };
+    return { run, engine, store, source, controller, start, happens, done, live };
   }
 
+  it('runs a trial again whose result the store has lost, before it is called complete', async () => {
+    const { run, engine, store, source, controller, happens, done, live } = await underWay();
+    // As a standby that takes over does, which lacks the last commits.
+    const pending = new ModelStore(run).trialOf(done.variantId, done.repetition);
+    for (const [key, { variantId }] of store.trials)
+      if (variantId === done.variantId) store.trials.set(key, pending);
+    store.records.clear();
+    happens(() => engine.end(live, exitedWell()));
+    const again = () =>
+      engine
+        .attemptsOf(run.uid)
+        .find(({ variantId, state }) => variantId === done.variantId && state.kind === 'Waiting');
+    await vi.waitUntil(() => again() !== undefined, WAIT);
+    expect(store.end).toBeUndefined();
+    expect(isFinished(source.desired.status)).toBe(false);
+    happens(() => {
+      const attempt = again();
+      if (attempt === undefined) throw new Error('unreachable: it was waited for');
+      engine.begin(attempt);
+      engine.end(attempt, exitedWell());
+    });
+    await vi.waitUntil(() => isFinished(source.desired.status), WAIT);
+    expect(store.end?.state).toBe('Complete');
+    expect([...store.trials.values()].map(({ phase }) => phase)).toEqual(['Succeeded', 'Succeeded']);
+    await controller.stop(1_000);
+  });
+
   it.each([{ restarted: false }, { restarted: true }])(
-    'is ended in good order when it cannot be read, restarted: $restarted',
+    'is ended in good order when its object cannot be read any more, restarted: $restarted',
     async ({ restarted }) => {
       const { engine, store, source, controller, start, happens, live } = await underWay();
       if (restarted) {
@@ -367,7 +394,7 @@ describe('a run under way whose object cannot be run any more', () => {
     },
   );
 
-  it('goes on as it was begun when it describes no run that would be', async () => {
+  it('goes on as it was begun when its object describes no run that would be', async () => {
     const { engine, store, source, controller, start, happens, live } = await underWay();
     await controller.stop(1_000);
     engine.restart();
@@ -521,7 +548,7 @@ function aStoreOf(count: number, isWithheld: (request: 'openRun' | 'finishRun', 
     recordAttempt: (record) => of(record.runUid).recordAttempt(record),
     readPushed: (uid, starts) => of(uid).readPushed(uid, starts),
     skipTrials: (record) => of(record.runUid).skipTrials(record),
-    finishRun: async (uid, fence, end) => (await answered('finishRun', uid)).finishRun(uid, fence, end),
+    finishRun: async (...end) => (await answered('finishRun', end[0])).finishRun(...end),
   };
   return { runs, store, of, asked, release };
 }
@@ -534,7 +561,7 @@ const aStoreLike = (model: ModelStore): ControllerOptions['store'] => ({
   recordAttempt: (record) => model.recordAttempt(record),
   readPushed: (uid, starts) => model.readPushed(uid, starts),
   skipTrials: (record) => model.skipTrials(record),
-  finishRun: (uid, fence, end) => model.finishRun(uid, fence, end),
+  finishRun: (...end) => model.finishRun(...end),
 });
 
 const WAIT = { timeout: 20_000, interval: 20 };

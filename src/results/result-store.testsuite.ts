@@ -808,6 +808,20 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         ]);
       });
 
+      it('stores no end of a run that has more pending trials than its writer knows of, as when it was set back', async () => {
+        const run = aRun({ uid: randomUUID(), variants: 3 });
+        const { fence } = await store.openRun(run);
+        await store.recordAttempt(aRecord(run, fence, { trial: 0 }));
+        expect(await store.finishRun(run.uid, fence, COMPLETE, undefined, 1)).toBe('TrialsUnfinished');
+        expect(await store.loadRun(run.uid)).toMatchObject({
+          state: 'Running',
+          trials: { pending: 2, cancelled: 0 },
+        });
+        expect(await store.finishRun(run.uid, fence, COMPLETE, undefined, 2)).toBe('Finished');
+        // What its end has made of them counts for nothing when it is asked for once more.
+        expect(await store.finishRun(run.uid, fence, COMPLETE, undefined, 0)).toBe('AlreadyFinished');
+      });
+
       it('ends a run once: the first end stands', async () => {
         const run = aRun({ uid: randomUUID() });
         const { fence } = await store.openRun(run);

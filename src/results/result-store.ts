@@ -101,10 +101,10 @@ export type SkipOutcome =
   | { readonly kind: 'Refused'; readonly reason: string };
 
 /**
- * What came of ending a run: committed now; over already; opened by somebody else since, so that this writer must write nothing more to it; or gone from the store, as
- * when that was set back to what it held before the run was opened.
+ * What came of ending a run: committed now; over already; opened by somebody else since, so that this writer must write nothing more to it; or not what the caller takes it
+ * for, as when the store was set back: to before the run was opened, or to before the ends of some trials were committed. Nothing is stored then.
  */
-export type FinishOutcome = 'Finished' | 'AlreadyFinished' | 'Fenced' | 'NoSuchRun';
+export type FinishOutcome = 'Finished' | 'AlreadyFinished' | 'Fenced' | 'NoSuchRun' | 'TrialsUnfinished';
 
 export interface RunSummary {
   readonly uid: string;
@@ -266,8 +266,15 @@ export interface ResultStore {
   /**
    * Ends the run; trials that are still pending become Cancelled with it. Idempotent; the first end stands.
    * @param gate what came of the run's gates; undefined without gates
+   * @param pending how many trials are pending, as far as the caller knows; undefined when that does not matter to the end
    */
-  finishRun(runUid: string, fence: number, end: RunEnd, gate?: 'Passed' | 'Failed'): Promise<FinishOutcome>;
+  finishRun(
+    runUid: string,
+    fence: number,
+    end: RunEnd,
+    gate?: 'Passed' | 'Failed',
+    pending?: number,
+  ): Promise<FinishOutcome>;
   /**
    * The newest run whose UID (or a prefix of it of at least 6 characters) or name is `reference`; undefined when there is none. UIDs come before
    * names: who names a BatchTest like another one's UID is not taken for that.

@@ -121,10 +121,18 @@ export class ModelStore
     return starts.map(() => undefined);
   }
 
-  finishRun(_uid: string, fence: number, end: RunEnd): Promise<FinishOutcome> {
+  finishRun(
+    _uid: string,
+    fence: number,
+    end: RunEnd,
+    _gate?: 'Passed' | 'Failed',
+    pending = Number.POSITIVE_INFINITY,
+  ): Promise<FinishOutcome> {
     return this.#commitLate((): FinishOutcome => {
       if (fence !== this.#fence) return 'Fenced';
       if (this.end !== undefined) return 'AlreadyFinished';
+      if ([...this.trials.values()].filter(({ phase }) => phase === 'Pending').length > pending)
+        return 'TrialsUnfinished';
       this.end = end;
       for (const [key, trial] of this.trials)
         if (trial.phase === 'Pending') this.trials.set(key, { ...trial, phase: 'Cancelled' });

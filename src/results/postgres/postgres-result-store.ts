@@ -151,14 +151,32 @@ export class PostgresResultStore implements ResultStore {
     );
   }
 
-  finishRun(runUid: string, fence: number, end: RunEnd, gate?: 'Passed' | 'Failed'): Promise<FinishOutcome> {
+  finishRun(
+    runUid: string,
+    fence: number,
+    end: RunEnd,
+    gate?: 'Passed' | 'Failed',
+    pending?: number,
+  ): Promise<FinishOutcome> {
     return this.#whileContended(`finish run ${runUid}`, async () => {
+      if (pending !== undefined && (await this.#pendingTrials(runUid, fence)) > pending)
+        return 'TrialsUnfinished';
       const { rows } = await this.#pool.query<{ verdict: FinishOutcome }>(
         'select verdict from batchtest.end_run($1, $2, $3, $4, $5, $6)',
         [runUid, fence, end.state, end.reason, storableText(end.message), gate ?? null],
       );
       return rows[0]?.verdict ?? 'NoSuchRun';
     });
+  }
+
+  /** Of a run that is under way, for its writer: nobody else changes trials of it, so that this needs no lock. */
+  async #pendingTrials(runUid: string, fence: number): Promise<number> {
+    const { rows } = await this.#pool.query<{ pending: number }>(
+      `select count(*)::int as pending from batchtest.runs r join batchtest.trials t on t.run_uid = r.uid
+       where r.uid = $1 and r.fence = $2 and r.state = 'Running' and t.phase = 'Pending'`,
+      [runUid, fence],
+    );
+    return rows[0]?.pending ?? 0;
   }
 
   findRun(reference: string, scope?: RunScope): Promise<RunSummary | undefined> {
