@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { aRun } from '../../test/builders/run.ts';
 import { FORWARD_STATEMENT, openStoreProxy } from '../../test/faults/store-proxy.ts';
-import { startPostgresServer } from '../../test/integration/postgres-server.ts';
+import { query, startPostgresServer } from '../../test/integration/postgres-server.ts';
 import { openPostgresResultStore } from '../results/postgres/open-postgres-result-store.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { LateResultStore } from './late-result-store.ts';
@@ -44,3 +45,32 @@ it('is closed though the server answers nothing', async () => {
   await store.close();
   expect(store.isOpen).toBe(false);
 });
+
+it('creates the schema again when that is gone under it, as of a database that was made anew', async () => {
+  const postgres = await startPostgresServer();
+  onTestFinished(() => postgres.stop());
+  const connection = await postgres.createDatabase();
+  const store = new LateResultStore(
+    () => openPostgresResultStore({ connection }),
+    createLogger('silent'),
+    () => expect.unreachable('it is no defect'),
+  );
+  await store.openRun(aRun({ uid: randomUUID() }));
+  await query(connection, 'drop schema batchtest cascade');
+  const run = aRun({ uid: randomUUID() });
+  await expect(store.openRun(run)).rejects.toMatchObject({
+    name: 'ResultStoreUnavailableError',
+    reason: 'SchemaMissing',
+  });
+  await expect
+    .poll(
+      () =>
+        store.openRun(run).then(
+          ({ trials }) => trials.length,
+          ({ reason }) => reason,
+        ),
+      { timeout: 20_000 },
+    )
+    .toBe(run.trials.length);
+  await store.close();
+}, 60_000);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerWithin } from '../controller/answer-within.ts';
+import { SCHEMA_MISSING } from '../results/postgres/store-error.ts';
 import { type ResultStore, ResultStoreUnavailableError } from '../results/result-store.ts';
 import type { Verification } from '../results/verification.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -30,12 +31,14 @@ export class LateResultStore
       | 'ping'
     >
 {
+  readonly #open: () => Promise<ResultStore>;
   readonly #logger: Logger;
   readonly #closing = new AbortController();
   readonly #opening: Promise<void>;
   readonly #firstTry: Promise<void>;
   #endFirstTry: () => void = () => {};
   #store: ResultStore | undefined;
+  #isRestoring = false;
   #problem = new ResultStoreUnavailableError('Opening', 'the result store is being opened');
 
   /**
@@ -43,11 +46,12 @@ export class LateResultStore
    * @param onDefect called when it can never be opened; what the reason is, {@link close} tells
    */
   constructor(open: () => Promise<ResultStore>, logger: Logger, onDefect: () => void) {
+    this.#open = open;
     this.#logger = logger;
     this.#firstTry = new Promise((resolve) => {
       this.#endFirstTry = resolve;
     });
-    this.#opening = this.#openPatiently(open).finally(() => this.#endFirstTry());
+    this.#opening = this.#openPatiently().finally(() => this.#endFirstTry());
     this.#opening.catch(onDefect);
   }
 
@@ -55,21 +59,20 @@ export class LateResultStore
     return this.#store !== undefined;
   }
 
-  openRun: ResultStore['openRun'] = async (run) => (await this.#opened()).openRun(run);
-  loadRunToConclude: ResultStore['loadRunToConclude'] = async (uid) =>
-    (await this.#opened()).loadRunToConclude(uid);
-  recordAttempt: ResultStore['recordAttempt'] = async (record) =>
-    (await this.#opened()).recordAttempt(record);
-  skipTrials: ResultStore['skipTrials'] = async (record) => (await this.#opened()).skipTrials(record);
-  pushResult: ResultStore['pushResult'] = async (push) => (await this.#opened()).pushResult(push);
-  readPushed: ResultStore['readPushed'] = async (...starts) => (await this.#opened()).readPushed(...starts);
-  finishRun: ResultStore['finishRun'] = async (...end) => (await this.#opened()).finishRun(...end);
-  pruneRuns: ResultStore['pruneRuns'] = async (selection) => (await this.#opened()).pruneRuns(selection);
-  deleteRuns: ResultStore['deleteRuns'] = async (uids) => (await this.#opened()).deleteRuns(uids);
-  ping: ResultStore['ping'] = async () => (await this.#opened()).ping();
+  openRun: ResultStore['openRun'] = (run) => this.#ask((store) => store.openRun(run));
+  loadRunToConclude: ResultStore['loadRunToConclude'] = (uid) =>
+    this.#ask((store) => store.loadRunToConclude(uid));
+  recordAttempt: ResultStore['recordAttempt'] = (record) => this.#ask((store) => store.recordAttempt(record));
+  skipTrials: ResultStore['skipTrials'] = (record) => this.#ask((store) => store.skipTrials(record));
+  pushResult: ResultStore['pushResult'] = (push) => this.#ask((store) => store.pushResult(push));
+  readPushed: ResultStore['readPushed'] = (...starts) => this.#ask((store) => store.readPushed(...starts));
+  finishRun: ResultStore['finishRun'] = (...end) => this.#ask((store) => store.finishRun(...end));
+  pruneRuns: ResultStore['pruneRuns'] = (selection) => this.#ask((store) => store.pruneRuns(selection));
+  deleteRuns: ResultStore['deleteRuns'] = (uids) => this.#ask((store) => store.deleteRuns(uids));
+  ping: ResultStore['ping'] = () => this.#ask((store) => store.ping());
 
   readonly verification: Pick<Verification, 'counts'> = {
-    counts: async (runUid) => (await this.#opened()).verification.counts(runUid),
+    counts: (runUid) => this.#ask((store) => store.verification.counts(runUid)),
   };
 
   /** The store itself, however long it takes to be there; undefined when this is closed before. */
@@ -89,6 +92,31 @@ export class LateResultStore
       this.#logger.warn({ deadlineMs: CLOSE_MS }, 'the result store does not answer while it is closed');
   }
 
+  async #ask<Answer>(question: (store: ResultStore) => Promise<Answer>): Promise<Answer> {
+    try {
+      return await question(await this.#opened());
+    } catch (error) {
+      if (error instanceof ResultStoreUnavailableError && error.reason === SCHEMA_MISSING)
+        this.#restoreSchema();
+      throw error;
+    }
+  }
+
+  /** Opening creates the schema: of a database that was made anew under its users. Nobody else would, until the operator is restarted. */
+  #restoreSchema(): void {
+    if (this.#store === undefined || this.#isRestoring) return;
+    this.#isRestoring = true;
+    this.#logger.warn('the schema of results is gone and is created again');
+    void this.#open()
+      .then((store) => store.close())
+      .catch((error: unknown) => this.#logger.warn({ err: error }, 'the schema of results was not created'))
+      .then(() => sleep(RETRY_MS, undefined, { signal: this.#closing.signal, ref: false }))
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isRestoring = false;
+      });
+  }
+
   async #opened(): Promise<ResultStore> {
     // A store that is merely being opened is not away.
     await answerWithin(this.#firstTry, FIRST_TRY_MS);
@@ -96,11 +124,11 @@ export class LateResultStore
     return this.#store;
   }
 
-  async #openPatiently(open: () => Promise<ResultStore>): Promise<void> {
+  async #openPatiently(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
-        this.#store = await open();
+        this.#store = await this.#open();
         return;
       } catch (error) {
         if (!(error instanceof ResultStoreUnavailableError)) throw error;

@@ -4,7 +4,7 @@ import { createPool, type PostgresConnection } from './connection-pool.ts';
 import { type Grants, grantStatements } from './grants.ts';
 import { migrate } from './migrations/migrate.ts';
 import { type SchemaState, schemaState } from './migrations/schema-state.ts';
-import { codeOf, storeError } from './store-error.ts';
+import { codeOf, SCHEMA_MISSING, storeError } from './store-error.ts';
 
 /** How long to wait for another process that migrates, or for a long query that holds a table. */
 const LOCK_TIMEOUT_MS = 30_000;
@@ -90,7 +90,7 @@ function checkMigratable(state: Exclude<SchemaState, { kind: 'Current' }>, doing
   if (state.mayMigrate) return;
   const [reason, what] =
     state.kind === 'Missing'
-      ? ['SchemaMissing', 'there is no schema batchtest in the database yet, and its user may not create it']
+      ? [SCHEMA_MISSING, 'there is no schema batchtest in the database yet, and its user may not create it']
       : [
           'SchemaOlder',
           `the schema lacks ${state.lacking.join(', ')}, and the database user may not change it`,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { on, once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -548,6 +548,23 @@ describe('opening a store', () => {
     expect(error.message).not.toContain('secret');
     expect(error.message).not.toContain('127.0.0.1');
     expect(error.cause).toBeUndefined();
+  });
+
+  it('without a password, where the server wants one, says that access is denied', async () => {
+    const empty = await server.createDatabase();
+    await admin("create role secret_scram login password 'secret'").catch(() => undefined);
+    const [{ hba_file: hba } = { hba_file: '' }] = await query<{ hba_file: string }>(empty, 'show hba_file');
+    await writeFile(hba, `local all secret_scram scram-sha-256\n${await readFile(hba, 'utf8')}`);
+    await query(empty, 'select pg_reload_conf()');
+    for (const password of [undefined, '', 'wrong']) {
+      const error = await errorOf(
+        openPostgresResultStore({
+          connection: { ...empty, user: 'secret_scram', ...(password === undefined ? {} : { password }) },
+        }),
+      );
+      expect(error).toMatchObject({ name: 'ResultStoreUnavailableError', reason: 'AccessDenied' });
+      expect(error.message).not.toContain('secret');
+    }
   });
 
   it.each([

@@ -5,6 +5,9 @@ interface Unavailability {
   readonly message: string;
 }
 
+/** The reason when the database has no schema of results. Whoever may create it does so by opening the store. */
+export const SCHEMA_MISSING = 'SchemaMissing';
+
 const because = (reason: string, message: string): Unavailability => ({ reason, message });
 
 const TOO_MANY_CONNECTIONS = because('TooManyConnections', 'the database server takes no more connections');
@@ -16,6 +19,10 @@ const LOCK_TIMEOUT = because('LockTimeout', 'another process held a lock for too
 const CONTENTION = because('Contention', 'other writers kept this one from committing');
 const ACCESS_DENIED = because('AccessDenied', 'the database refuses this user or its password');
 const DATABASE_MISSING = because('DatabaseMissing', 'there is no such database');
+const SCHEMA_GONE = because(
+  SCHEMA_MISSING,
+  'the schema of results is missing in the database, or not that of this version',
+);
 const tlsFailed = (what: string): Unavailability => because('TlsFailed', what);
 const TLS_FAILED = tlsFailed('no TLS connection that satisfies the sslmode of the database URL');
 const TLS_UNTRUSTED = tlsFailed(
@@ -46,6 +53,10 @@ const BY_SQLSTATE: Readonly<Record<string, Unavailability>> = {
   '25P04': TIMEOUT,
   '28': ACCESS_DENIED,
   '3D000': DATABASE_MISSING,
+  // As in a database that was made anew under its users.
+  '3F000': SCHEMA_GONE,
+  '42P01': SCHEMA_GONE,
+  '42883': SCHEMA_GONE,
   '40001': CONTENTION,
   '40P01': CONTENTION,
   '42501': because('PermissionDenied', 'the database user lacks a privilege'),
@@ -75,9 +86,12 @@ const BY_SYSTEM_ERROR: Readonly<Record<string, Unavailability>> = {
   EHOSTUNREACH: UNREACHABLE,
   ENETUNREACH: UNREACHABLE,
   EHOSTDOWN: UNREACHABLE,
+  ENETDOWN: UNREACHABLE,
   EADDRNOTAVAIL: UNREACHABLE,
   ENOTFOUND: because('HostNotFound', 'the name of the database server cannot be resolved'),
   EAI_AGAIN: because('HostNotFound', 'the name of the database server cannot be resolved now'),
+  EAI_FAIL: because('HostNotFound', 'the name of the database server cannot be resolved now'),
+  ENFILE: because('OutOfResources', 'this machine has too many open files'),
   EMFILE: because('OutOfResources', 'this process has too many open files'),
 };
 
@@ -89,6 +103,8 @@ const BY_CLIENT_MESSAGE: readonly (readonly [string, Unavailability])[] = [
   ['Client was closed', CONNECTION_LOST],
   ['timeout expired', UNREACHABLE],
   ['timeout exceeded when trying to connect', because('PoolExhausted', 'no connection became free in time')],
+  // Without a password, or with one that is empty, where the server wants one.
+  ['SASL: ', ACCESS_DENIED],
   ['Query read timeout', TIMEOUT],
   ['The server does not support SSL connections', TLS_NOT_OFFERED],
   ['There was an error establishing an SSL connection', TLS_FAILED],
