@@ -117,9 +117,9 @@ export function attemptName(run: Pick<RunDefinition, 'uid' | 'name'>, trial: Tri
   return `${readable.slice(0, NAME_LIMIT - HASH_LENGTH - 1).replace(/-+$/, '')}-${hash}`;
 }
 
-/** True when a name can be that of this attempt. */
+/** True when a name can be that of this attempt. Such a name needs no quoting in a path. */
 export const isAttemptName = (name: string, runUid: string, key: AttemptKey): boolean =>
-  name.length <= NAME_LIMIT && name.endsWith(`-${attemptHash(runUid, key)}`);
+  name.length <= NAME_LIMIT && /^[a-z0-9-]+$/.test(name) && name.endsWith(`-${attemptHash(runUid, key)}`);
 
 const attemptHash = (runUid: string, { variantId, repetition, attempt }: AttemptKey): string =>
   createHash('sha256')

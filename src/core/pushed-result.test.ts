@@ -137,5 +137,13 @@ it('knows the name of an attempt from that of any other', () => {
     expect(
       isAttemptName(name, 'another', { variantId: trial.variant.id, repetition: trial.repetition, attempt }),
     ).toBe(false);
+    // As somebody may call the owner of a pod.
+    expect(
+      isAttemptName(`../pods?x=${name.slice(-11)}`, run.uid, {
+        variantId: trial.variant.id,
+        repetition: trial.repetition,
+        attempt,
+      }),
+    ).toBe(false);
   }
 });

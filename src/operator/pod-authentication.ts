@@ -101,10 +101,11 @@ export class PodAuthentication implements PushAuthenticator {
     if (pod?.metadata.uid !== of.uid) return unauthenticated('the pod of the token is gone').refusal;
     const podOfTrial = projectPod(pod);
     if (podOfTrial === undefined) return NOT_A_TRIAL;
+    // An object of somebody else's making cannot have the name of one of ours that is there. That of its owner may be anything at all, a path too.
+    if (!isAttemptName(podOfTrial.name, podOfTrial.runUid, podOfTrial.key)) return NOT_A_TRIAL;
     const attempt = isCarrier(podOfTrial) ? podOfTrial : await this.#jobOf(podOfTrial);
-    if (attempt === undefined) return NOT_A_TRIAL;
-    // An object of somebody else's making cannot have the name of one of ours that is there.
-    if (!isAttemptName(attempt.name, attempt.runUid, attempt.key)) return NOT_A_TRIAL;
+    if (attempt === undefined || !isAttemptName(attempt.name, attempt.runUid, attempt.key))
+      return NOT_A_TRIAL;
     return {
       kind: 'Identified',
       identity: {

@@ -1,5 +1,5 @@
 /** Results that pods push: real tokens of the API server, a real operator, a real Postgres; KWOK plays the pods, and the test their programs. */
-import { X509Certificate } from 'node:crypto';
+import { randomUUID, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { dirname, join } from 'node:path';
@@ -256,6 +256,37 @@ it('does not believe a Job that the run does not own, or that has not the name o
     return podOfJob({ cluster, namespace }, created.metadata.name);
   });
   const logger = createLogger('silent');
+
+  // The name of its owner leads to another collection.
+  const owner = { apiVersion: 'batch/v1', kind: 'Job', controller: true, uid: randomUUID() };
+  const astray = `../../../../../../api/v1/pods?x=${request.name.slice(-11)}`;
+  const led = await cluster.request<PodObject>('POST', `/api/v1/namespaces/${namespace}/pods`, {
+    metadata: {
+      labels: job.metadata?.labels,
+      name: 'led-astray',
+      // An owner that is nowhere is as good as one that is gone: the garbage collector deletes what it owned.
+      finalizers: ['test.batchtest.dev/kept'],
+      ownerReferences: [{ ...owner, name: astray }],
+    },
+    spec: withRestrictedDefaults({ restartPolicy: 'Never', containers: [{ name: 'test', image: 'test:1' }] }),
+  });
+  const asked: string[] = [];
+  const counting = new Proxy(client, {
+    get: (target, property) =>
+      property === 'request'
+        ? (...request: Parameters<KubeClient['request']>) => {
+            asked.push(`${request[0]} ${request[1]}`);
+            return target.request(...request);
+          }
+        : Reflect.get(target, property),
+  });
+  const warned = new PodAuthentication({ client: counting, namespaces: [namespace], logger, now: Date.now });
+  const ledAway = await warned.authenticate(await tokenOf({ cluster, namespace }, led));
+  expect(asked.filter((request) => request.startsWith('GET'))).toEqual([
+    `GET /api/v1/namespaces/${namespace}/pods/led-astray`,
+  ]);
+  expect(ledAway).toMatchObject({ kind: 'Forbidden' });
+
   const elsewhere = new PodAuthentication({ client, namespaces: ['another'], logger, now: Date.now });
   const pod = await podOfJob({ cluster, namespace }, request.name);
   expect(await elsewhere.authenticate(await tokenOf({ cluster, namespace }, pod))).toEqual({
