@@ -160,6 +160,14 @@ describe('the line at the end', () => {
     expect(finishedLine(finished(type, reason, 'why'), { columns: 200, colour: false })).toBe(expected);
   });
 
+  it('of a run whose gate failed', () => {
+    const snapshot = finished('Complete', 'AllTrialsSucceeded', 'why');
+    const failed = { ...snapshot, status: { ...snapshot.status, gate: 'Failed' as const } };
+    expect(finishedLine(failed, { columns: 200, colour: false })).toBe(
+      '✘ checkout-cache: Complete, 22 of 60 trials succeeded in 4m 12s (a gate failed)',
+    );
+  });
+
   it('is cut to the terminal', () => {
     const line = finishedLine(finished('Failed', 'VariantsFailed', 'why '.repeat(50)), {
       columns: 60,

@@ -85,11 +85,12 @@ export function finishedLine(
   const endedAt = status.completionTime === undefined ? now : Date.parse(status.completionTime);
   const elapsed = durationInSeconds(endedAt - startOf(status, watchedSince));
   const isComplete = end?.type === ConditionType.Complete;
-  const mark = isComplete ? '✔' : '✘';
-  const look = isComplete ? style.green : style.red;
+  const isFine = isComplete && status.gate !== 'Failed';
+  const mark = isFine ? '✔' : '✘';
+  const look = isFine ? style.green : style.red;
   const subject = cutMiddle(printable(name), Math.floor(columns * NAME_SHARE));
   const state = end === undefined ? 'Not over' : printable(end.type);
-  const why = end === undefined || isComplete ? '' : ` (${explanation(end)})`;
+  const why = end === undefined || isFine ? '' : ` (${isComplete ? 'a gate failed' : explanation(end)})`;
   const rest = `, ${succeeded} of ${counted(total, 'trial')} succeeded in ${elapsed}${why}`;
   const room = columns - textWidth(`${mark} ${subject}: ${state}`);
   return `${look(mark)} ${style.bold(subject)}: ${look(state)}${cutEnd(rest, room)}`;

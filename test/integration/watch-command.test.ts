@@ -67,7 +67,7 @@ describe('batchtest wait', () => {
       ENDS_SOON,
       { comparison: { gates: [{ metric: 'x', max: '0.5' }] } },
       1,
-      /^✔ cache: Complete/,
+      /^✘ cache: Complete, 1 of 1 trial succeeded in .* \(a gate failed\)$/m,
     ],
     ['4 when it was cancelled', RUNS_ON, { cancel: true }, 4, /^✘ cache: Cancelled/],
   ])('ends with %s', async (_, pod, spec, code, text) => {
