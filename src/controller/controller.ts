@@ -461,9 +461,7 @@ class ReconcileLoop {
     this.#noteEndedUnopened(key, run.ledger);
     this.#runs.set(key, run);
     logger.info({ ...subject(definition), ...run.ledger.counts }, 'run opened');
-    const isNew =
-      opened.end === undefined && opened.trials.every(({ recordedAttempts }) => recordedAttempts === 0);
-    this.#targets.onEvent({ kind: 'RunOpened', run: definition, isNew });
+    this.#targets.onEvent({ kind: 'RunOpened', run: definition, isNew: opened.begun === undefined });
   }
 
   /** Has ended what runs of a run that is cancelled or suspended: its user does not wait until the store is back to open it. */

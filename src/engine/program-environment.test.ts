@@ -109,6 +109,14 @@ describe('the environment of a program', () => {
     });
   });
 
+  it('is in the same order, whatever order the parameters come in', () => {
+    const [one, other] = [
+      { N: '1', CACHE: 'lru' },
+      { CACHE: 'lru', N: '1' },
+    ].map((parameters) => [...trialVariables(trial(parameters), '/r')]);
+    expect(one).toEqual(other);
+  });
+
   it('lets BATCHTEST_ variables win over parameters, and both over what is declared', () => {
     const fixed = trialVariables(trial({ MODE: 'fast', BATCHTEST_REPETITION: 'forged' }), '/r');
     const environment = programEnvironment(fixed, [

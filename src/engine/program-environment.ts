@@ -35,10 +35,12 @@ export function trialVariables(
   further: readonly (readonly [string, string])[] = [],
 ): ReadonlyMap<string, string> {
   const { name, parameters } = trial.variant;
+  // Postgres gives them back in an order of its own, with which a run goes on after a restart.
+  const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
   return new Map([
-    ...Object.entries(parameters),
+    ...sorted,
     [ProgramEnvironment.variant, name],
-    [ProgramEnvironment.parameters, JSON.stringify(parameters)],
+    [ProgramEnvironment.parameters, JSON.stringify(Object.fromEntries(sorted))],
     [ProgramEnvironment.repetition, String(trial.repetition)],
     [ProgramEnvironment.resultFile, resultFile],
     ...further,
