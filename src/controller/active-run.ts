@@ -24,7 +24,7 @@ export interface ActiveRun {
   endWish: EndWish | undefined;
   /** Why trials that are due do not start. */
   waiting: Explanation | undefined;
-  /** That the engine could not start an attempt for now; undefined once one was started again. */
+  /** That the engine could not start an attempt for now, or only some; undefined when all that are due may be asked for. */
   postponement: Postponement | undefined;
   /** Why results cannot be stored. */
   storeProblem: Explanation | undefined;

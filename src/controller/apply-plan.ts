@@ -14,7 +14,7 @@ import { attemptDeadlineSeconds, type Engine } from '../engine/engine.ts';
 import type { ResultStore } from '../results/result-store.ts';
 import type { ActiveRun } from './active-run.ts';
 import type { ControllerListener } from './controller-event.ts';
-import { postponedAgain } from './postponement.ts';
+import { postponedAgain, roomMade, startedAgain } from './postponement.ts';
 
 export interface PlanTargets {
   readonly engine: Pick<Engine, 'isAsShown' | 'startAttempt' | 'removeAttempts'>;
@@ -104,8 +104,7 @@ async function record(action: RecordAttempt, run: ActiveRun, targets: PlanTarget
       counts: run.ledger.counts,
       pace: run.pace.recorded(recorded, endsByItself(recorded), now()),
     });
-  // What has ended may have made room for what was postponed.
-  run.postponement = undefined;
+  run.postponement = roomMade(run.postponement);
   switch (outcome.kind) {
     case 'Recorded': {
       run.verification.noteRecorded();
@@ -215,7 +214,7 @@ async function start(
     case 'Started':
     case 'AlreadyStarted':
       run.ledger.noteStartAnswered(action.trial);
-      if (run.postponement === postponement) run.postponement = undefined;
+      if (run.postponement === postponement) run.postponement = startedAgain(postponement);
       tellOfStart(action, run, targets);
       return;
     case 'Postponed':
@@ -224,7 +223,7 @@ async function start(
       if (outcome.mayHaveStarted || mayHaveStartedBefore) run.ledger.noteStartUnanswered(action.trial);
       else run.ledger.noteNotStarted(action.trial);
       // Of many that were asked for together and find no room, the first says it for all.
-      if (run.postponement === postponement)
+      if (run.postponement === postponement || run.postponement?.explanation === undefined)
         run.postponement = postponedAgain(postponement, outcome, targets.now());
       return;
     case 'Refused': {

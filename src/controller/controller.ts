@@ -616,7 +616,7 @@ class ReconcileLoop {
         const { startsUnderWay, mayBeStopping } = run.ledger;
         const mayYetStart =
           startsUnderWay.size > 0 || mayBeStopping || isStoreInTrouble(run.ledger, decidedAt);
-        if (run.postponement === undefined && !mayYetStart) run.pace.nothingToStart();
+        if (run.postponement?.explanation === undefined && !mayYetStart) run.pace.nothingToStart();
         return earliest(plan.requeueAt, nextTryAt(run.postponement, decidedAt));
       }
       logger.debug({ run: run.uid, actions: plan.actions.map(({ kind }) => kind) }, 'plan');

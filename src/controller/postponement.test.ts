@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Postponement, postponedAgain, startBudget } from './postponement.ts';
+import { type Postponement, postponedAgain, roomMade, startBudget, startedAgain } from './postponement.ts';
 
 const NOW = 1_000_000;
 const answer = (retryAfterMs: number) =>
@@ -22,6 +22,7 @@ describe('a start that is postponed', () => {
       explanation: { reason: 'QuotaExceeded', message: 'pods=3' },
       count: 1,
       until: NOW + 1_000,
+      atOnce: 1,
     });
   });
 
@@ -49,5 +50,28 @@ describe('the starts that may be tried', () => {
     expect(startBudget(postponement, 0, NOW + 1_000)).toBe(1);
     expect(startBudget(postponement, 0, NOW + 3_600_000)).toBe(1);
     expect(startBudget(postponement, 1, NOW + 1_000), 'one is being tried').toBe(0);
+  });
+
+  it('are one, two, four after one that went well, until one is refused again', () => {
+    let postponement: Postponement | undefined = postponedAgain(undefined, answer(1_000), NOW);
+    const budgets: number[] = [];
+    for (let index = 0; index < 4; index += 1) {
+      postponement = startedAgain(postponement);
+      budgets.push(startBudget(postponement, 0, NOW));
+      expect(postponement?.explanation).toBeUndefined();
+    }
+    expect(budgets).toEqual([2, 4, 8, 16]);
+    expect(startBudget(postponement, 5, NOW)).toBe(11);
+    expect(startBudget(postponedAgain(postponement, answer(1_000), NOW), 0, NOW + 1_000)).toBe(1);
+    for (let index = 0; index < 7; index += 1) postponement = startedAgain(postponement);
+    expect(startBudget(postponement, 0, NOW)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('are one when an attempt has ended where room was wanting, and none where a server has asked for time', () => {
+    const full = postponedAgain(undefined, answer(60_000), NOW);
+    expect(startBudget(roomMade(full), 0, NOW)).toBe(1);
+    const asked = { ...answer(60_000), reason: 'TooManyRequests' };
+    expect(startBudget(roomMade(postponedAgain(undefined, asked, NOW)), 0, NOW)).toBe(0);
+    expect(roomMade(undefined)).toBeUndefined();
   });
 });

@@ -1,14 +1,22 @@
 import type { Explanation } from '../core/status.ts';
 import type { StartOutcome } from '../engine/engine.ts';
 
-/** The engine could not start an attempt for now: a quota is used up, a server overloaded, the machine out of processes. */
+/** The engine could not start an attempt for now: a quota is used up, a server overloaded, the machine out of processes. Or it could not just before. */
 export interface Postponement {
-  readonly explanation: Explanation;
+  /** Undefined when a start went well since. */
+  readonly explanation: Explanation | undefined;
   /** In a row, with no start in between. */
   readonly count: number;
   /** When to try again (milliseconds since the epoch). */
   readonly until: number;
+  /** How many starts may be asked for at once then. */
+  readonly atOnce: number;
 }
+
+/** From here on, all that are due are asked for at once. */
+const MANY_AT_ONCE = 1_000;
+/** The ones that an attempt's end may put an end to. */
+const OF_WANT_OF_ROOM: ReadonlySet<string> = new Set(['QuotaExceeded', 'ResourceShortage']);
 
 /** A server may name no time at all (`Retry-After: 0`). */
 const SHORTEST_WAIT_MS = 100;
@@ -23,16 +31,31 @@ export function postponedAgain(
   const count = (previous?.count ?? 0) + 1;
   const growing = Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, retryAfterMs) * 2 ** (count - 1));
   // A server that names a longer time than that is taken by its word.
-  return { explanation: { reason, message }, count, until: now + Math.max(retryAfterMs, growing) };
+  const until = now + Math.max(retryAfterMs, growing);
+  return { explanation: { reason, message }, count, until, atOnce: 1 };
+}
+
+/** What is left of a postponement after a start that went well: twice as many are asked for from then on, as only a refusal tells how much room there is. */
+export function startedAgain(postponement: Postponement | undefined): Postponement | undefined {
+  if (postponement === undefined || postponement.atOnce * 2 > MANY_AT_ONCE) return undefined;
+  return { explanation: undefined, count: 0, until: 0, atOnce: postponement.atOnce * 2 };
+}
+
+/** What is left of a postponement after the end of an attempt: where room was wanting, one start is tried at once. A server that asks for time is given it. */
+export function roomMade(postponement: Postponement | undefined): Postponement | undefined {
+  const { explanation } = postponement ?? {};
+  if (postponement === undefined || explanation === undefined || !OF_WANT_OF_ROOM.has(explanation.reason))
+    return postponement;
+  return { ...postponement, count: 0, until: 0 };
 }
 
 /**
- * How many more starts may be tried: none before the time has come, then one to find out, and all once that went well.
+ * How many more starts may be tried: none before the time has come, then one to find out, and twice as many each time that this goes well.
  * @param underWay starts that are not answered yet
  */
 export function startBudget(postponement: Postponement | undefined, underWay: number, now: number): number {
   if (postponement === undefined) return Number.POSITIVE_INFINITY;
-  return now < postponement.until ? 0 : Math.max(0, 1 - underWay);
+  return now < postponement.until ? 0 : Math.max(0, postponement.atOnce - underWay);
 }
 
 /**

@@ -570,8 +570,10 @@ describe('a start', () => {
         cancel
       2 RemoveAttempt a/0 (StartUnanswered)
       3 RecordAttempt a/0 Cancelled (RunCancelled), trial Pending (not counted)
+        looked at again at 1 s
         a/0 is gone
-      4 FinishRun Cancelled (CancelRequested): cancelled, with 0 of 2 trials done"
+      4 FinishRun Cancelled (CancelRequested): cancelled, with 0 of 2 trials done
+        looked at again at 1 s"
     `);
     expect(t.held).toEqual([]);
   });

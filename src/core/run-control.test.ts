@@ -685,7 +685,8 @@ describe('starts that are postponed', () => {
         looked at again at 7 s
         at 7 s
       4 StartAttempt c/0 (SlotAvailable)
-      5 StartAttempt d/0 (SlotAvailable), StartAttempt a/0 (SlotAvailable), StartAttempt b/0 (SlotAvailable)
+      5 StartAttempt d/0 (SlotAvailable), StartAttempt a/0 (SlotAvailable)
+      6 StartAttempt b/0 (SlotAvailable)
         looked at again at 3607 s"
     `);
   });
@@ -709,8 +710,8 @@ describe('starts that are postponed', () => {
         looked at again at 1 s
         b/0 succeeds
       5 RecordAttempt b/0 Succeeded (Completed), trial Succeeded
-      6 StartAttempt c/0 (SlotAvailable)
-        looked at again at 1 s"
+      6 StartAttempt c/0 (SlotAvailable), RemoveAttempt b/0 (ResultStored)
+        looked at again at 3600 s"
     `);
   });
 });

@@ -280,6 +280,30 @@ it('F30: uses the slots that a quota leaves, says what it waits for, and does no
   expect(await violationsOf(world, uid)).toEqual([]);
 });
 
+it('F30: of many slots that a quota leaves free it asks for few at each end', async () => {
+  const { world, way } = await aWorldWithAWay('quota-wide');
+  const quotas = `/api/v1/namespaces/${world.namespace}/resourcequotas`;
+  await world.cluster.request('POST', quotas, {
+    metadata: { name: 'two-pods' },
+    spec: { hard: { pods: '2' } },
+  });
+  await expect
+    .poll(() => world.cluster.request('GET', `${quotas}/two-pods`), { timeout: 20_000 })
+    .toMatchObject({ status: { hard: { pods: '2' } } });
+  await way.startOperator();
+  const trials = 20;
+  const uid = await world.create(
+    aBatchTest({ variants: trials, parallelism: trials, pod: RUNS_ON, spec: { execution: 'Pod' } }),
+  );
+  await untilRunning(world, uid, 2);
+  await playPods(world, uid, () => SUCCESS);
+  await untilSettled(world, uid);
+  expect(await world.storedRun(uid)).toMatchObject({ state: 'Complete', succeeded: trials });
+  // All at first; then, at each end, one that may find room, and two more where it did.
+  expect(way.apiWrites().filter((name) => name === 'POST pods').length).toBeLessThanOrEqual(4 * trials);
+  expect(await violationsOf(world, uid)).toEqual([]);
+});
+
 it('F32: gives up a trial whose pod finds no node in time, and gives its slot to the next', async () => {
   const { world, way } = await aWorldWithAWay('unschedulable');
   await way.startOperator();
