@@ -54,7 +54,7 @@ export interface StoredTrial {
   readonly failsVariant: boolean;
   /** The run that its result was taken over from; undefined when it was run. */
   readonly reusedFrom: string | undefined;
-  /** Metrics of the accepted result; empty unless the phase is Succeeded. */
+  /** Those of the objective's metrics that the accepted result has; empty unless the phase is Succeeded. */
   readonly metrics: ReadonlyMap<string, number>;
 }
 

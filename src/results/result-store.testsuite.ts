@@ -531,7 +531,10 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         const first = await store.openRun(run);
         await sleep(50);
         await store.recordAttempt(
-          aRecord(run, first.fence, { trial: 1, result: aResult({ metrics: { p95_ms: 41.5 } }) }),
+          aRecord(run, first.fence, {
+            trial: 1,
+            result: aResult({ metrics: { p95_ms: 41.5, of_no_use: 3 } }),
+          }),
         );
         await store.recordAttempt(
           aRecord(run, first.fence, { trial: 0, outcome: 'Infrastructure', trialPhase: 'Pending' }),
@@ -565,6 +568,15 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
             metrics: new Map([['p95_ms', 41.5]]),
           },
         ]);
+        const measured = async (load: 'loadRun' | 'loadRunToConclude') =>
+          (await store[load](run.uid))?.trialDetails[1]?.metrics;
+        expect(await measured('loadRunToConclude')).toEqual(new Map([['p95_ms', 41.5]]));
+        expect(await measured('loadRun')).toEqual(
+          new Map([
+            ['of_no_use', 3],
+            ['p95_ms', 41.5],
+          ]),
+        );
       });
 
       it('tells why a run is over', async () => {
@@ -994,7 +1006,11 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
           epsilon: 1 + Number.EPSILON,
         };
         const outputs = { nested: [1e308, 5e-324, 2 ** 60, 0.1, -1.5e-10] };
-        const run = aRun({ uid: randomUUID(), variants: 1 });
+        const run = aRun({
+          uid: randomUUID(),
+          variants: 1,
+          metrics: Object.keys(metrics).map((name) => ({ name, goal: 'minimize' })),
+        });
         const { fence } = await store.openRun(run);
         await store.recordAttempt(aRecord(run, fence, { result: aResult({ metrics, outputs }) }));
         const [trial] = await trialsOf(run);

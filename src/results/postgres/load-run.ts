@@ -12,13 +12,13 @@ export const loadRun = (db: Kysely<Tables>, uid: string): Promise<StoredRun | un
 
 /** What the conclusion of a run needs, as it was at one instant; undefined when there is no such run. */
 export const loadRunToConclude = (db: Kysely<Tables>, uid: string): Promise<RunToConclude | undefined> =>
-  atOneInstant(db, (snapshot) => readRunToConclude(snapshot, uid));
+  atOneInstant(db, (snapshot) => readRunToConclude(snapshot, uid, 'Objective'));
 
 const atOneInstant = <T>(db: Kysely<Tables>, read: (snapshot: Kysely<Tables>) => Promise<T>): Promise<T> =>
   db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read);
 
 async function readRun(db: Kysely<Tables>, uid: string): Promise<StoredRun | undefined> {
-  const run = await readRunToConclude(db, uid);
+  const run = await readRunToConclude(db, uid, 'All');
   if (run === undefined) return undefined;
   const attempts = await readAttempts(db, uid);
   return {
@@ -52,7 +52,7 @@ const readVariants = (db: Kysely<Tables>, uid: string) =>
     .orderBy('position')
     .execute();
 
-async function readRunToConclude(db: Kysely<Tables>, uid: string) {
+async function readRunToConclude(db: Kysely<Tables>, uid: string, metrics: 'All' | 'Objective') {
   const summary = await db.selectFrom('run_summary').selectAll().where('uid', '=', uid).executeTakeFirst();
   if (summary === undefined) return undefined;
   const { manifest, directory, seed } = await db
@@ -71,18 +71,18 @@ async function readRunToConclude(db: Kysely<Tables>, uid: string) {
       stoppedAtLook: stoppedAtLook ?? undefined,
     })),
     previousRun: await readPreviousRun(db, uid),
-    trialDetails: await readTrialDetails(db, uid),
+    trialDetails: await readTrialDetails(db, uid, metrics),
   };
 }
 
-async function readTrialDetails(db: Kysely<Tables>, runUid: string) {
+async function readTrialDetails(db: Kysely<Tables>, runUid: string, which: 'All' | 'Objective') {
   const trials = await db
     .selectFrom('trials')
     .select(['variant_id', 'repetition', 'phase', 'accepted_attempt', 'reused_from'])
     .where('run_uid', '=', runUid)
     .orderBy('position')
     .execute();
-  const metrics = await readAcceptedMetrics(db, runUid);
+  const metrics = await readAcceptedMetrics(db, runUid, which);
   return trials.map(
     ({ variant_id: variantId, repetition, phase, accepted_attempt: accepted, reused_from }) => ({
       variantId,

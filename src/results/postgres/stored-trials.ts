@@ -6,7 +6,7 @@ type TrialKey = Pick<StoredTrial, 'variantId' | 'repetition'>;
 
 const NO_METRICS: ReadonlyMap<string, number> = new Map();
 
-/** The trials of a run in the order in which they start, with the metrics of their accepted results; or only one of them. */
+/** The trials of a run in the order in which they start, with what their accepted results have measured of the objective's metrics; or only one of them. */
 export async function readTrials(
   db: Kysely<Tables>,
   runUid: string,
@@ -29,7 +29,7 @@ export async function readTrials(
   if (only !== undefined)
     query = query.where('variant_id', '=', only.variantId).where('repetition', '=', only.repetition);
   const rows = await query.execute();
-  const metrics = await readAcceptedMetrics(db, runUid, only);
+  const metrics = await readAcceptedMetrics(db, runUid, 'Objective', only);
   return rows.map((row) => ({
     variantId: row.variant_id,
     repetition: row.repetition,
@@ -43,10 +43,14 @@ export async function readTrials(
   }));
 }
 
-/** The metrics of the accepted results of a run, or of one of its trials, by {@link trialKey}. */
+/**
+ * The metrics of the accepted results of a run, or of one of its trials, by {@link trialKey}.
+ * @param which those of the objective decide about the run. All of them may be more than a process can hold of several runs: 256 a result.
+ */
 export async function readAcceptedMetrics(
   db: Kysely<Tables>,
   runUid: string,
+  which: 'All' | 'Objective',
   only?: TrialKey,
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
   let query = db
@@ -60,6 +64,10 @@ export async function readAcceptedMetrics(
     )
     .select(['metrics.variant_id', 'metrics.repetition', 'metrics.name', 'metrics.value'])
     .where('trials.run_uid', '=', runUid);
+  if (which === 'Objective')
+    query = query.where('metrics.name', 'in', (names) =>
+      names.selectFrom('objective_metrics').select('name').where('run_uid', '=', runUid),
+    );
   if (only !== undefined)
     query = query
       .where('trials.variant_id', '=', only.variantId)

@@ -20,11 +20,17 @@ export interface Tables {
   readonly trials: TrialRow;
   readonly attempts: AttemptRow;
   readonly metrics: MetricRow;
+  readonly objective_metrics: ObjectiveMetricRow;
   readonly previous_samples: PreviousSamplesRow;
   readonly artifacts: ArtifactRow;
   readonly outbox: OutboxRow;
   /** A view. */
   readonly run_summary: RunSummaryRow;
+}
+
+export interface ObjectiveMetricRow {
+  readonly run_uid: string;
+  readonly name: string;
 }
 
 export interface RunRow {

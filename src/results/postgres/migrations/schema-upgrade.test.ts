@@ -42,6 +42,11 @@ async function aRunUnderWay(connection: Connection): Promise<ReturnType<typeof a
     `insert into batchtest.runs (uid, name, namespace, workflow_id, engine, manifest, seed) values ($1, $2, $3, $4, 'kubernetes', $5, 1)`,
     [run.uid, run.name, run.namespace, run.workflowId, JSON.stringify(run.manifest)],
   );
+  await query(
+    connection,
+    `insert into batchtest.objective_metrics (run_uid, position, name, goal, weight) values ($1, 0, 'p95_ms', 'minimize', 1)`,
+    [run.uid],
+  );
   for (const [position, { variant, repetition }] of run.trials.entries()) {
     await query(connection, 'insert into batchtest.variants values ($1, $2, $3, $4, $5)', [
       ...[run.uid, variant.id, position, variant.name, JSON.stringify(variant.parameters)],
