@@ -7,7 +7,8 @@ import { ProgramEnvironment } from '../api/v1alpha1/constants.ts';
 import type { BatchTest } from '../api/v1alpha1/schema.ts';
 import type { Trial } from '../core/trial.ts';
 
-const DEFAULT_CONTAINER_ANNOTATION = 'kubectl.kubernetes.io/default-container';
+/** Names the container that is the test program, on a template and on every pod. kubectl's own annotation. */
+export const PROGRAM_CONTAINER_ANNOTATION = 'kubectl.kubernetes.io/default-container';
 
 /**
  * The container of the template that is the test program: the one that the annotation kubectl.kubernetes.io/default-container
@@ -16,7 +17,7 @@ const DEFAULT_CONTAINER_ANNOTATION = 'kubectl.kubernetes.io/default-container';
 export function programOf(manifest: BatchTest): V1Container {
   const { metadata, spec } = manifest.spec.template;
   const { containers } = spec;
-  const chosen = metadata?.annotations?.[DEFAULT_CONTAINER_ANNOTATION];
+  const chosen = metadata?.annotations?.[PROGRAM_CONTAINER_ANNOTATION];
   const program = containers.find(({ name }) => name === chosen) ?? containers[0];
   if (program === undefined)
     throw new Error(`BatchTest ${manifest.metadata.name}: its template has no container`);

@@ -14,7 +14,12 @@ import {
 import type { AttemptKey } from '../../core/attempt.ts';
 import type { AttemptRequest } from '../engine.ts';
 import { pushVariables, sharedDataVariables } from '../further-variables.ts';
-import { escapeReferences, programOf, trialVariables } from '../program-environment.ts';
+import {
+  escapeReferences,
+  PROGRAM_CONTAINER_ANNOTATION,
+  programOf,
+  trialVariables,
+} from '../program-environment.ts';
 import { withRestrictedDefaults } from './pod-security-defaults.ts';
 import {
   ANNOTATION_RESULT_CA,
@@ -86,6 +91,7 @@ export function attemptPod(request: AttemptRequest, ingest: ResultIngestAddress 
   const annotations = {
     ...withoutReserved(template.metadata?.annotations),
     ...variantAnnotation(request),
+    [PROGRAM_CONTAINER_ANNOTATION]: programOf(request.run.manifest).name,
     ...(ca === undefined ? {} : { [ANNOTATION_RESULT_CA]: ca }),
   };
   return {

@@ -108,7 +108,12 @@ describe('the pod template', () => {
     const pod = jobManifest({ ...request, run }).spec?.template;
     expect(pod?.metadata).toEqual({
       labels: { team: 'a', ...ours(request) },
-      annotations: { note: 'kept', 'batchtest.dev/variant-name': 'the "lru" one' },
+      annotations: {
+        note: 'kept',
+        'batchtest.dev/variant-name': 'the "lru" one',
+        // A container that a webhook puts first is not taken for it.
+        'kubectl.kubernetes.io/default-container': 'test',
+      },
     });
     expect(pod?.spec?.nodeSelector).toEqual({ disk: 'ssd' });
     expect(pod?.spec?.restartPolicy).toBe('Never');
@@ -150,7 +155,7 @@ describe('the pod template', () => {
         expect(Object.keys(pod ?? {})).toEqual(['labels', 'annotations']);
         for (const { labels = {}, annotations = {} } of [job.metadata ?? {}, pod ?? {}]) {
           const told = Object.entries({ ...labels, ...annotations }).filter(
-            ([name]) => !name.startsWith('example.com/'),
+            ([name]) => !name.startsWith('example.com/') && !name.startsWith('kubectl.kubernetes.io/'),
           );
           expect(Object.fromEntries(told)).toEqual({
             ...ours(request),

@@ -42,6 +42,14 @@ const disrupted = {
 };
 
 describe('a pod that has not ended', () => {
+  it('of a node whose clock is behind has run since it was created at most', () => {
+    const running = { name: 'test', state: { running: { startedAt: time(0) } } };
+    expect(podState(aPod({ phase: 'Running', containerStatuses: [running] }))).toEqual({
+      kind: 'Running',
+      since: at(1),
+    });
+  });
+
   it.each<[string, Status, object]>([
     ['without a status', {}, { kind: 'Waiting', since: at(1) }],
     [
@@ -207,6 +215,17 @@ describe('a program that did not', () => {
     [
       'deleted by somebody',
       failed({ exitCode: 143 }),
+      { deletionTimestamp: time(38), deletionGracePeriodSeconds: 30 },
+      {
+        kind: 'Lost',
+        reason: 'PodDeleted',
+        message: 'pod pod-1 was deleted while its program ran',
+        startedAt: at(5),
+      },
+    ],
+    [
+      'deleted by somebody, on a node whose clock is behind',
+      failed({ exitCode: 143, finishedAt: time(6) }),
       { deletionTimestamp: time(38), deletionGracePeriodSeconds: 30 },
       {
         kind: 'Lost',

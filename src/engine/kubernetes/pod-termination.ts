@@ -11,6 +11,7 @@ import {
   type Termination,
 } from '../../core/attempt.ts';
 import type { Explanation } from '../../core/status.ts';
+import { PROGRAM_CONTAINER_ANNOTATION } from '../program-environment.ts';
 import {
   type ContainerStatus,
   holdingCondition,
@@ -18,7 +19,6 @@ import {
   type TerminatedState,
   timeOf,
 } from './kubernetes-objects.ts';
-import { MAIN_CONTAINER_ANNOTATION } from './main-container.ts';
 
 /** An attempt's state as far as its pod alone tells. */
 export type PodState = Exclude<AttemptState, { readonly kind: 'Stopping' }>;
@@ -28,6 +28,11 @@ const NEVER_RAN = new Set(['StartError', 'ContainerCannotRun', 'ContainerStatusU
 /** What containerd says, with {@link UNKNOWN_EXIT_CODE}, of a program that was gone when it came back: the node was restarted. */
 const UNKNOWN_END = 'Unknown';
 const UNKNOWN_EXIT_CODE = 255;
+/**
+ * A node's clock tells of the end, the API server's of the deletion. A program that ended just before its pod was deleted is tried again for nothing; one that
+ * was deleted and counts as having failed is the worse mistake.
+ */
+const NODE_CLOCK_TOLERANCE_MS = 5_000;
 const ENDED_PHASES: readonly (string | undefined)[] = ['Succeeded', 'Failed'];
 
 /**
@@ -39,12 +44,14 @@ export function podState(pod: PodObject): PodState {
   if (hasEnded(pod)) return { kind: 'Ended', at: endedAt(pod, main), termination: terminationOf(pod, main) };
   const running = main?.state?.running ?? main?.state?.terminated;
   if (pod.status?.phase === 'Running' && running !== undefined)
-    return { kind: 'Running', since: timeOf(running.startedAt) ?? createdAt(pod) };
+    // By the clock of the node, which may be behind; no program starts before its pod is there.
+    return { kind: 'Running', since: Math.max(timeOf(running.startedAt) ?? 0, createdAt(pod)) };
   return { kind: 'Waiting', since: createdAt(pod), ...waitingFor(pod, main) };
 }
 
 function mainStatus({ metadata, spec, status }: PodObject): ContainerStatus | undefined {
-  const chosen = metadata.annotations?.[MAIN_CONTAINER_ANNOTATION];
+  // Webhooks put containers of theirs before it.
+  const chosen = metadata.annotations?.[PROGRAM_CONTAINER_ANNOTATION];
   const containers = spec?.containers ?? [];
   const main = containers.find(({ name }) => name === chosen) ?? containers[0];
   return status?.containerStatuses?.find(({ name }) => name === main?.name);
@@ -97,7 +104,7 @@ function lostBy(
   if (deleted === undefined || finished === undefined) return undefined;
   // The timestamp of a deletion is when its grace period ends.
   const asked = deleted - (metadata.deletionGracePeriodSeconds ?? 0) * 1_000;
-  return finished >= asked
+  return finished >= asked - NODE_CLOCK_TOLERANCE_MS
     ? { reason: 'PodDeleted', message: `pod ${metadata.name} was deleted while its program ran` }
     : undefined;
 }
