@@ -24,6 +24,11 @@ export interface DeliveryOptions {
   readonly namespaces: readonly string[] | 'All';
   /** Undefined: every run of the engine. */
   readonly runUids: readonly string[] | undefined;
+  /**
+   * Runs that other processes left, with a configuration of their own that nobody knows here: what only another one can do waits for a process that has it.
+   * Default: none.
+   */
+  readonly leftRunUids?: readonly string[];
   readonly config: DeliveryConfig;
   /** Beside those of the configuration. */
   readonly artifactStores: readonly ArtifactStore[];
@@ -37,9 +42,11 @@ export interface DeliveryOptions {
  * @throws InvalidDeliveryConfigError
  */
 export async function startDelivery(options: DeliveryOptions): Promise<OutboxProcessor> {
-  const { store, config, logger, listener } = options;
+  const { store, config, logger, listener, runUids, leftRunUids = [] } = options;
   const stores = [...options.artifactStores, ...(await s3Stores(config, options.environment))];
+  const targets = targetsOf(config);
   const { notifyTokenFile } = config;
+  const isHandled = (kind: MessageKind) => kind !== 'RunFinished' || targets.length > 0;
   return startOutboxProcessor({
     outbox: store.outbox,
     handlers: [
@@ -55,6 +62,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<OutboxPro
       fileTracked({
         verification: store.verification,
         stores,
+        mayBeInOthers: (runUid) => leftRunUids.includes(runUid),
         // Its place tells it, too; name and URI are the program's own words.
         onVerdict: (state, { name: _name, uri: _uri, ...artifact }) => {
           listener.verified('artifact', state);
@@ -64,13 +72,13 @@ export async function startDelivery(options: DeliveryOptions): Promise<OutboxPro
       }),
       runFinished({
         store,
-        targets: targetsOf(config),
+        targets,
         token: async () => (notifyTokenFile === undefined ? undefined : bearerToken(notifyTokenFile)),
       }),
     ],
     engine: options.engine,
     namespaces: options.namespaces,
-    runUids: options.runUids,
+    runUidsOf: (kind) => runUids && (isHandled(kind) ? [...runUids, ...leftRunUids] : runUids),
     logger,
     onHandled: (kind, outcome) => listener.handled(kind, outcome),
     random: Math.random,

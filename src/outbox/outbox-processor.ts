@@ -16,8 +16,8 @@ export interface OutboxProcessorOptions {
   readonly engine: EngineName;
   /** Those of runs in these namespaces of a cluster. */
   readonly namespaces: readonly string[] | 'All';
-  /** Undefined: those of every run of the engine. */
-  readonly runUids: readonly string[] | undefined;
+  /** Whose messages of a kind; undefined: those of every run of the engine. */
+  readonly runUidsOf: (kind: MessageKind) => readonly string[] | undefined;
   readonly logger: Logger;
   /** Called with each message that was handled; must not throw. */
   readonly onHandled: (kind: MessageKind, outcome: DeliveryOutcome) => void;
@@ -126,12 +126,12 @@ class HandlerLoop {
 
   /** What is due in batches, as many as there are places for; nothing when the store is away. */
   async #claimed(): Promise<readonly (readonly Message[])[]> {
-    const { outbox, engine, namespaces, runUids } = this.#options;
+    const { outbox, engine, namespaces, runUidsOf } = this.#options;
     const { kind, batch, atOnce, claims } = this.#handler;
     const places = claims === 'OneByOne' ? 1 : atOnce - this.#underWay.size;
     try {
       const messages = await outbox.claim(
-        { engine, namespaces, runUids, kinds: [kind] },
+        { engine, namespaces, runUids: runUidsOf(kind), kinds: [kind] },
         places * batch,
         this.#leaseMs,
       );

@@ -91,6 +91,8 @@ export interface Outbox {
   counts(
     scope: Pick<MessageScope, 'engine' | 'namespaces'>,
   ): Promise<{ readonly pending: number; readonly dead: number }>;
-  /** UIDs of the runs of an engine that have pending messages. */
-  runsWithPending(engine: EngineName): Promise<readonly string[]>;
+  /** True when messages of a run are pending, claimed ones included. */
+  hasPending(runUid: string): Promise<boolean>;
+  /** UIDs of the local runs that have pending messages, and that no process runs: its own process handles those of a run. */
+  localRunsLeft(): Promise<readonly string[]>;
 }

@@ -20,17 +20,18 @@ export interface LocalDeliveryOptions {
 }
 
 /**
- * Handles what follows from the results of a local run, and what an earlier process left of the runs of this data directory. Runs of other machines in the same
- * database are theirs to handle: their files are not here.
+ * Handles what follows from the results of a local run, and what processes that have gone left of the runs of this data directory, as far as it can. Runs of
+ * other machines in the same database are theirs to handle: their files are not here.
  */
 export async function startLocalDelivery(options: LocalDeliveryOptions): Promise<OutboxProcessor> {
   const { uid, runsDirectory, store, environment, logger } = options;
-  const pending = await store.outbox.runsWithPending('local');
+  const left = await store.outbox.localRunsLeft();
   return startDelivery({
     store,
     engine: 'local',
     namespaces: 'All',
-    runUids: [uid, ...pending.filter((run) => run !== uid && hasRun(runsDirectory, run))],
+    runUids: [uid],
+    leftRunUids: left.filter((run) => hasRun(runsDirectory, run)),
     config: options.config ?? NOTHING,
     artifactStores: [new FileArtifactStore(runsDirectory)],
     environment,

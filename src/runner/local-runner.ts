@@ -61,7 +61,7 @@ const DRAIN_TOLD_AFTER_MS = 2_000;
 const DELIVERING =
   'the run is over; its results are being verified and notified of, for 30 s at most; Ctrl-C goes on without';
 const NOT_ALL_DELIVERED =
-  'not everything was verified or notified: the next local run tries again, and batchtest outbox list tells what';
+  'not everything was verified or notified: the next local run that has the same URLs and artifact stores tries again, and batchtest outbox list tells what';
 /** How long a resumed run waits for programs that its killed process left, where they can be seen. */
 const STRAYS_PATIENCE_MS = 30_000;
 
@@ -249,7 +249,7 @@ export class LocalRunner implements BatchTestRunner {
     try {
       await outcome.finished;
       await drained(delivery, cancel, onNotice);
-      if ((await store.outbox.runsWithPending('local')).includes(uid)) onNotice?.(NOT_ALL_DELIVERED);
+      if (await store.outbox.hasPending(uid)) onNotice?.(NOT_ALL_DELIVERED);
       const stored = await store.loadRun(uid);
       if (stored === undefined) throw new Error(`run ${uid} is over and not in the result store`);
       return runResult(stored);

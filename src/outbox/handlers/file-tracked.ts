@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ArtifactStore } from '../../artifacts/artifact-store.ts';
-import { verdictOn } from '../../artifacts/artifact-verdict.ts';
+import { type Verdict, verdictOn } from '../../artifacts/artifact-verdict.ts';
 import type { Message } from '../../results/outbox.ts';
 import type { ArtifactToVerify, Verification, VerificationState } from '../../results/verification.ts';
 import {
@@ -22,11 +22,24 @@ export interface FileTrackedContext {
   readonly verification: Pick<Verification, 'artifacts' | 'noteArtifacts'>;
   /** The first one that holds a URI reads it. */
   readonly stores: readonly ArtifactStore[];
+  /** True for a run that may have had stores which are not among these. */
+  readonly mayBeInOthers: (runUid: string) => boolean;
   readonly onVerdict: (state: Exclude<VerificationState, 'Pending'>, artifact: ArtifactToVerify) => void;
 }
 
+const IN_NO_STORE_HERE: Verdict = {
+  kind: 'Unread',
+  reason: 'in no artifact store of the local run that looked for it',
+  mayComeRight: true,
+};
+
 /** Reads artifacts back and compares them with what their results tell. */
-export function fileTracked({ verification, stores, onVerdict }: FileTrackedContext): MessageHandler {
+export function fileTracked({
+  verification,
+  stores,
+  mayBeInOthers,
+  onVerdict,
+}: FileTrackedContext): MessageHandler {
   const verify = async (message: Message, signal: AbortSignal): Promise<Handled> => {
     const payload = payloadSchema.safeParse(message.payload);
     if (!payload.success) return notUnderstood(message);
@@ -34,7 +47,8 @@ export function fileTracked({ verification, stores, onVerdict }: FileTrackedCont
     const [artifact] = await verification.artifacts([reference]);
     // Deleted with its run.
     if (artifact === undefined) return DELIVERED;
-    const verdict = await verdictOn(artifact, stores, signal);
+    const isElsewhere = mayBeInOthers(message.runUid) && !stores.some((store) => store.holds(artifact.uri));
+    const verdict = isElsewhere ? IN_NO_STORE_HERE : await verdictOn(artifact, stores, signal);
     const { reason } = verdict;
     if (verdict.kind === 'Read') {
       await verification.noteArtifacts([{ ...reference, state: verdict.state, reason }]);

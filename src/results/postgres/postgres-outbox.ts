@@ -149,17 +149,27 @@ export class PostgresOutbox implements Outbox {
     });
   }
 
-  runsWithPending(engine: MessageScope['engine']): Promise<readonly string[]> {
-    return whileContended('find runs with pending messages', async () => {
-      const rows = await this.#db
+  hasPending(runUid: string): Promise<boolean> {
+    return whileContended('find pending messages of a run', async () => {
+      const row = await this.#db
         .selectFrom('outbox')
-        .innerJoin('runs', 'runs.uid', 'outbox.run_uid')
-        .select('outbox.run_uid')
-        .distinct()
-        .where('outbox.state', '=', 'Pending')
-        .where('runs.engine', '=', engine)
-        .execute();
-      return rows.map(({ run_uid: uid }) => uid);
+        .select('id')
+        .where('run_uid', '=', runUid)
+        .where('state', '=', 'Pending')
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    });
+  }
+
+  localRunsLeft(): Promise<readonly string[]> {
+    return whileContended('find runs that were left with pending messages', async () => {
+      const { rows } = await this.#pool.query<{ uid: string }>(
+        `with pending as materialized (select distinct o.run_uid as uid from batchtest.outbox o where o.state = 'Pending')
+         select p.uid from pending p join batchtest.runs r on r.uid = p.uid
+         where r.engine = 'local' and not batchtest.is_held(p.uid)`,
+      );
+      return rows.map(({ uid }) => uid);
     });
   }
 }

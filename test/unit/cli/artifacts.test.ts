@@ -132,36 +132,92 @@ describe('the artifacts of a local run', () => {
   });
 });
 
-describe('a notification', () => {
-  it('that could not be delivered is listed, and delivered by the next local run', DEADLINE, async () => {
-    const manifest = aManifest('notified', RESULT([]));
-    webhook.answer(500);
-    const secret = `${webhook.origin}/canary-path`;
-    const run = await batchtest('run', manifest, '-q', '--notify-url', secret);
-    expect(run.exitCode).toBe(0);
-    expect(run.stderr).toBe(
-      'not everything was verified or notified: the next local run tries again, and batchtest outbox list tells what\n',
-    );
-    const listed = await batchtest('outbox', 'list');
-    expect(listed.stdout).toMatch(
-      /RunFinished {2}Pending .* notified .*\n {2}http:\/\/127\.0\.0\.1:\d+ answered 500\n$/,
-    );
-    expect(`${run.stdout}${run.stderr}${listed.stdout}`).not.toContain('canary');
+describe('an artifact in a store that could not be read', () => {
+  it(
+    'is not missing for a run that was not given the store, and waits for one that is',
+    DEADLINE,
+    async () => {
+      const store = await startWebhook();
+      const environment = {
+        AWS_ENDPOINT_URL_S3: store.origin,
+        AWS_REGION: 'us-east-1',
+        AWS_ACCESS_KEY_ID: 'any',
+        AWS_SECRET_ACCESS_KEY: 'any',
+      };
+      const runWithStore = (name: string, artifacts: readonly unknown[]) =>
+        runCommand(
+          [
+            ...['run', aManifest(name, RESULT(artifacts)), '-q', '--data-dir', data.path],
+            ...['--artifact-store', 's3://bucket/prefix'],
+          ],
+          { environment },
+        );
+      store.answer(403);
+      const run = await runWithStore('stored', [{ name: 'model', uri: 's3://bucket/prefix/model', size: 0 }]);
+      expect(run.exitCode, run.stderr).toBe(0);
 
-    webhook.answer(204);
-    // In the environment a URL is not seen in the list of processes.
-    const next = await runCommand(['run', aManifest('next', RESULT([])), '-q', '--data-dir', data.path], {
-      environment: { BATCHTEST_NOTIFY_URLS: secret },
-    });
-    expect(next.exitCode).toBe(0);
-    const about = webhook.received.map(({ body }) => body);
-    expect(about).toContainEqual(expect.objectContaining({ subject: 'next' }));
-    const told = about.filter((body) => JSON.stringify(body).includes('"subject":"notified"'));
-    expect(told.length).toBeGreaterThanOrEqual(2);
-    expect(told.at(-1)).toEqual(told[0]);
-    expect((await batchtest('outbox', 'list')).stdout).toBe('Everything is delivered.\n');
-    expect(JSON.parse((await batchtest('outbox', 'list', '-o', 'json')).stdout)).toEqual({ messages: [] });
-  });
+      /** By one run after the other, until the back-off of what is tried again is over. */
+      const verificationBy = (run: () => Promise<unknown>) =>
+        expect.poll(
+          async () => {
+            await run();
+            return (await reportOf('stored')).verification;
+          },
+          { timeout: 60_000 },
+        );
+      const storeless = aManifest('storeless', RESULT([]));
+      await verificationBy(() => batchtest('run', storeless, '-q')).toMatchObject({
+        artifacts: { tracked: 1, pending: 1, missing: 0 },
+        problems: [{ state: 'Pending', reason: 'in no artifact store of the local run that looked for it' }],
+      });
+
+      store.answer(200, { 'content-length': '0' });
+      await verificationBy(() => runWithStore('with-the-store', [])).toMatchObject({
+        artifacts: { pending: 0, verified: 1 },
+      });
+      await store.close();
+    },
+  );
+});
+
+describe('a notification', () => {
+  it(
+    'that could not be delivered is listed, and delivered by the next local run with a URL',
+    DEADLINE,
+    async () => {
+      const manifest = aManifest('notified', RESULT([]));
+      webhook.answer(500);
+      const secret = `${webhook.origin}/canary-path`;
+      const run = await batchtest('run', manifest, '-q', '--notify-url', secret);
+      expect(run.exitCode).toBe(0);
+      expect(run.stderr).toBe(
+        'not everything was verified or notified: the next local run that has the same URLs and artifact stores tries again, and batchtest outbox list tells what\n',
+      );
+      const listed = await batchtest('outbox', 'list');
+      expect(listed.stdout).toMatch(
+        /RunFinished {2}Pending .* notified .*\n {2}http:\/\/127\.0\.0\.1:\d+ answered 500\n$/,
+      );
+      expect(`${run.stdout}${run.stderr}${listed.stdout}`).not.toContain('canary');
+
+      webhook.answer(204);
+      // Whom to tell is no business of a run that tells nobody.
+      await batchtest('run', aManifest('untold', RESULT([])), '-q');
+      expect((await batchtest('outbox', 'list')).stdout).toContain('RunFinished');
+
+      // In the environment a URL is not seen in the list of processes.
+      const next = await runCommand(['run', aManifest('next', RESULT([])), '-q', '--data-dir', data.path], {
+        environment: { BATCHTEST_NOTIFY_URLS: secret },
+      });
+      expect(next.exitCode).toBe(0);
+      const about = webhook.received.map(({ body }) => body);
+      expect(about).toContainEqual(expect.objectContaining({ subject: 'next' }));
+      const told = about.filter((body) => JSON.stringify(body).includes('"subject":"notified"'));
+      expect(told.length).toBeGreaterThanOrEqual(2);
+      expect(told.at(-1)).toEqual(told[0]);
+      expect((await batchtest('outbox', 'list')).stdout).toBe('Everything is delivered.\n');
+      expect(JSON.parse((await batchtest('outbox', 'list', '-o', 'json')).stdout)).toEqual({ messages: [] });
+    },
+  );
 
   it('goes to no URL that cannot be used, and to none for a run of a cluster', DEADLINE, async () => {
     const manifest = aManifest('refused', RESULT([]));

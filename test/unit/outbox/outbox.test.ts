@@ -94,7 +94,7 @@ function process(
     handlers: [handler],
     engine: 'kubernetes',
     namespaces: 'All',
-    runUids: undefined,
+    runUidsOf: () => undefined,
     logger: createLogger('silent'),
     onHandled: () => undefined,
     random: Math.random,
@@ -175,9 +175,28 @@ describe('a message', () => {
     const uid = await aStoredRun(1);
     expect(await store.outbox.claim({ ...RESULTS, engine: 'local' }, 10, LEASE_MS)).toEqual([]);
     expect(await store.outbox.claim({ ...RESULTS, runUids: [randomUUID()] }, 10, LEASE_MS)).toEqual([]);
-    expect(await store.outbox.runsWithPending('local')).toEqual([]);
-    expect(await store.outbox.runsWithPending('kubernetes')).toEqual([uid]);
+    expect(await store.outbox.localRunsLeft()).toEqual([]);
+    expect([await store.outbox.hasPending(uid), await store.outbox.hasPending(randomUUID())]).toEqual([
+      true,
+      false,
+    ]);
     expect(await store.outbox.claim({ ...RESULTS, runUids: [uid] }, 10, LEASE_MS)).toHaveLength(1);
+  });
+
+  it('of a local run is left to others once no process runs that any more', async () => {
+    const run = { ...aRun({ uid: randomUUID() }), engine: 'local', directory: '/here' } as const;
+    const hold = await store.holdRun(run.uid);
+    const { fence } = await store.openRun(run);
+    await store.recordAttempt(aRecord(run, fence, {}));
+    expect(await store.outbox.localRunsLeft()).toEqual([]);
+    await hold?.release();
+    await until('the run is left', async () => (await store.outbox.localRunsLeft()).includes(run.uid));
+    const [message] = await store.outbox.claim({ ...RESULTS, engine: 'local' }, 10, LEASE_MS);
+    if (message === undefined) throw new Error('nothing was claimed');
+    expect(await store.outbox.hasPending(run.uid)).toBe(true);
+    await store.outbox.settle([{ message, settlement: { kind: 'Delivered' } }]);
+    expect(await store.outbox.localRunsLeft()).toEqual([]);
+    expect(await store.outbox.hasPending(run.uid)).toBe(false);
   });
 
   it('is for those who handle runs of its namespace, and counted by them', async () => {

@@ -26,7 +26,7 @@ startOutboxProcessor({
   ],
   engine: 'kubernetes',
   namespaces: 'All',
-  runUids: undefined,
+  runUidsOf: () => undefined,
   logger: createLogger('warn'),
   onHandled: () => undefined,
   random: Math.random,
