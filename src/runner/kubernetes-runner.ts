@@ -30,6 +30,7 @@ import { RunsUnderWay } from './runs-under-way.ts';
 import type { UnreadProblem } from './unread-run.ts';
 
 /** How long an object that is replaced may take to go: its pods get their grace period meanwhile. */
+const CREATION_TRIES = 4;
 const REPLACEMENT_DEADLINE_MS = 120_000;
 /** How long the operator may take to store the end of a run whose object was deleted. */
 const STORED_END_DEADLINE_MS = 10_000;
@@ -190,6 +191,8 @@ async function createdObject(
       // Not interrupted: nobody would know whether the object is there. One that was created meanwhile is ended by whoever follows it.
       return await client.request<BatchTestObject>('POST', collection, {
         body: objectOf(manifest, namespace),
+        // One that was done, and whose answer was lost, is found to be there by the next.
+        maxTries: CREATION_TRIES,
       });
     } catch (error) {
       if (!isApiError(error, 409)) throw clusterError(error, client);

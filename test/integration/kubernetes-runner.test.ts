@@ -18,6 +18,7 @@ import {
   runCommand,
   startCommand,
 } from '../unit/cli/command-line.ts';
+import { FORWARD, openFaultyProxy, serverCertificate } from './faulty-proxy.ts';
 import { runningPods, untilNothingIsLeft, untilSucceeded } from './operator-steps.ts';
 import {
   aBatchTest,
@@ -66,6 +67,29 @@ describe('a runner of a cluster', () => {
       .toEqual(verification);
     expect(there.stored).toMatchObject({ engine: 'kubernetes', namespace: world.namespace });
     expect(progress.at(-1)).toBe(4);
+  });
+
+  it('follows what it has created though the answer to that was lost', async () => {
+    const world = await site.aWorld('answer-lost');
+    await world.startOperator();
+    const upstream = inject('controlPlane');
+    const proxy = await openFaultyProxy(upstream, await serverCertificate(upstream.kubeconfigPath));
+    onTestFinished(() => proxy.close());
+    let creations = 0;
+    proxy.onRequest(({ method, url }) => {
+      if (method !== 'POST' || !url.endsWith('/batchtests')) return FORWARD;
+      creations += 1;
+      return creations === 1 ? { kind: 'LoseAnswer' } : FORWARD;
+    });
+    const kubeconfig = join(world.directory, 'lossy.kubeconfig');
+    const direct = await readFile(upstream.kubeconfigPath, 'utf8');
+    await writeFile(kubeconfig, direct.replace(upstream.url, proxy.access.server), { mode: 0o600 });
+    const store = { kind: 'database', url: world.databaseUrl } as const;
+    const runner = createRunner({ engine: 'kubernetes', store, kubeconfig, namespace: world.namespace });
+    onTestFinished(() => runner.shutdown());
+    const { end } = await runner.run(aBatchTest({ parallelism: 1, pod: ENDS_SOON }));
+    expect(end.state).toBe('Complete');
+    expect(creations).toBe(2);
   });
 
   it('replaces an object of the same name that is over, whose results stay', async () => {
