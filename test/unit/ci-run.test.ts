@@ -80,7 +80,8 @@ it('fails when it cannot be told what the machine lacks', async () => {
     exitCode: 9,
     said: [
       'left out: test:e2e (test/tools/real-node/machine-check.ts failed with exit code 9 and named nothing that this machine lacks)',
-      '6 passed, 0 failed',
+      'failed, with exit code 9',
+      '6 passed, 1 failed',
     ],
   });
 });
@@ -101,7 +102,8 @@ it('runs nothing more after a check that failed, and says so', async () => {
     exitCode: 3,
     said: [
       'left out: test:faults, test:e2e and test:peers (what comes before them failed)',
-      '2 passed, 0 failed',
+      'failed, with exit code 3',
+      '2 passed, 1 failed',
     ],
   });
 });
@@ -109,6 +111,6 @@ it('runs nothing more after a check that failed, and says so', async () => {
 it('fails with a suite that fails, and runs the others all the same', async () => {
   expect(await run({ npmRun: '[ "$2" != test:faults ] || exit 4' })).toEqual({
     exitCode: 4,
-    said: ['8 passed, 0 failed'],
+    said: ['failed, with exit code 4', '8 passed, 1 failed'],
   });
 });
