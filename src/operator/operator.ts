@@ -235,7 +235,7 @@ async function operate(
   const measuredStore = metrics.store.measured(store);
   const lead = async (leading: AbortSignal) => {
     logger.info({ identity, namespaces }, 'leading');
-    const retention = startRetention(store, config, logger);
+    const retention = startRetention(store, { ...config, now: clock.now }, logger);
     const delivering = deliverWhileLeading(store, config, logger, metrics, leading).catch((error: unknown) =>
       logger.error({ err: error }, 'the outbox is not processed'),
     );

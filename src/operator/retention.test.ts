@@ -32,7 +32,13 @@ it('deletes results of the cluster’s runs in its namespaces, and leaves those 
   ];
   const own = await anEndedRun({ namespace: 'ours' }, 'kubernetes');
 
-  const retention = startRetention(store, { retentionMs: 1, namespaces: ['ours'] }, createLogger('silent'));
+  // By the clock that it is given: that of its machine may be months ahead, which would delete everything.
+  const now = () => Date.now() + 2 * 3_600_000;
+  const retention = startRetention(
+    store,
+    { retentionMs: 3_600_000, namespaces: ['ours'], now },
+    createLogger('silent'),
+  );
   onTestFinished(() => retention.stop());
   await expect.poll(() => store.findRun(own), { timeout: 25_000 }).toBeUndefined();
   expect((await store.listRuns({ limit: 10 })).map(({ uid }) => uid).toSorted()).toEqual(others.toSorted());
@@ -55,7 +61,7 @@ it('tells of what it has deleted, and that something could not be', async () => 
   };
   const retention = startRetention(
     store,
-    { retentionMs: 1, namespaces: 'All' },
+    { retentionMs: 1, namespaces: 'All', now: Date.now },
     createLogger('info', destination),
   );
   onTestFinished(() => retention.stop());

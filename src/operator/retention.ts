@@ -12,6 +12,8 @@ export interface Retention {
   readonly retentionMs: number | undefined;
   /** `All` for every namespace. */
   readonly namespaces: readonly string[] | 'All';
+  /** Milliseconds since the epoch, by a clock that may be trusted with what cannot be taken back. */
+  readonly now: () => number;
 }
 
 /**
@@ -21,14 +23,14 @@ export interface Retention {
  */
 export function startRetention(
   store: Pick<ResultStore, 'pruneRuns' | 'deleteRuns' | 'ping'>,
-  { retentionMs, namespaces }: Retention,
+  { retentionMs, namespaces, now }: Retention,
   logger: Logger,
 ): { stop(): void } {
   if (retentionMs === undefined) return { stop: () => {} };
   let isStopped = false;
   const prune = async (): Promise<void> => {
     try {
-      const endedBefore = new Date(Date.now() - retentionMs);
+      const endedBefore = new Date(now() - retentionMs);
       const { deleted, failure } = await deleteDueRuns(store, {
         endedBefore,
         workflowId: undefined,
