@@ -124,6 +124,21 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         expect(trials[0]?.reusedFrom).toBe(before.uid);
       });
 
+      it('takes over what was taken over once the run that made it is deleted, also from run to run', async () => {
+        const before = await aPrecedingRun();
+        const after = aFollowingRun(before);
+        await store.openRun(after);
+        await store.deleteRuns([before.uid]);
+        const next = aFollowingRun(before);
+        expect((await store.openRun(next)).trials).toMatchObject([
+          { phase: 'Succeeded', reusedFrom: after.uid, metrics: new Map([['p95_ms', 41.2]]) },
+          { phase: 'Pending' },
+        ]);
+        await store.deleteRuns([after.uid]);
+        const { trials } = await store.openRun(aFollowingRun(before));
+        expect(trials[0]?.reusedFrom).toBe(next.uid);
+      });
+
       it.each<{ readonly what: string; readonly before?: RunOptions; readonly after?: RunOptions }>([
         { what: 'unless it is asked for', after: { spec: { reusePolicy: 'Never' } } },
         { what: 'from another workflow', after: { spec: { workflowId: 'another' } } },
@@ -501,6 +516,50 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         expect(await pruned({ engine: 'kubernetes', namespaces: ['elsewhere', 'here'] })).toEqual([here]);
         expect(await pruned({ namespaces: ['here'] })).toEqual([local]);
         expect(await pruned({ namespaces: 'All' })).toEqual([there]);
+      });
+
+      /** An ended local run of these variants, which takes over what there is and makes an artifact in each other trial. */
+      const aRunWithArtifacts = async (
+        workflowId: string,
+        variants: readonly string[],
+        artifactUri: string,
+      ): Promise<string> => {
+        const spec = { workflowId, reusePolicy: 'Succeeded' } as const;
+        const named = variants.map((name) => ({ name, parameters: { NAME: name } }));
+        const run: RunDefinition = {
+          ...aRun({ uid: randomUUID(), variants: named, spec }),
+          engine: 'local',
+          directory: '/here',
+        };
+        const { fence, trials } = await store.openRun(run);
+        const result = aResult({ metrics: { p95_ms: 1 }, artifacts: [{ name: 'model', uri: artifactUri }] });
+        for (const [trial, { phase }] of trials.entries())
+          if (phase === 'Pending') await store.recordAttempt(aRecord(run, fence, { trial, result }));
+        await store.finishRun(run.uid, fence, COMPLETE);
+        return run.uid;
+      };
+
+      it('keeps a local run for as long as one that is kept has taken over its artifacts, also through others', async () => {
+        const workflowId = randomUUID();
+        const uri = 'file:///data/runs/any/artifacts/any/model';
+        const first = await aRunWithArtifacts(workflowId, ['a'], uri);
+        const second = await aRunWithArtifacts(workflowId, ['a', 'b'], uri);
+        const unused = await aRunWithArtifacts(workflowId, ['c'], uri);
+        const third = await aRunWithArtifacts(workflowId, ['b'], uri);
+        expect((await store.loadRun(third))?.trialDetails[0]?.reusedFrom).toBe(second);
+        const selection = { endedBefore: soon(), workflowId, keep: 1, dryRun: false };
+        expect((await store.pruneRuns(selection)).map(({ uid }) => uid)).toEqual([unused]);
+        const all = await store.pruneRuns({ ...selection, keep: 0 });
+        expect(all.map(({ uid }) => uid)).toEqual([first, second, third]);
+      });
+
+      it('keeps no run for artifacts that pruning leaves alone', async () => {
+        const workflowId = randomUUID();
+        const first = await aRunWithArtifacts(workflowId, ['a'], 's3://bucket/model');
+        const second = await aRunWithArtifacts(workflowId, ['a'], 's3://bucket/model');
+        expect((await store.loadRun(second))?.trials.reused).toBe(1);
+        const selection = { endedBefore: soon(), workflowId, keep: 1, dryRun: false };
+        expect((await store.pruneRuns(selection)).map(({ uid }) => uid)).toEqual([first]);
       });
     });
 
@@ -1170,9 +1229,10 @@ function trialAfterOf({
 const aResult = (parts: {
   readonly metrics: Readonly<Record<string, number>>;
   readonly outputs?: Readonly<Record<string, unknown>>;
+  readonly artifacts?: ReportedResult['artifacts'];
 }): ReportedResult => ({
   metrics: new Map(Object.entries(parts.metrics)),
-  artifacts: [],
+  artifacts: parts.artifacts ?? [],
   outputs: parts.outputs,
 });
 

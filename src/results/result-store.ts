@@ -219,7 +219,7 @@ export interface RunHold {
 
 /**
  * Which runs are deleted: all that ended before a time, but of each workflow, engine and namespace the newest `keep`; and where runs have gates against the
- * previous one, what the next run would be compared with.
+ * previous one, what the next run would be compared with; and local runs whose files one that stays has taken over.
  */
 export interface PruneSelection {
   readonly endedBefore: Date;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -23,6 +23,12 @@ async function anEndedRun(bench: Bench, name: string, days: number): Promise<str
   );
   expect(exitCode, stderr).toBe(0);
   const { uid } = report.parse(JSON.parse(stdout)).run;
+  await age(bench, uid, days);
+  return uid;
+}
+
+/** Makes a run to have been days ago. */
+async function age(bench: Bench, uid: string, days: number): Promise<void> {
   const server = await openEmbeddedPostgres({ dataDir: bench.folder });
   const client = new pg.Client(server.connection);
   client.on('error', () => undefined);
@@ -33,7 +39,6 @@ async function anEndedRun(bench: Bench, name: string, days: number): Promise<str
   );
   await client.end();
   await server.close();
-  return uid;
 }
 
 const names = async (bench: Bench): Promise<readonly string[]> => {
@@ -85,6 +90,31 @@ describe('batchtest prune', () => {
     const two = await bench.run(['prune', '--older-than', '1d', '--workflow', 'two']);
     expect(two.stdout).toMatch(/ two\n1 run deleted\n$/);
     expect(await names(bench)).toEqual(['one', 'one']);
+  });
+
+  it('keeps the artifacts that a run which is kept has taken over, and the run that made them', async () => {
+    const bench = aBench();
+    const script =
+      '[ "$$MODE" = good ] || exit 3; echo x > "$$BATCHTEST_ARTIFACTS_DIR/model"; echo \'{"metrics":{"m":1}}\' > "$$BATCHTEST_RESULT_FILE"';
+    const manifest = bench.manifest(
+      { fine: 'good', broken: 'bad' },
+      { local: { command: ['sh', '-c', script] } },
+      'models',
+    );
+    const first = await bench.run(['run', '-', '--quiet', '-o', 'json'], manifest);
+    expect(first.exitCode, first.stderr).toBe(1);
+    const { uid } = report.parse(JSON.parse(first.stdout)).run;
+    await age(bench, uid, 31);
+    expect((await bench.run(['rerun', '--failed', '--quiet'])).exitCode).toBe(1);
+
+    const kept = await bench.run(['prune', '--older-than', '30d']);
+    expect(kept, kept.stderr).toMatchObject({ exitCode: 0, stdout: '0 runs deleted\n' });
+    const models = readdirSync(join(bench.folder, 'runs'), { recursive: true }).map(String);
+    expect(models.filter((path) => path.endsWith('/model'))).toHaveLength(1);
+
+    const gone = await bench.run(['prune', '--older-than', '0s']);
+    expect(gone.stdout).toMatch(/\n2 runs deleted\n$/);
+    expect(hasOutput(bench, uid)).toBe(false);
   });
 
   it('leaves alone what is not over', async () => {

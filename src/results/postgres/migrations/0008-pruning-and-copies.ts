@@ -1,4 +1,5 @@
 import { type Kysely, type Migration, sql } from 'kysely';
+import { patched } from './patched-function.ts';
 
 /** Runs that are due are deleted apart from being looked for, so that however many there are, no statement takes long. Replaces prune_runs of 0004. */
 const PRUNING = `
@@ -34,30 +35,12 @@ comment on schema batchtest is 'Runs of BatchTests and their results. Written on
 `;
 
 /**
- * SQL that replaces texts of a function.
- * @param does what the function does with them, for the error when one of them is not in it
- */
-const patched = (
-  name: string,
-  does: string,
-  replacements: readonly (readonly [text: string, by: string])[],
-): string => `do $$
-declare
-  definition text := pg_get_functiondef('batchtest.${name}'::regproc);
-begin
-  if ${replacements.map(([text]) => `position('${text}' in definition) = 0`).join(' or ')} then
-    raise exception '${name} does not ${does} as migration 0008 expects';
-  end if;
-  execute ${replacements.reduce((sql, [text, by]) => `replace(${sql}, '${text}', '${by}')`, 'definition')};
-end $$;`;
-
-/**
  * What is copied of an earlier run is copied whole: an artifact that is taken over lost its media type, and values lost their
  * repetitions, by which they are compared with those of a variant that was stopped early. Changes open_run of 0004 and choose_previous_run of 0005.
  */
 const COPIES = `
 -- Columns are added to what they copy, whatever else they have become.
-${patched('open_run', 'copy artifacts', [
+${patched('0008', 'open_run', 'copy artifacts', [
   ['position, name, uri, sha256, size_bytes)', 'position, name, uri, sha256, size_bytes, media_type)'],
   [
     'f.position, f.name, f.uri, f.sha256, f.size_bytes',
@@ -66,7 +49,7 @@ ${patched('open_run', 'copy artifacts', [
 ])}
 alter table batchtest.previous_samples add column repetitions integer[];
 comment on column batchtest.previous_samples.repetitions is 'Which repetitions the samples are of, in their order; null for those that were copied before that was kept.';
-${patched('choose_previous_run', 'copy samples', [
+${patched('0008', 'choose_previous_run', 'copy samples', [
   ['(run_uid, variant_id, metric, samples)', '(run_uid, variant_id, metric, samples, repetitions)'],
   [
     'array_agg(m.value order by t.repetition)',

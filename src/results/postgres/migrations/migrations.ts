@@ -11,6 +11,7 @@ import { preciseRanks } from './0009-precise-ranks.ts';
 import { ownNamespaces } from './0010-own-namespaces.ts';
 import { deletionInParts } from './0011-deletion-in-parts.ts';
 import { sparedMeasures } from './0012-spared-measures.ts';
+import { sparedArtifacts } from './0013-spared-artifacts.ts';
 
 /** Every migration by its name, in the order of the names. One that was released is never changed: the next one follows it. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -26,4 +27,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0010-own-namespaces': ownNamespaces,
   '0011-deletion-in-parts': deletionInParts,
   '0012-spared-measures': sparedMeasures,
+  '0013-spared-artifacts': sparedArtifacts,
 };
