@@ -86,6 +86,36 @@ describe('a pod that has not ended', () => {
       { kind: 'Waiting', since: at(1), reason: 'ContainerCreating' },
     ],
     [
+      'whose init container waits for its image',
+      {
+        phase: 'Pending',
+        conditions: [{ type: 'PodScheduled', status: 'True' }],
+        initContainerStatuses: [
+          { ...waiting('ImagePullBackOff', 'Back-off pulling image "y"'), name: 'prepare' },
+        ],
+        containerStatuses: [waiting('PodInitializing')],
+      },
+      {
+        kind: 'Waiting',
+        since: at(1),
+        reason: 'ImagePullBackOff',
+        message: 'container prepare: Back-off pulling image "y"',
+      },
+    ],
+    [
+      'whose init containers have their turn',
+      { phase: 'Pending', containerStatuses: [waiting('PodInitializing')] },
+      { kind: 'Waiting', since: at(1), reason: 'PodInitializing' },
+    ],
+    [
+      'whose program has ended while a helper cannot start, which keeps the phase Pending',
+      {
+        phase: 'Pending',
+        containerStatuses: [terminated({}), { ...waiting('ErrImagePull', 'not found'), name: 'database' }],
+      },
+      { kind: 'Running', since: at(5) },
+    ],
+    [
       'that runs',
       { phase: 'Running', containerStatuses: [{ name: 'test', state: { running: { startedAt: time(5) } } }] },
       { kind: 'Running', since: at(5) },

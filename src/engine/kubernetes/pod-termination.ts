@@ -43,7 +43,8 @@ export function podState(pod: PodObject): PodState {
   const main = mainStatus(pod);
   if (hasEnded(pod)) return { kind: 'Ended', at: endedAt(pod, main), termination: terminationOf(pod, main) };
   const running = main?.state?.running ?? main?.state?.terminated;
-  if (pod.status?.phase === 'Running' && running !== undefined)
+  // Whatever the phase: that is Pending for as long as another container cannot start.
+  if (running !== undefined)
     // By the clock of the node, which may be behind; no program starts before its pod is there.
     return { kind: 'Running', since: Math.max(timeOf(running.startedAt) ?? 0, createdAt(pod)) };
   return { kind: 'Waiting', since: createdAt(pod), ...waitingFor(pod, main) };
@@ -166,14 +167,24 @@ function endedAt(pod: PodObject, main: ContainerStatus | undefined): number {
   );
 }
 
-/** Why a pod waits: for its image or configuration, or for a node. */
+/** What a kubelet says of a container that only has its turn to come. */
+const IN_PREPARATION = new Set(['ContainerCreating', 'PodInitializing']);
+
+/** Why a pod waits: for an image or configuration, of its program or of a container that comes before or beside it, or for a node. */
 function waitingFor(
   { status }: PodObject,
   main: ContainerStatus | undefined,
 ): { readonly reason?: string; readonly message?: string } {
   const waiting = main?.state?.waiting;
-  if (waiting?.reason && waiting.reason !== 'ContainerCreating')
-    return explained(waiting.reason, waiting.message);
+  const all = [main, ...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  for (const container of all) {
+    const { reason, message } = container?.state?.waiting ?? {};
+    if (!reason || IN_PREPARATION.has(reason)) continue;
+    return explained(
+      reason,
+      container === main ? message : `container ${container?.name}: ${message ?? reason}`,
+    );
+  }
   const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False') return explained(scheduled.reason ?? 'Unscheduled', scheduled.message);
   return waiting?.reason ? { reason: waiting.reason } : {};
