@@ -79,6 +79,13 @@ export function endFindings({ label, first, second }: TrialPair): readonly Findi
   ];
 }
 
+/** Outcomes that say nothing of the program. */
+const WITHOUT_THE_PROGRAM: ReadonlySet<string> = new Set(['Infrastructure', 'Cancelled']);
+
+/** True when the program came to an end of its own in neither run, so that they are the same in nothing but that. */
+export const isUntried = ({ first, second }: TrialPair): boolean =>
+  [first, second].every((trial) => WITHOUT_THE_PROGRAM.has(endOf(trial).outcome));
+
 /** Of a trial that was taken over from an earlier run there are no attempts; its result is one that succeeded. */
 function endOf({ phase, attempts, reusedFrom }: StoredTrialDetails): {
   readonly outcome: string;

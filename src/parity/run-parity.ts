@@ -1,4 +1,4 @@
-import { comparisonOf, variantRecords } from '../comparison/comparable-run.ts';
+import { canBeCompared, comparisonOf, variantRecords } from '../comparison/comparable-run.ts';
 import { runConclusion } from '../comparison/run-conclusion.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import { counted } from '../report/counted.ts';
@@ -10,6 +10,7 @@ import { type MetricParity, metricParity, metricText, type RecordPair } from './
 import {
   endFindings,
   exactMetricFindings,
+  isUntried,
   outputFindings,
   pairedTrials,
   type TrialPair,
@@ -100,22 +101,24 @@ export function runParity(
     ),
   ];
   const undecided = [
+    ...(trials.pairs.length === 0 ? ['the runs have no trial in common'] : []),
+    ...changedData([first, second]),
+    ...untriedPairs(trials.pairs),
     ...undecidedMetrics(metrics.metrics),
     ...(best.kind === 'Undecided' ? [best.text] : []),
     ...unknownExact(trials.pairs, exact),
   ];
-  const nothing = trials.pairs.length === 0 ? ['the runs have no trial in common'] : [];
   return {
     first: reportedRun(first),
     second: reportedRun(second),
-    verdict: findings.length > 0 ? 'Different' : undecided.length + nothing.length > 0 ? 'Undecided' : 'Same',
+    verdict: findings.length > 0 ? 'Different' : undecided.length > 0 ? 'Undecided' : 'Same',
     exact,
     exactOutputs,
     tolerancePercent,
     confidence,
     compared: { variants: variants.pairs.length, trials: trials.pairs.length },
     differences: groupedFindings(findings),
-    undecided: [...nothing, ...undecided],
+    undecided,
     metrics: metrics.metrics,
     notes: program.notes,
   };
@@ -224,6 +227,20 @@ function undecidedMetrics(metrics: readonly MetricParity[]): readonly string[] {
       ? []
       : [`${example.metric} of ${counted(parities.length, 'variant')}: ${why}, as of ${metricText(example)}`];
   });
+}
+
+const changedData = (runs: readonly StoredRun[]): readonly string[] =>
+  runs
+    .filter(({ reason }) => !canBeCompared(reason))
+    .map(
+      ({ uid }) => `the shared data of run ${shortUid(uid)} changed, so what it measured cannot be compared`,
+    );
+
+function untriedPairs(pairs: readonly TrialPair[]): readonly string[] {
+  const untried = pairs.filter(isUntried).length;
+  return untried === 0
+    ? []
+    : [`${counted(untried, 'trial')} came to an end of the program's own in neither run`];
 }
 
 /** An exact metric that no pair of trials has was not compared, which must not look like a success. */

@@ -56,6 +56,18 @@ beforeAll(async () => {
 }, 120_000);
 
 describe('batchtest parity RUN1 RUN2', () => {
+  it('is undecided about runs whose program did not run', async () => {
+    const missing = manifest({ a: 1 }).replace('/bin/sh', '/nowhere/sh');
+    const uids: string[] = [];
+    for (let index = 0; index < 2; index += 1) {
+      const { stdout } = await runCommand(['run', '-', '-o', 'json', '--quiet', ...DATA], { input: missing });
+      uids.push(JSON.parse(stdout).run.uid);
+    }
+    const { exitCode, stdout } = await parity(...uids);
+    expect(stdout).toContain("2 trials came to an end of the program's own in neither run");
+    expect(exitCode).toBe(5);
+  });
+
   it('says Same and ends with 0', async () => {
     const { exitCode, stdout, stderr } = await parity(first, again, '--exact', 'x', '--exact-outputs');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
