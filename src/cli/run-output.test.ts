@@ -3,20 +3,11 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { asAnyUser } from '../../test/tools/any-user.ts';
 import { removeRunOutput } from './run-output.ts';
 
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
-
-/** Nothing keeps root from removing a file. */
-async function asAnyUser(act: () => Promise<void>): Promise<void> {
-  if (isRoot) process.seteuid?.(NOBODY);
-  try {
-    await act();
-  } finally {
-    if (isRoot) process.seteuid?.(0);
-  }
-}
 
 /** The output of a run in a data directory of a user's own: the paths of both. */
 function someOutput(uid: string): { readonly data: string; readonly output: string } {

@@ -1,5 +1,5 @@
-import { chmod, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { makeWritable } from '../engine/local/writable-folders.ts';
 import { errorCode } from '../error-code.ts';
 import type { PrunedRun } from '../results/result-store.ts';
 import { runDirectoryOf } from '../runner/runs-directory.ts';
@@ -21,21 +21,9 @@ export async function removeRunOutput(
     await remove(directory);
   } catch (error) {
     if (errorCode(error) !== 'EACCES') throw error;
-    await makeWritable(directory);
+    makeWritable(directory);
     await remove(directory);
   }
 }
 
 const remove = (directory: string): Promise<void> => rm(directory, { recursive: true, force: true });
-
-/** Gives back the right to change folders, which programs take away as well: Go does, of the modules that it keeps. */
-async function makeWritable(directory: string): Promise<void> {
-  try {
-    await chmod(directory, 0o700);
-    for (const entry of await readdir(directory, { withFileTypes: true }))
-      if (entry.isDirectory()) await makeWritable(join(directory, entry.name));
-  } catch (error) {
-    // What could be removed still goes, after the first failure.
-    if (errorCode(error) !== 'ENOENT') throw error;
-  }
-}

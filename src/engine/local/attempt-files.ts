@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { RESULT_FILE_LIMIT_BYTES } from '../../core/attempt.ts';
 import { errorCode } from '../../error-code.ts';
+import { makeWritable } from './writable-folders.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
@@ -125,7 +126,15 @@ const outputOf = ({ stdout, stderr, result, artifacts }: AttemptFiles): readonly
   artifacts,
 ];
 
-const remove = (path: string): void => rmSync(path, { recursive: true, force: true });
+function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    if (errorCode(error) !== 'EACCES') throw error;
+    makeWritable(path);
+    rmSync(path, { recursive: true, force: true });
+  }
+}
 
 /** What a program left in its result file. */
 export interface ResultFile {
