@@ -469,6 +469,14 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       expect(engine.observe(run).map(({ state }) => state.kind)).toEqual(['Running', 'Waiting']);
       await expect(engine.isAsShown(run, second.name)).rejects.toThrow('has started');
       expect(await engine.isAsShown(run, first.name)).toBe(true);
+      for (const { metadata } of await world.podsOf(run))
+        await world.cluster.request(
+          'DELETE',
+          `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}?gracePeriodSeconds=0`,
+        );
+      // It was not its program that took too long.
+      expect(engine.observe(run)[0]?.state.kind).toBe('Running');
+      await expect(engine.isAsShown(run, first.name)).rejects.toThrow('is gone, or goes');
     });
 
     it('are accepted by a namespace that enforces the restricted Pod Security Standard', async () => {

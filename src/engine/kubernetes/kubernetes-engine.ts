@@ -212,8 +212,12 @@ export class KubernetesEngine implements Engine {
       this.#changed(record);
       return false;
     }
-    if (record.shown?.state.kind === 'Waiting' && pods.some(({ state }) => state.kind === 'Running'))
+    const runs = pods.some(({ state, isDeleted }) => state.kind === 'Running' && !isDeleted);
+    if (record.shown?.state.kind === 'Waiting' && runs)
       throw new Error(`${record.namespace}/${name} has started, which no watch has told yet`);
+    // It did not run out of its time: somebody has taken its pod away before.
+    if (record.shown?.state.kind === 'Running' && !runs)
+      throw new Error(`the pod of ${record.namespace}/${name} is gone, or goes, which no watch has told yet`);
     return true;
   }
 
