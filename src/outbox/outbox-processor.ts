@@ -275,7 +275,8 @@ const NEVER_SETTLED: Handled = {
 async function keepTidy({ outbox, logger }: OutboxProcessorOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      await outbox.deleteDelivered(DELIVERED_KEPT_MS);
+      // A call deletes only some of much, so that none takes long.
+      while ((await outbox.deleteDelivered(DELIVERED_KEPT_MS)) > 0 && !signal.aborted);
     } catch (error) {
       if (!(error instanceof ResultStoreUnavailableError))
         logger.error({ err: error }, 'delivered messages could not be deleted');

@@ -227,6 +227,17 @@ describe('a message', () => {
 });
 
 describe('a processor', () => {
+  it('deletes all that was delivered an hour ago, however much that is', async () => {
+    await query(
+      connection,
+      `insert into batchtest.outbox (run_uid, kind, payload, state, settled_at)
+       select 'gone', 'ResultStored', '{}', 'Delivered', now() - interval '61 minutes'
+       from generate_series(1, 25000)`,
+    );
+    process(async () => DELIVERED);
+    await until('nothing is left', async () => (await states()).Delivered === undefined);
+  });
+
   it('tries again what failed, later, and remembers the parts that were delivered', async () => {
     await aStoredRun(1);
     const seen: (readonly string[])[] = [];
