@@ -11,8 +11,9 @@ import { REPOSITORY } from '../tools/markdown-page.ts';
 const PROGRAMS = ['bash', 'dirname', 'ls', 'mkdir'];
 
 interface Machine {
-  /** In the words of the shell: what `npm run …` is, with `$2` as its name. */
+  /** In the words of the shell: what `npm run …` is, with `$2` as its name, and `npm ci`. */
   readonly npmRun?: string;
+  readonly npmCi?: string;
   /** Likewise, test/tools/real-node/machine-check.ts. */
   readonly machineCheck?: string;
   readonly arePeersBuilt?: boolean;
@@ -26,7 +27,13 @@ interface Run {
 }
 
 async function run(machine: Machine): Promise<Run> {
-  const { npmRun = 'true', machineCheck = 'true', arePeersBuilt = true, secondsBefore = 0 } = machine;
+  const {
+    npmRun = 'true',
+    npmCi = 'true',
+    machineCheck = 'true',
+    arePeersBuilt = true,
+    secondsBefore = 0,
+  } = machine;
   const folder = mkdtempSync(join(tmpdir(), 'batchtest-ci-run-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const [programs, cache] = [join(folder, 'programs'), join(folder, 'cache')];
@@ -44,7 +51,7 @@ async function run(machine: Machine): Promise<Run> {
   // Each suite passes two tests, and fails none.
   standIn(
     'npm',
-    `[ "$1" = run ] || exit 0
+    `if [ "$1" = ci ]; then ${npmCi}; exit; fi
      mkdir -p node_modules/.cache
      echo '{"numPassedTests":2,"numFailedTests":0}' >"\${TEST_RESULTS:-node_modules/.cache/test-results.json}"
      ${npmRun}`,
@@ -80,7 +87,6 @@ it('fails when it cannot be told what the machine lacks', async () => {
     exitCode: 9,
     said: [
       'left out: test:e2e (test/tools/real-node/machine-check.ts failed with exit code 9 and named nothing that this machine lacks)',
-      'failed, with exit code 9',
       '6 passed, 1 failed',
     ],
   });
@@ -101,9 +107,32 @@ it('runs nothing more after a check that failed, and says so', async () => {
   expect(await run({ npmRun: '[ "$2" != check ] || exit 3' })).toEqual({
     exitCode: 3,
     said: [
+      'failed: npm run check (exit code 3)',
       'left out: test:faults, test:e2e and test:peers (what comes before them failed)',
-      'failed, with exit code 3',
       '2 passed, 1 failed',
+    ],
+  });
+});
+
+it('has something failed on its last line also when nothing was counted', async () => {
+  expect(await run({ npmCi: 'exit 7' })).toEqual({
+    exitCode: 7,
+    said: [
+      'failed: npm ci --no-audit --no-fund (exit code 7)',
+      'left out: test:faults, test:e2e and test:peers (what comes before them failed)',
+      '0 passed, 1 failed',
+    ],
+  });
+});
+
+it('counts the tests that failed, where they were counted', async () => {
+  const counts = `echo '{"numPassedTests":5,"numFailedTests":3}' >node_modules/.cache/test-results.json`;
+  expect(await run({ npmRun: `[ "$2" != check ] || { ${counts}; exit 1; }` })).toEqual({
+    exitCode: 1,
+    said: [
+      'failed: npm run check (exit code 1)',
+      'left out: test:faults, test:e2e and test:peers (what comes before them failed)',
+      '5 passed, 3 failed',
     ],
   });
 });
@@ -111,6 +140,6 @@ it('runs nothing more after a check that failed, and says so', async () => {
 it('fails with a suite that fails, and runs the others all the same', async () => {
   expect(await run({ npmRun: '[ "$2" != test:faults ] || exit 4' })).toEqual({
     exitCode: 4,
-    said: ['failed, with exit code 4', '8 passed, 1 failed'],
+    said: ['failed: npm run test:faults (exit code 4)', '8 passed, 1 failed'],
   });
 });
