@@ -185,6 +185,46 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
       });
     });
 
+    describe('reuse of results of local runs with shared data', () => {
+      const spec = {
+        reusePolicy: 'Succeeded',
+        sharedData: [{ name: 'corpus', mountPath: '/data', configMap: { name: 'c' }, local: 'corpus' }],
+      } satisfies RunOptions['spec'];
+      const aRunWithData = (workflowId: string, engine: EngineName): RunDefinition => ({
+        ...aRun({ uid: randomUUID(), variants: 1, spec: { ...spec, workflowId } }),
+        engine,
+        directory: engine === 'local' ? '/here' : undefined,
+      });
+
+      it.each<{
+        readonly takes: 'takes over' | 'leaves';
+        readonly what: string;
+        readonly engine: EngineName;
+        readonly end?: RunEnd;
+      }>([
+        { takes: 'leaves', what: 'is not over', engine: 'local' },
+        { takes: 'leaves', what: 'was cancelled', engine: 'local', end: CANCELLED },
+        { takes: 'takes over', what: 'is complete', engine: 'local', end: COMPLETE },
+        {
+          takes: 'takes over',
+          what: 'failed',
+          engine: 'local',
+          end: { ...COMPLETE, state: 'Failed', reason: 'VariantsFailed' },
+        },
+        // Nobody verifies the data of a cluster.
+        { takes: 'takes over', what: 'is not over', engine: 'kubernetes' },
+        { takes: 'takes over', what: 'was cancelled', engine: 'kubernetes', end: CANCELLED },
+      ])('$takes what a run has measured that $what ($engine)', async ({ engine, end, takes }) => {
+        const workflowId = randomUUID();
+        const before = aRunWithData(workflowId, engine);
+        const { fence } = await store.openRun(before);
+        await store.recordAttempt(aRecord(before, fence, {}));
+        if (end !== undefined) await store.finishRun(before.uid, fence, end);
+        const { trials } = await store.openRun(aRunWithData(workflowId, engine));
+        expect(trials[0]?.phase).toBe(takes === 'takes over' ? 'Succeeded' : 'Pending');
+      });
+    });
+
     describe('trials that need not be run', () => {
       const aStoppableRun = () =>
         aRun({

@@ -114,6 +114,21 @@ it('F40: fails the run, whatever its trials measured, when a program has changed
   expect(told.stdout).not.toContain('★');
 });
 
+it('is not known to have been the same for a run that was cancelled, so nothing of it is taken over', async () => {
+  const bench = aBench();
+  const script = `case $BATCHTEST_VARIANT in words) while [ ! -e "$PWD/gate" ]; do sleep 0.05; done ;; esac; ${MEASURE}`;
+  const command = bench.start(['run', anExample(bench, script)]);
+  await command.untilStderr('best so far lines');
+  writeFileSync(join(bench.folder, 'corpus', 'a.txt'), 'changed');
+  command.kill('SIGINT');
+  expect((await command.finished).exitCode).toBe(4);
+  bench.openGate();
+  const again = await bench.document('rerun', '--failed', '--quiet');
+  expect(again).toMatchObject({ run: { state: 'Complete', trials: { succeeded: 2, reused: 0 } } });
+  const onceMore = await bench.document('rerun', '--failed', '--quiet');
+  expect(onceMore).toMatchObject({ run: { state: 'Complete', trials: { succeeded: 2, reused: 2 } } });
+});
+
 it('is refused when it is not there, cannot be data, or is not said to be anywhere', async () => {
   const bench = aBench();
   const file = anExample(bench, MEASURE);

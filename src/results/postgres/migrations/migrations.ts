@@ -12,6 +12,7 @@ import { ownNamespaces } from './0010-own-namespaces.ts';
 import { deletionInParts } from './0011-deletion-in-parts.ts';
 import { sparedMeasures } from './0012-spared-measures.ts';
 import { sparedArtifacts } from './0013-spared-artifacts.ts';
+import { reusableResults } from './0014-reusable-results.ts';
 
 /** Every migration by its name, in the order of the names. One that was released is never changed: the next one follows it. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -28,4 +29,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0011-deletion-in-parts': deletionInParts,
   '0012-spared-measures': sparedMeasures,
   '0013-spared-artifacts': sparedArtifacts,
+  '0014-reusable-results': reusableResults,
 };

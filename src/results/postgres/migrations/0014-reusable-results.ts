@@ -1,0 +1,20 @@
+import { type Kysely, type Migration, sql } from 'kysely';
+import { patched } from './patched-function.ts';
+
+/**
+ * What may be taken over from an earlier run. Whether the shared data of a local run has changed is looked at when the run ends by itself: of one that is under
+ * way, interrupted or cancelled it is not known. Changes open_run of 0004.
+ */
+const REUSABLE_RESULTS = patched('0014', 'open_run', 'choose what is taken over', [
+  [
+    `r.reason is distinct from ''SharedDataChanged''`,
+    `r.reason is distinct from ''SharedDataChanged''
+      and (r.engine <> ''local'' or r.manifest #> ''{spec,sharedData}'' is null or r.state in (''Complete'', ''Failed''))`,
+  ],
+]);
+
+export const reusableResults: Migration = {
+  up: async (db: Kysely<unknown>) => {
+    await sql.raw(REUSABLE_RESULTS).execute(db);
+  },
+};
