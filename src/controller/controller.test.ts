@@ -1162,6 +1162,35 @@ it('ends a run that the store has lost, and lets its object go', async () => {
   expect(asked).toEqual([`openRun ${run.uid}`, `openRun ${run.uid}`, `finishRun ${run.uid}`]);
 }, 60_000);
 
+it('ends a run whose object has gone, also when the store has lost results that its end rests on', async () => {
+  const run = aRun({ variants: 2, parallelism: 1 });
+  const model = new ModelStore(run);
+  const engine = new ModelEngine(Date.now);
+  const [first] = [...model.trials];
+  if (first === undefined) throw new Error('unreachable: there are 2');
+  const objects = new Objects();
+  let isAway = true;
+  aController(objects, engine, {
+    ...aStoreLike(model),
+    finishRun: async (...end) => {
+      if (isAway) throw new ResultStoreUnavailableError('ConnectionLost', 'the connection was lost');
+      return model.finishRun(...end);
+    },
+  });
+  objects.want('ns/a', wanted(run));
+  await vi.waitUntil(() => {
+    for (const attempt of engine.attemptsOf(run.uid)) engine.end(attempt, exitedWell());
+    objects.want('ns/a', objects.get('ns/a'));
+    return objects.storeProblemOf('ns/a') === 'ConnectionLost';
+  }, WAIT);
+  model.trials.set(...first);
+  model.records.clear();
+  objects.want('ns/a', undefined);
+  isAway = false;
+  await vi.waitUntil(() => model.end !== undefined, WAIT);
+  expect(model.end?.reason).toBe('Deleted');
+}, 60_000);
+
 describe('what is not answered for seconds', () => {
   const NOT_READ_BACK = { pending: 1, verified: 0, mismatched: 0, missing: 0 };
 

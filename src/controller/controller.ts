@@ -724,9 +724,10 @@ class ReconcileLoop {
     };
     // What has ended and is not stored yet is still with the engine, and only there.
     if (run.ledger.end === undefined) await this.#endAttempts(run).catch(unlessOutdated);
-    // Its end may have been under way.
-    if (run.ledger.end === undefined) {
-      const { ending: end = END_OF_DELETED, gate } = run.ledger;
+    // Its end may have been under way, and may rest on what the store has lost since. Nobody opens the run anew, so it ends with its object then.
+    for (const end of [run.ledger.ending, END_OF_DELETED]) {
+      if (run.ledger.end !== undefined || end === undefined) continue;
+      const { gate } = run.ledger;
       await finish({ kind: 'FinishRun', end, gate }, run, this.#targets).catch(unlessOutdated);
     }
     this.#runs.delete(key);
