@@ -181,7 +181,7 @@ it('F9: tries a trial again whose pod came and went without that anything was se
   expect(await violationsOf(world, uid)).toEqual([]);
 });
 
-it('F10: waits as long as an overloaded server asks it to, and repeats no more than was refused', async () => {
+it('F10: comes to the same end though an overloaded server refuses every fifth write, and repeats no more than was refused', async () => {
   const { world, way } = await aWorldWithAWay('overloaded');
   let writes = 0;
   let refused = 0;

@@ -60,7 +60,7 @@ describe.each([
     expect(found).toEqual([]);
   });
 
-  // What is committed does not depend on what carries the attempts; crash.long.test.ts tries both.
+  // What is committed does not depend on what carries the attempts.
   if (execution === 'Job')
     it('F2: comes to the same end when the operator is killed around one of its commits', {
       timeout: 120_000,

@@ -261,15 +261,21 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
 
     it('does not believe what carries a run’s UID and is not owned by its object', async () => {
       const engine = await anEngine();
-      const run = await world.aRun(1, RUNS_ON);
+      const run = await world.aRun(2, ENDS_SOON);
+      const [request, next] = [requestFor(run), requestFor(run, 1)];
       const forged = manifestOf(run);
       const { ownerReferences: _, ...metadata } = forged.metadata ?? {};
       await world.cluster.request('POST', world.carriers, { ...forged, metadata });
-      expect(await engine.startAttempt(requestFor(run))).toMatchObject({
-        kind: 'Refused',
-        reason: 'NameTaken',
-      });
-      expect(engine.observe(run).filter(({ state }) => state.kind === 'Ended')).toEqual([]);
+      expect(await engine.startAttempt(request)).toMatchObject({ kind: 'Refused', reason: 'NameTaken' });
+      const phases = async () => (await world.podsOf(run)).map(({ status }) => status?.phase);
+      await expect.poll(phases, { timeout: DEADLINE_MS }).toEqual(['Succeeded']);
+      // What watches tell of it, they have told before they tell of this one.
+      await engine.startAttempt(next);
+      const shownOfNext = () => engine.observe(run).find(({ name }) => name === next.name);
+      await until(engine, run, 'the next one has ended', () =>
+        shownOfNext()?.state.kind === 'Ended' ? true : undefined,
+      );
+      expect(engine.observe(run)).toEqual([shownOfNext()]);
     });
 
     it('adopts what an earlier try started, though a policy refuses the next one', async () => {
