@@ -56,9 +56,10 @@ export function fileTracked({
       return DELIVERED;
     }
     await verification.noteArtifacts([{ ...reference, state: 'Pending', reason }]);
+    // There is nothing that anybody could mend: the artifact says why it is not read.
+    if (!verdict.mayComeRight) return DELIVERED;
     // It is logged, and the name is the program's own word.
-    const error = `artifact at position ${reference.position}: ${reason}`;
-    return { kind: verdict.mayComeRight ? 'Failed' : 'Refused', error };
+    return { kind: 'Failed', error: `artifact at position ${reference.position}: ${reason}` };
   };
   return {
     kind: 'FileTracked',

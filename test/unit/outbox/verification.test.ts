@@ -6,6 +6,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ArtifactStore } from '../../../src/artifacts/artifact-store.ts';
@@ -153,6 +154,20 @@ describe('FileTracked', () => {
     await query(connection, `update batchtest.outbox set due_at = now() where state = 'Pending'`);
     await deliver();
     expect(await artifactRows(uid)).toEqual([{ name: 'right', state: 'Verified', reason: null }]);
+  });
+
+  it('says of an artifact that is too large why it is not read back, and leaves nothing that somebody is to mend', async () => {
+    const uid = await aStoredRun([{ name: 'checkpoint', uri: 's3://bucket/key', sha256: HELLO }]);
+    const large: ArtifactStore = {
+      holds: () => true,
+      open: async () => ({ size: 17 * 1_024 ** 3, stream: Readable.from([]) }),
+    };
+    await deliver([large]);
+    const reason = 'it is larger than the 16 GiB that are read back';
+    expect((await store.loadRun(uid))?.verification.problems).toMatchObject([
+      { name: 'checkpoint', state: 'Pending', reason },
+    ]);
+    expect(await store.outbox.list({ deadOnly: false, limit: 10 })).toEqual([]);
   });
 
   /** An S3 bucket of one file, of which it sends the head and a byte. */
