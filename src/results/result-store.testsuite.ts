@@ -139,6 +139,23 @@ export function describeResultStore(name: string, start: () => Promise<ResultSto
         expect(trials[0]?.reusedFrom).toBe(next.uid);
       });
 
+      it('takes over nothing that is known not to be what was reported, but an earlier success of the same trial', async () => {
+        const first = await aPrecedingRun();
+        const changed = await aPrecedingRun({ variants: 2, spec: { workflowId: first.workflowId } });
+        const variantId = changed.variants[0]?.id ?? '';
+        const note = (state: 'Verified' | 'Mismatch') =>
+          store.verification.noteResults([
+            { runUid: changed.uid, variantId, repetition: 0, attempt: 1, state },
+          ]);
+        await note('Mismatch');
+        const after = aFollowingRun(first);
+        expect((await store.openRun(after)).trials[0]?.reusedFrom).toBe(first.uid);
+        await store.deleteRuns([first.uid, after.uid]);
+        expect((await store.openRun(aFollowingRun(first))).trials[0]?.phase).toBe('Pending');
+        await note('Verified');
+        expect((await store.openRun(aFollowingRun(first))).trials[0]?.reusedFrom).toBe(changed.uid);
+      });
+
       it.each<{ readonly what: string; readonly before?: RunOptions; readonly after?: RunOptions }>([
         { what: 'unless it is asked for', after: { spec: { reusePolicy: 'Never' } } },
         { what: 'from another workflow', after: { spec: { workflowId: 'another' } } },

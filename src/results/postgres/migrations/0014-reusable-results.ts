@@ -3,13 +3,18 @@ import { patched } from './patched-function.ts';
 
 /**
  * What may be taken over from an earlier run. Whether the shared data of a local run has changed is looked at when the run ends by itself: of one that is under
- * way, interrupted or cancelled it is not known. Changes open_run of 0004.
+ * way, interrupted or cancelled it is not known. A copy is not verified, so what is known not to be what was reported would be shown as if it were. Changes
+ * open_run of 0004.
  */
 const REUSABLE_RESULTS = patched('0014', 'open_run', 'choose what is taken over', [
   [
     `r.reason is distinct from ''SharedDataChanged''`,
     `r.reason is distinct from ''SharedDataChanged''
       and (r.engine <> ''local'' or r.manifest #> ''{spec,sharedData}'' is null or r.state in (''Complete'', ''Failed''))`,
+  ],
+  [
+    'a.attempt = e.accepted_attempt',
+    `a.attempt = e.accepted_attempt and a.verification is distinct from ''Mismatch''`,
   ],
 ]);
 
