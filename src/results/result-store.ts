@@ -146,7 +146,7 @@ export interface StoredTrialDetails {
   readonly phase: Exclude<TrialPhase, 'Active'>;
   /** Metrics of the accepted result; empty without one. */
   readonly metrics: ReadonlyMap<string, number>;
-  /** Undefined as well when they are larger than 8 KiB, as those of a pushed result may be: the table `attempts` has them. */
+  /** Undefined as well when they are larger than 8 KiB, as those of a pushed result may be: the table `attempts` has them, of the run that measured them. */
   readonly outputs: Readonly<Record<string, unknown>> | undefined;
   /** The run that the result was taken over from; undefined when the trial was run. */
   readonly reusedFrom: string | undefined;

@@ -100,7 +100,7 @@ interface AttemptWithOutputs {
   readonly outputs: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Outputs of a pushed result may be large, and those of ten thousand trials more than a process can hold. The first size is that of what is stored, compressed. */
+/** Outputs of a pushed result may be large, and those of ten thousand trials more than a process can hold. The first size is that of what is stored, compressed; by it open_run leaves out what it need not copy. */
 const outputsUnlessLarge = sql<Readonly<Record<string, unknown>> | null>`
   case when pg_column_size(outputs) <= 8192 and octet_length(outputs::text) <= 8192 then outputs end`;
 

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aRun } from '../../../test/builders/run.ts';
 import {
@@ -187,6 +187,39 @@ describe('the tables of PostgresResultStore', () => {
     const asked = await timesAsked();
     expect(await pruneEnded(5)).toBe(5);
     await expect.poll(timesAsked).toBe(2 * asked);
+  });
+
+  it('keep large outputs of what is taken over with the run that measured it alone', async () => {
+    const connection = await server.createDatabase();
+    const store = await openPostgresResultStore({ connection });
+    const spec = { workflowId: randomUUID(), reusePolicy: 'Succeeded' } as const;
+    const [before, after] = [
+      aRun({ uid: randomUUID(), variants: 2, spec }),
+      aRun({ uid: randomUUID(), variants: 2, spec }),
+    ];
+    const { fence } = await store.openRun(before);
+    const large = { noise: randomBytes(2 ** 20).toString('base64') };
+    for (const [trial, outputs] of [{ seen: true }, large].entries())
+      await store.recordAttempt(
+        aRecord(before, fence, {
+          trial,
+          result: { metrics: new Map([['p95_ms', 1]]), artifacts: [], outputs },
+        }),
+      );
+    await store.openRun(after);
+    const loaded = await store.loadRun(after.uid);
+    expect(loaded?.trials).toMatchObject({ succeeded: 2, reused: 2 });
+    expect(loaded?.trialDetails.map(({ outputs }) => outputs)).toEqual([{ seen: true }, undefined]);
+    await store.close();
+    const kept = await query(
+      connection,
+      `select t.run_uid, a.outputs is not null as kept from batchtest.attempts a join batchtest.trials t using (run_uid, variant_id, repetition)
+       where t.position = 1 order by a.outputs is null`,
+    );
+    expect(kept).toEqual([
+      { run_uid: before.uid, kept: true },
+      { run_uid: after.uid, kept: false },
+    ]);
   });
 
   it('lose a run with everything of it by deleting one row', async () => {
