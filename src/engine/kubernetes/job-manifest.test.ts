@@ -153,13 +153,18 @@ describe('the pod template', () => {
         expect(job.metadata?.ownerReferences?.map(({ uid }) => uid)).toEqual([run.uid]);
         const pod = job.spec?.template.metadata;
         expect(Object.keys(pod ?? {})).toEqual(['labels', 'annotations']);
-        for (const { labels = {}, annotations = {} } of [job.metadata ?? {}, pod ?? {}]) {
+        const program = { 'kubectl.kubernetes.io/default-container': 'test' };
+        for (const [{ labels = {}, annotations = {} }, further] of [
+          [job.metadata ?? {}, {}],
+          [pod ?? {}, program],
+        ] as const) {
           const told = Object.entries({ ...labels, ...annotations }).filter(
-            ([name]) => !name.startsWith('example.com/') && !name.startsWith('kubectl.kubernetes.io/'),
+            ([name]) => !name.startsWith('example.com/'),
           );
           expect(Object.fromEntries(told)).toEqual({
             ...ours(request),
             'batchtest.dev/variant-name': 'the "lru" one',
+            ...further,
           });
         }
       }),
