@@ -43,10 +43,10 @@ export function startedAgain(postponement: Postponement | undefined): Postponeme
 
 /** What is left of a postponement after the end of an attempt: where room was wanting, one start is tried at once. A server that asks for time is given it. */
 export function roomMade(postponement: Postponement | undefined): Postponement | undefined {
-  const { explanation } = postponement ?? {};
-  if (postponement === undefined || explanation === undefined || !OF_WANT_OF_ROOM.has(explanation.reason))
-    return postponement;
-  return { ...postponement, count: 0, until: 0 };
+  const isOfWantOfRoom = OF_WANT_OF_ROOM.has(postponement?.explanation?.reason ?? '');
+  return isOfWantOfRoom && postponement !== undefined
+    ? { ...postponement, count: 0, until: 0 }
+    : postponement;
 }
 
 /**

@@ -1,6 +1,7 @@
-import { canBeCompared, comparisonOf, variantRecords } from '../comparison/comparable-run.ts';
+import { comparisonOf, variantRecords } from '../comparison/comparable-run.ts';
 import { runConclusion } from '../comparison/run-conclusion.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
+import { changedDataText } from '../report/changed-data.ts';
 import { counted } from '../report/counted.ts';
 import { type ReportedRun, reportedRun } from '../report/run-report.ts';
 import { shortUid } from '../report/run-text.ts';
@@ -100,9 +101,10 @@ export function runParity(
       conclusions[1].gate ?? 'none',
     ),
   ];
+  const changed = changedDataText([first, second]);
   const undecided = [
     ...(trials.pairs.length === 0 ? ['the runs have no trial in common'] : []),
-    ...changedData([first, second]),
+    ...(changed === null ? [] : [changed]),
     ...untriedPairs(trials.pairs),
     ...undecidedMetrics(metrics.metrics),
     ...(best.kind === 'Undecided' ? [best.text] : []),
@@ -228,13 +230,6 @@ function undecidedMetrics(metrics: readonly MetricParity[]): readonly string[] {
       : [`${example.metric} of ${counted(parities.length, 'variant')}: ${why}, as of ${metricText(example)}`];
   });
 }
-
-const changedData = (runs: readonly StoredRun[]): readonly string[] =>
-  runs
-    .filter(({ reason }) => !canBeCompared(reason))
-    .map(
-      ({ uid }) => `the shared data of run ${shortUid(uid)} changed, so what it measured cannot be compared`,
-    );
 
 function untriedPairs(pairs: readonly TrialPair[]): readonly string[] {
   const untried = pairs.filter(isUntried).length;

@@ -1,10 +1,9 @@
 import { judged, type Verdict } from '../comparison/baseline-comparison.ts';
-import { canBeCompared } from '../comparison/comparable-run.ts';
 import type { ComparisonRow, MetricSummary } from '../comparison/comparison-matrix.ts';
 import { areEqualButForRounding } from '../comparison/rounding.ts';
+import { changedDataText } from './changed-data.ts';
 import { summaryOf } from './comparison-columns.ts';
 import type { ReportedRun, RunReport } from './run-report.ts';
-import { shortUid } from './run-text.ts';
 
 /** One metric of one variant in both runs. */
 export interface ComparedMetric {
@@ -77,7 +76,7 @@ export function runComparison(report: RunReport, other: RunReport): RunCompariso
     const otherRow = others.get(row.variant);
     return otherRow === undefined ? [] : [{ row, other: otherRow }];
   });
-  const whyNoVerdicts = whyNoVerdictsOn([report.run, other.run]);
+  const whyNoVerdicts = changedDataText([report.run, other.run]);
   const judgements = judgementsOf(whyNoVerdicts === null ? pairs.filter(isJudged) : [], report);
   return {
     run: report.run,
@@ -89,13 +88,6 @@ export function runComparison(report: RunReport, other: RunReport): RunCompariso
     onlyInRun: report.matrix.flatMap(({ variant }) => (others.has(variant) ? [] : [variant])),
     onlyInAgainst: other.matrix.flatMap(({ variant }) => (names.has(variant) ? [] : [variant])),
   };
-}
-
-function whyNoVerdictsOn(runs: readonly ReportedRun[]): string | null {
-  const changed = runs.filter(({ reason }) => !canBeCompared(reason ?? undefined));
-  if (changed.length === 0) return null;
-  const names = changed.map(({ uid }) => `run ${shortUid(uid)}`).join(' and ');
-  return `the shared data of ${names} changed, so what was measured cannot be compared`;
 }
 
 /** A variant in both runs. */

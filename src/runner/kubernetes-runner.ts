@@ -30,8 +30,9 @@ import { RunsUnderWay } from './runs-under-way.ts';
 import type { UnreadProblem } from './unread-run.ts';
 
 /** How long an object that is replaced may take to go: its pods get their grace period meanwhile. */
-const CREATION_TRIES = 4;
 const REPLACEMENT_DEADLINE_MS = 120_000;
+/** A creation whose answer was lost is asked for again. */
+const CREATION_TRIES = 4;
 /** How long the operator may take to store the end of a run whose object was deleted. */
 const STORED_END_DEADLINE_MS = 10_000;
 /** How long a shutdown waits for the operator to end what is under way: its pods get their grace period meanwhile, which is 30 s by default. */
