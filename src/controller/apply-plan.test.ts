@@ -145,6 +145,40 @@ describe('an attempt whose deadline passes', () => {
   });
 });
 
+describe('an attempt that is no longer shown', () => {
+  async function noLongerShown() {
+    const world = await underWay();
+    world.attempt.hidden = true;
+    const reasons = () => [...world.store.records.values()].map(({ judgement: { reason } }) => reason);
+    return { ...world, reasons };
+  }
+
+  it('keeps its result when the engine finds it once it is asked', async () => {
+    const { applied, attempt, engine, reasons } = await noLongerShown();
+    await applied();
+    expect(reasons()).toEqual([]);
+    engine.end(attempt, exitedWell());
+    await applied();
+    expect(reasons()).toEqual(['Completed']);
+  });
+
+  it('takes its slot, and is not given up, while nobody can tell', async () => {
+    const { applied, engine, reasons, run } = await noLongerShown();
+    engine.isGone = () => Promise.reject(new Error('connection refused'));
+    await applied();
+    expect(() => run.work.throwFailure()).toThrow('connection refused');
+    expect(reasons()).toEqual([]);
+    expect(run.ledger.counts.active).toBe(1);
+  });
+
+  it('has vanished when there is nothing of it', async () => {
+    const { applied, attempt, engine, reasons } = await noLongerShown();
+    engine.vanish(attempt);
+    await applied();
+    expect(reasons()).toEqual(['AttemptVanished']);
+  });
+});
+
 describe('what is committed though the answer is lost', () => {
   it('is told once it is known: the end of an attempt', async () => {
     const { store, run, engine, attempt, applied, toldOf } = await underWay();

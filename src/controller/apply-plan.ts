@@ -17,7 +17,7 @@ import type { ControllerListener } from './controller-event.ts';
 import { postponedAgain, roomMade, startedAgain } from './postponement.ts';
 
 export interface PlanTargets {
-  readonly engine: Pick<Engine, 'isAsShown' | 'startAttempt' | 'removeAttempts'>;
+  readonly engine: Pick<Engine, 'isAsShown' | 'isGone' | 'startAttempt' | 'removeAttempts'>;
   readonly store: Pick<ResultStore, 'recordAttempt' | 'skipTrials' | 'finishRun'>;
   readonly now: () => number;
   readonly onEvent: ControllerListener;
@@ -71,7 +71,7 @@ export function applyPlan(
 
 async function record(action: RecordAttempt, run: ActiveRun, targets: PlanTargets): Promise<void> {
   const { store, onEvent, now } = targets;
-  if (action.isPresumedLate && !(await isLateIndeed(action, run, targets))) return;
+  if (action.presumed !== undefined && !(await isSoIndeed(action, action.presumed, run, targets))) return;
   const trial = run.ledger.definition.trials[action.trial];
   if (trial === undefined) throw new RangeError(`no trial ${action.trial} in run ${run.uid}`);
   run.pace.endSeen(action.trial, now());
@@ -138,20 +138,25 @@ async function record(action: RecordAttempt, run: ActiveRun, targets: PlanTarget
   }
 }
 
-/** Whoever ended in time keeps its result, also when that was not seen: the engine is asked once more, and what it did not show is looked at and judged anew. */
-async function isLateIndeed(
+/** Whoever ended in time, or is still there, keeps its result, also when that was not seen: the engine is asked once more, and what it did not show is looked at and judged anew. */
+async function isSoIndeed(
   action: RecordAttempt,
+  presumed: NonNullable<RecordAttempt['presumed']>,
   { ledger }: ActiveRun,
   { engine }: PlanTargets,
 ): Promise<boolean> {
+  const { definition } = ledger;
   ledger.noteRecordPrepared(action);
-  let isLate = false;
+  let isSo = false;
   try {
-    isLate = await engine.isAsShown(ledger.definition, action.name);
+    isSo =
+      presumed === 'Late'
+        ? await engine.isAsShown(definition, action.name)
+        : await engine.isGone(definition, action.name);
   } finally {
-    if (!isLate) ledger.noteRecordAnswered(action.trial);
+    if (!isSo) ledger.noteRecordAnswered(action.trial);
   }
-  return isLate;
+  return isSo;
 }
 
 async function skip(action: SkipTrials, run: ActiveRun, { store, now }: PlanTargets): Promise<void> {

@@ -468,6 +468,7 @@ class WatchedRun {
         },
         seenUntil: (_, now) => now,
         isAsShown: (run, name) => engine.isAsShown(run, name),
+        isGone: (run, name) => engine.isGone(run, name),
         answerLate: () => engine.answerLate(),
         startAttempt: async (request) => {
           write();
@@ -750,6 +751,7 @@ function strangers(run: RunDefinition): readonly ModelAttempt[] {
             ? { kind: 'Running', since: 0 }
             : { kind: 'Ended', at: 1, termination: exitedWell() },
         hidden: false,
+        unanswered: false,
         isPhantom: false,
         onlyRemembered: false,
       }),
@@ -762,6 +764,7 @@ function strangers(run: RunDefinition): readonly ModelAttempt[] {
       attempt: 1,
       state: { kind: 'Running', since: 0 },
       hidden: false,
+      unanswered: false,
       isPhantom: false,
       onlyRemembered: false,
     },

@@ -34,6 +34,7 @@ afterAll(async () => {
 
 const ENGINE = {
   isAsShown: () => Promise.reject(new Error('nothing is late')),
+  isGone: () => Promise.reject(new Error('nothing is gone')),
   startAttempt: () => Promise.reject(new Error('nothing is to be started')),
   removeAttempts: () => Promise.reject(new Error('nothing is to be removed')),
 };

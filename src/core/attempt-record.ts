@@ -32,7 +32,7 @@ export function recordOf(
     logs: attempt.logs,
     ...(ledger.definition.manifest.spec.results.push ? { pushed: pushedPartOf(attempt, judgement) } : {}),
     trialAfter: trialAfter(ledger, { trial, name, attempt: attempt.attempt }, judgement, now),
-    ...(isUnderWay(attempt) && judgement.outcome !== 'Cancelled' ? { isPresumedLate: true } : {}),
+    ...(isUnderWay(attempt) && judgement.outcome !== 'Cancelled' ? { presumed: 'Late' as const } : {}),
   };
 }
 

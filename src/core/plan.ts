@@ -18,8 +18,11 @@ export interface RecordAttempt {
   /** Undefined for a run whose programs push no results. */
   readonly pushed?: PushedPart;
   readonly trialAfter: AfterAttempt;
-  /** It goes on past its deadline, as far as is shown: the engine is asked first whether it has not ended meanwhile. */
-  readonly isPresumedLate?: true;
+  /**
+   * What is shown of it says so, and may be the past, so the engine is asked first: of one that goes on past its deadline (`Late`), whether it has not ended
+   * meanwhile; of one that is no longer shown (`Gone`), whether there is nothing of it indeed.
+   */
+  readonly presumed?: 'Late' | 'Gone';
 }
 
 /** Starts an attempt. */

@@ -301,7 +301,7 @@ function recordsOfVanished({ ledger, own, now, halt }: Situation): readonly Reco
       attempt: activeAttempt,
       state: { kind: 'Stopping' },
     };
-    return [recordOf(ledger, gone, index, judgement, now)];
+    return [{ ...recordOf(ledger, gone, index, judgement, now), presumed: 'Gone' as const }];
   });
 }
 

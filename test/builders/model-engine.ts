@@ -32,6 +32,8 @@ export interface ModelAttempt extends AttemptKey {
   state: AttemptState;
   /** True while the engine has not heard of it. */
   hidden: boolean;
+  /** True while no answer has told of it: what shows it is its pod alone, and nothing does once that has ended. */
+  unanswered: boolean;
   /** Shown because it is being asked for, but it is not there and never will be. */
   readonly isPhantom: boolean;
   /** True when somebody else removed it after its end was seen: only the engine's memory still has it. */
@@ -44,6 +46,7 @@ export const asEngine = (model: ModelEngine, listeners = new Set<(runUid: string
   observe: (run) => model.observe(run),
   seenUntil: (run, now) => model.seenUntil(run, now),
   isAsShown: (run, name) => model.isAsShown(run, name),
+  isGone: (run, name) => model.isGone(run, name),
   startAttempt: (request) => model.startAttempt(request),
   removeAttempts: (run, names) => model.removeAttempts(run, names),
   onChange: (listener) => {
@@ -58,7 +61,8 @@ export const asEngine = (model: ModelEngine, listeners = new Set<(runUid: string
  * begins, ends or is gone.
  */
 export class ModelEngine
-  implements Pick<Engine, 'observe' | 'seenUntil' | 'isAsShown' | 'startAttempt' | 'removeAttempts'>
+  implements
+    Pick<Engine, 'observe' | 'seenUntil' | 'isAsShown' | 'isGone' | 'startAttempt' | 'removeAttempts'>
 {
   /** By name. */
   readonly attempts = new Map<string, ModelAttempt>();
@@ -93,6 +97,12 @@ export class ModelEngine
     return true;
   }
 
+  async isGone(_run: RunDefinition, name: string): Promise<boolean> {
+    const attempt = this.attempts.get(name);
+    if (attempt !== undefined) markAnswered(attempt);
+    return attempt === undefined;
+  }
+
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
     const { name } = request;
     const fault = this.startFaults.shift() ?? 'Started';
@@ -103,19 +113,19 @@ export class ModelEngine
       starts || typeof fault === 'object' ? (existing ?? this.#show(request, !starts)) : existing;
     if (typeof fault === 'object') await new Promise<void>((resolve) => this.lateAnswers.push(resolve));
     if (attempt?.isPhantom) this.attempts.delete(name);
-    if (existing !== undefined && !UNKNOWING_ANSWERS.has(answer)) existing.hidden = false;
+    if (existing !== undefined && !UNKNOWING_ANSWERS.has(answer)) markAnswered(existing);
     switch (answer) {
       case 'Started':
         return { kind: starts ? 'Started' : 'AlreadyStarted' };
       case 'NotSent':
         throw new Error(`start ${name}: connection refused`);
       case 'AnswerLost':
-        if (starts && attempt !== undefined) attempt.hidden = true;
+        if (starts && attempt !== undefined) markUnanswered(attempt);
         throw new Error(`start ${name}: connection reset`);
       case 'Postponed':
         return { kind: 'Postponed', reason: 'QuotaExceeded', message: 'pods=3', retryAfterMs: 1_000 };
       case 'PostponedButStarted':
-        if (starts && attempt !== undefined) attempt.hidden = true;
+        if (starts && attempt !== undefined) markUnanswered(attempt);
         return {
           kind: 'Postponed',
           reason: 'ServerUnavailable',
@@ -138,6 +148,7 @@ export class ModelEngine
       attempt,
       state: { kind: 'Waiting', since: this.#now() },
       hidden: false,
+      unanswered: false,
       isPhantom,
       onlyRemembered: false,
     };
@@ -162,7 +173,7 @@ export class ModelEngine
     if (attempt !== undefined && hasEnded(attempt)) this.attempts.delete(name);
     else if (attempt !== undefined) {
       attempt.state = { kind: 'Stopping' };
-      attempt.hidden = false;
+      markAnswered(attempt);
     }
     if (fault === 'Late') await new Promise<void>((resolve) => this.lateAnswers.push(resolve));
     if (fault === 'AnswerLost') throw new Error(`remove ${name}: connection reset`);
@@ -186,7 +197,8 @@ export class ModelEngine
   /** The program ends, or never gets to its end; an attempt that is being stopped is gone with it. */
   end(attempt: ModelAttempt, termination: Termination): void {
     if (attempt.state.kind === 'Stopping') this.attempts.delete(attempt.name);
-    else if (attempt.state.kind !== 'Ended')
+    else if (attempt.state.kind !== 'Ended') {
+      attempt.hidden ||= attempt.unanswered;
       attempt.state = {
         kind: 'Ended',
         at: (attempt.state.kind === 'Running' ? attempt.state.endedAt : undefined) ?? this.#now(),
@@ -195,6 +207,7 @@ export class ModelEngine
           ...(attempt.state.kind === 'Running' ? { startedAt: attempt.state.since } : {}),
         },
       };
+    }
   }
 
   /** Somebody else asks for its removal: a live attempt is stopped, and one whose end was seen is remembered. */
@@ -219,10 +232,20 @@ export class ModelEngine
     this.lateAnswers.length = 0;
     for (const attempt of this.attempts.values()) {
       if (attempt.isPhantom) this.attempts.delete(attempt.name);
-      attempt.hidden = false;
+      markAnswered(attempt);
       if (attempt.onlyRemembered) this.attempts.delete(attempt.name);
     }
   }
+}
+
+function markAnswered(attempt: ModelAttempt): void {
+  attempt.hidden = false;
+  attempt.unanswered = false;
+}
+
+function markUnanswered(attempt: ModelAttempt): void {
+  attempt.hidden = true;
+  attempt.unanswered = true;
 }
 
 const hasEnded = ({ state }: ModelAttempt): boolean =>

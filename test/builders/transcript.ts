@@ -154,6 +154,7 @@ export class Transcript {
       name,
       state,
       hidden: false,
+      unanswered: false,
       isPhantom: false,
       onlyRemembered: false,
     });

@@ -163,6 +163,24 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       await untilState(engine, run, 'Running');
     });
 
+    it('shows it as well once somebody asks whether it is gone, which it is when the server has none', async () => {
+      const proxy = await aProxy();
+      const engine = await anEngine(proxy);
+      const run = await world.aRun(1, RUNS_ON);
+      const { name } = requestFor(run);
+      proxy.freezeWatches();
+      proxy.onRequest((request) => (isCreation(request) ? { kind: 'LoseAnswer' } : FORWARD));
+      await expect(engine.startAttempt(requestFor(run))).rejects.toThrow('no answer');
+      expect(engine.observe(run)).toEqual([]);
+      expect(await engine.isGone(run, name)).toBe(false);
+      expect(shown(engine, run)?.state.kind).toBe('Waiting');
+      await world.cluster.request('DELETE', `${world.carriers}/${name}`, { propagationPolicy: 'Background' });
+      await untilGone(engine, run);
+      expect(await engine.isGone(run, name)).toBe(true);
+      proxy.onRequest(() => ({ kind: 'Answer', status: 500 }));
+      await expect(engine.isGone(run, name)).rejects.toThrow('500');
+    });
+
     it('shows what it started, and starts it no second time, while its watches show nothing', async () => {
       const proxy = await aProxy();
       const engine = await anEngine(proxy);
@@ -765,6 +783,44 @@ describe('Jobs', () => {
       termination: { kind: 'Exited', exitCode: 0, message: ENDS_SOON.message },
     });
     proxy.onRequest(() => FORWARD);
+  });
+
+  /** Its start got no answer, its pod was seen and has ended, and the watch of Jobs has yet to tell whose pod that was. */
+  async function anUnseenJobOfASeenPod() {
+    const proxy = await aProxy();
+    const engine = await anEngine(proxy);
+    const run = await world.aRun(1, { ...ENDS_SOON, runMs: 1_000 });
+    const { events } = seen(engine, run);
+    const isView = ({ url }: { url: string }) => url.startsWith(`${world.carriers}?`);
+    await expect.poll(() => proxy.openWatches(), { timeout: DEADLINE_MS }).toBe(2);
+    proxy.onRequest((request) => {
+      if (isView(request)) return { kind: 'Answer', status: 500 };
+      return isCreation(request) ? { kind: 'LoseAnswer' } : FORWARD;
+    });
+    proxy.cutWatches('Reset');
+    await expect(engine.startAttempt(requestFor(run))).rejects.toThrow('no answer');
+    await until(engine, run, 'its pod is shown, and then no more', () =>
+      events.includes('Stopping') && events.at(-1) === 'Gone' ? true : undefined,
+    );
+    return { proxy, engine, run, name: requestFor(run).name };
+  }
+
+  it('keep the result of a pod that was seen before them, once somebody asks whether they are gone', async () => {
+    const { engine, run, name } = await anUnseenJobOfASeenPod();
+    expect(await engine.isGone(run, name)).toBe(false);
+    const termination = { kind: 'Exited', exitCode: 0, message: ENDS_SOON.message };
+    expect(shown(engine, run)?.state).toMatchObject({ kind: 'Ended', termination });
+    expect(await engine.startAttempt(requestFor(run))).toEqual({ kind: 'AlreadyStarted' });
+  });
+
+  it('are removed though only a pod of theirs was ever seen', async () => {
+    const { proxy, engine, run, name } = await anUnseenJobOfASeenPod();
+    await engine.removeAttempts(run, [name]);
+    await expect.poll(() => world.carriersOf(run), { timeout: DEADLINE_MS }).toEqual([]);
+    proxy.onRequest(() => FORWARD);
+    await untilUpToDate(engine, run);
+    expect(engine.observe(run)).toEqual([]);
+    expect(await engine.isGone(run, name)).toBe(true);
   });
 
   it('that somebody deletes while the server is asked for their pods are shown no more', async () => {

@@ -221,6 +221,16 @@ export class KubernetesEngine implements Engine {
     return true;
   }
 
+  /** The watch of pods may show a pod, and take it back, before the watch of Jobs tells whose it is. */
+  async isGone(run: RunDefinition, name: string): Promise<boolean> {
+    const known = this.#index.find(run.uid, namespaceOf(run), name);
+    if (known?.shown !== undefined || known?.removal !== undefined) return known.shown === undefined;
+    const record = await this.#recordOfUnseen(run, name);
+    if (record === undefined) return true;
+    this.#changed(record, 'Quietly');
+    return record.shown === undefined;
+  }
+
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
     if (request.run.manifest.spec.results.push && this.#resultIngest === undefined) return INGEST_NOT_SERVED;
     const key = `${request.run.uid}/${request.name}`;
@@ -264,8 +274,10 @@ export class KubernetesEngine implements Engine {
   }
 
   async #remove(run: RunDefinition, name: string): Promise<void> {
-    const record =
-      this.#index.find(run.uid, namespaceOf(run), name) ?? (await this.#recordOfUnseen(run, name));
+    const known = this.#index.find(run.uid, namespaceOf(run), name);
+    // A pod of it may have been seen, and not yet what made the pod.
+    const isUnseen = known === undefined || (known.carrierUids.size === 0 && known.removal === undefined);
+    const record = (isUnseen ? await this.#recordOfUnseen(run, name) : undefined) ?? known;
     this.#noteAnswer(run.uid, name, true);
     if (record === undefined || record.removal !== undefined) return;
     await this.#removing([record], async () => {

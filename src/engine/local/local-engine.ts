@@ -144,6 +144,11 @@ class LocalEngine implements Engine {
     return true;
   }
 
+  /** Nobody else holds anything of it. */
+  async isGone({ uid }: RunDefinition, name: string): Promise<boolean> {
+    return this.#runs.get(uid)?.attempts.has(name) !== true;
+  }
+
   async startAttempt(request: AttemptRequest): Promise<StartOutcome> {
     const { trial, name } = request;
     if (this.#closing !== undefined) throw new Error(`start attempt ${name}: the local engine is closed`);
