@@ -303,6 +303,35 @@ it.each([false, true])(
   },
 );
 
+it('asks for no more starts than are answered soon, so that what is cancelled meanwhile does not start', async () => {
+  const run = aRun({ variants: 200, parallelism: 200 });
+  const engine = new ModelEngine(Date.now);
+  engine.startFaults.push(...run.trials.map(() => ({ late: 'Started' }) as const));
+  const source = new EditedObject(run);
+  const controller = startController({
+    ...OTHERWISE,
+    source,
+    store: new ModelStore(run),
+    engine: asEngine(engine),
+  });
+  onTestFinished(async () => {
+    await controller.stop(1_000);
+  });
+  const asked = () => engine.attempts.size;
+  await vi.waitUntil(() => asked() > 0, WAIT);
+  await delay(100);
+  expect(asked()).toBe(64);
+  for (const answer of engine.lateAnswers.splice(0, 10)) answer();
+  await vi.waitUntil(() => asked() > 64, WAIT);
+  await delay(100);
+  expect(asked(), 'as many again as were answered').toBe(74);
+  source.edit({ ...source.desired, ...wanted(run, 'Requested'), status: source.desired.status });
+  engine.answerLate();
+  const states = () => engine.attemptsOf(run.uid).map(({ state }) => state.kind);
+  await vi.waitUntil(() => states().every((kind) => kind === 'Stopping'), WAIT);
+  expect(asked()).toBe(74);
+});
+
 describe('a run under way', () => {
   const describesNoRun = (desired: DesiredRun): DesiredRun =>
     desired.kind === 'Invalid'

@@ -13,8 +13,11 @@ export interface Postponement {
   readonly atOnce: number;
 }
 
-/** From here on, all that are due are asked for at once. */
-const MANY_AT_ONCE = 1_000;
+/**
+ * How many starts of a run may be without an answer, at most. A cluster is sent 32 requests at a time, so more would wait their turn: each would start though the run is cancelled
+ * meanwhile, and what is to be removed then would wait behind them.
+ */
+const MOST_AT_ONCE = 64;
 /** The ones that an attempt's end may put an end to. */
 const OF_WANT_OF_ROOM: ReadonlySet<string> = new Set(['QuotaExceeded', 'ResourceShortage']);
 
@@ -37,7 +40,7 @@ export function postponedAgain(
 
 /** What is left of a postponement after a start that went well: twice as many are asked for from then on, as only a refusal tells how much room there is. */
 export function startedAgain(postponement: Postponement | undefined): Postponement | undefined {
-  if (postponement === undefined || postponement.atOnce * 2 > MANY_AT_ONCE) return undefined;
+  if (postponement === undefined || postponement.atOnce * 2 >= MOST_AT_ONCE) return undefined;
   return { explanation: undefined, count: 0, until: 0, atOnce: postponement.atOnce * 2 };
 }
 
@@ -50,12 +53,12 @@ export function roomMade(postponement: Postponement | undefined): Postponement |
 }
 
 /**
- * How many more starts may be tried: none before the time has come, then one to find out, and twice as many each time that this goes well.
+ * How many more starts may be tried. Where one was postponed, none before the time has come, then one to find out, and twice as many each time that this goes well.
  * @param underWay starts that are not answered yet
  */
 export function startBudget(postponement: Postponement | undefined, underWay: number, now: number): number {
-  if (postponement === undefined) return Number.POSITIVE_INFINITY;
-  return now < postponement.until ? 0 : Math.max(0, postponement.atOnce - underWay);
+  const { until, atOnce } = postponement ?? { until: 0, atOnce: MOST_AT_ONCE };
+  return now < until ? 0 : Math.max(0, atOnce - underWay);
 }
 
 /**

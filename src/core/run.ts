@@ -55,7 +55,7 @@ export interface RunControls
   readonly wantedSince: number;
   /** How soon it is asked again whether an attempt ended in time, in milliseconds, while that cannot be seen. */
   readonly unseenRetryMs: number;
-  /** How many may be started at once by this decision: fewer than there are slots while starts are being refused for now. */
+  /** How many may be started by this decision: fewer than there are slots while many starts are not answered yet, or are being refused for now. */
   readonly startBudget: number;
   /** How long what has ended is kept after its end was stored, in milliseconds: cleaning up must not hold up what is to start in its place. */
   readonly removalDelayMs: number;
