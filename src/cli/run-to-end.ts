@@ -13,11 +13,11 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { DataDirectoryFlag, ReportFormat } from './common-options.ts';
 import { type DeliveryFlags, deliveryConfig } from './delivery-options.ts';
 import { exitCodeOf } from './exit-code.ts';
-import { UsageError } from './failure.ts';
 import { untilInterrupted } from './interruption.ts';
 import { type LoadedManifest, withPlaces } from './manifest-file.ts';
 import type { ProcessContext } from './process-context.ts';
 import { startProgressDisplay } from './progress-display.ts';
+import { refuseOptions } from './refuse-options.ts';
 import { renderedReport } from './rendered-report.ts';
 import { servedMetrics } from './served-metrics.ts';
 import { dataDirectoryOf } from './store-access.ts';
@@ -46,6 +46,7 @@ export async function runToEnd(
   context: ProcessContext,
   resume?: string,
 ): Promise<void> {
+  refuseOptionsOfOthers(flags);
   if (flags.engine === 'local') warnOfLimits(manifest.batchTest, context);
   const result = await withPlaces(manifest, () => run(manifest, flags, context, resume));
   const reported = reportOf(result);
@@ -54,13 +55,25 @@ export async function runToEnd(
   if (result.unread !== undefined) context.stderr.write(`${whyUnread(result.unread, context.environment)}\n`);
 }
 
+/** Whoever names a namespace means a cluster, and would wait for it there. */
+function refuseOptionsOfOthers(flags: RunFlags): void {
+  if (flags.engine === 'local')
+    refuseOptions(flags, ['namespace', 'kubeconfig'], 'is for runs in a cluster: --engine kubernetes');
+  else
+    refuseOptions(
+      flags,
+      ['notifyUrl', 'notifyTokenFile', 'artifactStore', 'resultLimit', 'metricsPort'],
+      'is for local runs: the operator of a cluster has its own',
+    );
+}
+
 async function run(
   manifest: LoadedManifest,
   flags: RunFlags,
   context: ProcessContext,
   resume: string | undefined,
 ): Promise<RunResult> {
-  const served = await servedMetrics(flags);
+  const served = await servedMetrics(flags.metricsPort);
   const runner = runnerOf(runnerConfig(manifest, flags, context), context.environment, served?.metrics);
   const progress =
     flags.quiet === true
@@ -124,14 +137,6 @@ function runnerConfig(
         delivery: deliveryConfig(flags, environment),
       };
     case 'kubernetes':
-      if (
-        flags.notifyUrl !== undefined ||
-        flags.artifactStore !== undefined ||
-        flags.notifyTokenFile !== undefined
-      )
-        throw new UsageError(
-          '--notify-url, --notify-token-file and --artifact-store are for local runs: the operator of a cluster has its own',
-        );
       return { engine: 'kubernetes', store, kubeconfig: flags.kubeconfig, namespace: flags.namespace };
   }
 }

@@ -55,6 +55,7 @@ export interface BatchTestRunner {
    * Runs a BatchTest to its end.
    * @throws ManifestError when the manifest is invalid; nothing was started then
    * @throws InvalidBatchTestError when its variants cannot be run as they are, such as two that are the same; nothing was started then
+   * @throws InvalidDeliveryConfigError when notifications of a local run cannot be sent as is configured; nothing was started then
    * @throws RunNotResumableError when `resume` names no local run that can go on with this BatchTest
    * @throws UnsupportedLocallyError when only a cluster can run the manifest, and this runner has none; nothing was started then
    * @throws SharedDataError when data of `spec.sharedData` is not there or cannot be read locally; nothing was started then
@@ -82,6 +83,6 @@ export interface BatchTestRunner {
   cancel(run: string): Promise<string>;
   /** What is stored of runs: reports, comparisons, parity. */
   readonly results: StoredResults;
-  /** Ends what still runs and lets go of the result store. */
+  /** Ends what still runs and lets go of the result store. Nothing else is to be asked of the runner from then on. */
   shutdown(): Promise<void>;
 }

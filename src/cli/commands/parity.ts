@@ -11,6 +11,7 @@ import { UsageError } from '../failure.ts';
 import { type LoadedManifest, loadManifest, withPlaces } from '../manifest-file.ts';
 import { notEmpty } from '../not-empty.ts';
 import type { ProcessContext } from '../process-context.ts';
+import { refuseOptions } from '../refuse-options.ts';
 import { type ParityFormat, renderedDryRun, renderedRunParity } from '../rendered-parity.ts';
 import { type ClusterFlags, clusterOnlyOptions } from '../run-options.ts';
 import { withResultStore } from '../store-access.ts';
@@ -69,19 +70,16 @@ that vary too much.`,
     )
     .action(async (fileOrRun: string, run: string | undefined, flags: ParityFlags) => {
       if (run !== undefined) return compareRuns(fileOrRun, run, flags, context);
-      refuse(flags, ['exact', 'exactOutputs', 'tolerance'], 'compares two runs: batchtest parity RUN1 RUN2');
+      refuseOptions(
+        flags,
+        ['exact', 'exactOutputs', 'tolerance'],
+        'compares two runs: batchtest parity RUN1 RUN2',
+      );
       const manifest = await loadManifest(fileOrRun, context);
       return withPlaces(manifest, () =>
         flags.jobs === true ? printJobs(manifest, flags, context) : compareEngines(manifest, flags, context),
       );
     });
-
-/** @throws UsageError when an option is given that the command has no use for here */
-function refuse(flags: ParityFlags, names: readonly (keyof ParityFlags)[], why: string): void {
-  for (const name of names)
-    if (flags[name] !== undefined)
-      throw new UsageError(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${why}`);
-}
 
 const namespaceOf = ({ batchTest }: LoadedManifest, { namespace }: ClusterFlags): string =>
   batchTest.metadata.namespace ?? namespace ?? 'default';
@@ -122,7 +120,7 @@ async function compareRuns(
   flags: ParityFlags,
   context: ProcessContext,
 ): Promise<void> {
-  refuse(flags, ['jobs', 'namespace', 'kubeconfig'], 'is about a manifest: batchtest parity FILE');
+  refuseOptions(flags, ['jobs', 'namespace', 'kubeconfig'], 'is about a manifest: batchtest parity FILE');
   const [first, second] = await withResultStore(flags, context.environment, async (store) => [
     finished(await storedRun(store, one)),
     finished(await storedRun(store, other)),

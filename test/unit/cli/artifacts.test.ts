@@ -229,8 +229,7 @@ describe('a notification', () => {
       await batchtest('run', manifest, '--engine', 'kubernetes', '--notify-url', webhook.origin),
     ).toMatchObject({
       exitCode: 2,
-      stderr:
-        '--notify-url, --notify-token-file and --artifact-store are for local runs: the operator of a cluster has its own\n',
+      stderr: '--notify-url is for local runs: the operator of a cluster has its own\n',
     });
   });
 });
