@@ -24,6 +24,8 @@ export type Termination =
       readonly message: string;
       /** True when the result file was longer than {@link RESULT_FILE_LIMIT_BYTES}. */
       readonly truncated?: boolean;
+      /** How many bytes of it come through, where that is fewer: what is longer is cut there, and nothing tells so. */
+      readonly messageLimitBytes?: number;
       readonly startedAt?: number;
       /**
        * What the program pushed, of a run whose programs may: `Nothing` when it did not. Undefined while that has not been looked up; until then such an

@@ -36,6 +36,13 @@ describe('an attempt that exits with 0', () => {
       says: /reaches the limit of 4096 bytes and was probably cut off there/,
     },
     {
+      what: 'leaves as much of a longer one as its pod may tell',
+      message: '{"outputs":{"a":"'.padEnd(3_072, 'x'),
+      messageLimitBytes: 3_072,
+      reason: 'ResultUnusable',
+      says: /reaches the limit of 3072 bytes and was probably cut off there/,
+    },
+    {
       what: 'leaves out a metric',
       message: '{"metrics":{"p95_ms":1}}',
       reason: 'MetricMissing',
@@ -53,8 +60,8 @@ describe('an attempt that exits with 0', () => {
       reason: 'ResultUnusable',
       says: 'metric "p95_ms" is not a finite number',
     },
-  ])('has no valid result when it $what', ({ message, reason, says }) => {
-    expect(judge(exited(0, message))).toEqual({
+  ])('has no valid result when it $what', ({ what: _, reason, says, ...left }) => {
+    expect(judge({ kind: 'Exited', exitCode: 0, ...left })).toEqual({
       outcome: 'ResultInvalid',
       reason,
       message: typeof says === 'string' ? says : expect.stringMatching(says),

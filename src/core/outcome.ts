@@ -83,7 +83,7 @@ function judgeResult(termination: Exited, endedAt: number, objective: Objective)
 }
 
 /** What the program reported, by whichever way; the verdict when that is nothing that can be used. */
-function reportedBy({ message, truncated, pushed }: Exited): ReportedResult | Judgement {
+function reportedBy({ message, truncated, messageLimitBytes, pushed }: Exited): ReportedResult | Judgement {
   const isFileEmpty = message.trim() === '';
   if (pushed !== undefined && pushed !== 'Nothing')
     return isFileEmpty
@@ -102,7 +102,7 @@ function reportedBy({ message, truncated, pushed }: Exited): ReportedResult | Ju
       'NoResult',
       'the program wrote no result to $BATCHTEST_RESULT_FILE, and none that it pushed to $BATCHTEST_RESULT_URL was stored',
     );
-  const parsed = parseResult(message, RESULT_FILE_LIMIT_BYTES);
+  const parsed = parseResult(message, messageLimitBytes ?? RESULT_FILE_LIMIT_BYTES);
   return parsed.ok ? parsed.result : invalid(isFileEmpty ? 'NoResult' : 'ResultUnusable', parsed.problem);
 }
 

@@ -101,4 +101,36 @@ describe.each(EXECUTIONS)('with execution %s', (execution) => {
     // A byte that is no UTF-8 becomes a replacement character on the way.
     expect(await world.outputs(uid)).toMatchObject({ 'not-utf-8': { text: '\uFFFD' } });
   });
+
+  it('says where a result was cut that is longer than its share of what the kubelet tells of a pod', async () => {
+    const world = await aWorld(`shares-${execution.toLowerCase()}`);
+    const { shell } = world.images;
+    const ofBytes = (bytes: number): string =>
+      `printf '{"metrics":{"x":1},"outputs":{"text":"%s"}}' "${letters(bytes - 41)}" >"$BATCHTEST_RESULT_FILE"`;
+    const uid = await world.create(
+      scripts(
+        shell,
+        { 'just-short': ofBytes(3_072), 'too-long': ofBytes(3_073) },
+        {
+          spec: { execution },
+          pod: {
+            initContainers: ['one', 'two', 'three'].map((name) => ({
+              name,
+              image: shell,
+              command: ['/bin/sh', '-c', 'true'],
+            })),
+          },
+        },
+      ),
+    );
+    await world.untilOver(uid);
+    expect(await world.attempts(uid)).toMatchObject([
+      { variant: 'just-short', outcome: 'Succeeded' },
+      {
+        variant: 'too-long',
+        outcome: 'ResultInvalid',
+        message: expect.stringContaining('reaches the limit of 3072 bytes and was probably cut off there'),
+      },
+    ]);
+  });
 });

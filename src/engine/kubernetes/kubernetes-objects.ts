@@ -52,7 +52,11 @@ export interface ContainerStatus {
 
 export interface PodObject {
   readonly metadata: ObjectMeta;
-  readonly spec?: { readonly containers?: readonly { readonly name: string }[] };
+  readonly spec?: {
+    readonly containers?: readonly { readonly name: string }[];
+    readonly initContainers?: readonly unknown[];
+    readonly ephemeralContainers?: readonly unknown[];
+  };
   readonly status?: {
     readonly phase?: string;
     readonly reason?: string;

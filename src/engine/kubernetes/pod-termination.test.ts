@@ -210,6 +210,28 @@ describe('a program that came to its own end', () => {
   });
 });
 
+describe('the message of a program in a pod of many containers', () => {
+  const limitOf = (spec: NonNullable<PodObject['spec']>): unknown => {
+    const state = podState({ ...aPod(failed({ exitCode: 1 })), spec });
+    return state.kind === 'Ended' && state.termination.kind === 'Exited'
+      ? state.termination.messageLimitBytes
+      : 'none';
+  };
+
+  it('is cut by the kubelet where its share of 12 KiB ends', () => {
+    const test = { name: 'test' };
+    expect(limitOf({ containers: [test] })).toBeUndefined();
+    expect(
+      limitOf({ containers: [test, test], initContainers: [{}] }),
+      'as large as a result',
+    ).toBeUndefined();
+    expect(limitOf({ containers: [test, test], initContainers: [{}, {}] })).toBe(3_072);
+    expect(limitOf({ containers: [test], initContainers: [{}, {}, {}], ephemeralContainers: [{}] })).toBe(
+      2_457,
+    );
+  });
+});
+
 describe('a program that did not', () => {
   it.each<[string, Status, Partial<PodObject['metadata']>, object]>([
     [

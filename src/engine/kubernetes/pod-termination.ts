@@ -33,6 +33,8 @@ const UNKNOWN_EXIT_CODE = 255;
  * was deleted and counts as having failed is the worse mistake.
  */
 const NODE_CLOCK_TOLERANCE_MS = 5_000;
+/** `MaxPodTerminationMessageLogLength` of a kubelet. */
+const MESSAGES_OF_POD_BYTES = 12 * 1_024;
 const ENDED_PHASES: readonly (string | undefined)[] = ['Succeeded', 'Failed'];
 
 /**
@@ -78,9 +80,9 @@ function terminationOf(pod: PodObject, main: ContainerStatus | undefined): Termi
   const lost = lostBy(pod, terminated);
   // Success before the disruption is success if the result is complete, which is for the core to say: a program may exit with 0 when it is told to stop.
   if (terminated?.exitCode === 0)
-    return { ...exited(terminated), ...(lost === undefined ? {} : { disruption: lost }) };
+    return { ...exited(pod, terminated), ...(lost === undefined ? {} : { disruption: lost }) };
   if (lost !== undefined) return { kind: 'Lost', ...lost, ...started };
-  if (terminated !== undefined) return exited(terminated);
+  if (terminated !== undefined) return exited(pod, terminated);
   return { kind: 'Lost', ...neverStarted(pod, main) };
 }
 
@@ -131,17 +133,25 @@ function neverStarted({ metadata, status }: PodObject, main: ContainerStatus | u
   };
 }
 
-function exited(terminated: TerminatedState): Exited {
+function exited(pod: PodObject, terminated: TerminatedState): Exited {
   const { message, truncated } = boundedMessage(terminated.message ?? '');
+  const messageLimitBytes = messageLimitOf(pod);
   return {
     kind: 'Exited',
     exitCode: terminated.exitCode,
     ...(terminated.reason ? { reason: terminated.reason } : {}),
     message,
     ...(truncated ? { truncated } : {}),
+    ...(messageLimitBytes < RESULT_FILE_LIMIT_BYTES ? { messageLimitBytes } : {}),
     ...startOf(terminated),
   };
 }
+
+/** All containers of a pod share what a kubelet tells of their messages (`normalizeStatus` in its status_manager.go). */
+const messageLimitOf = ({ spec }: PodObject): number => {
+  const containers = [spec?.containers, spec?.initContainers, spec?.ephemeralContainers];
+  return Math.floor(MESSAGES_OF_POD_BYTES / containers.reduce((sum, some) => sum + (some?.length ?? 0), 0));
+};
 
 const startOf = (terminated: TerminatedState | undefined): { readonly startedAt?: number } => {
   const startedAt = timeOf(terminated?.startedAt);
