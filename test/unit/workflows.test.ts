@@ -53,6 +53,13 @@ describe.each(workflows)('%s', (name) => {
     expect(parse(text).permissions).toEqual({ contents: 'read' });
   });
 
+  it('ends nothing but earlier runs of itself', () => {
+    // In a workflow that is called, github.workflow is the one that calls.
+    const { concurrency } = parse(text);
+    if (concurrency !== undefined)
+      expect(concurrency.group).toBe(`${name.replace('.yml', '')}-\${{ github.ref }}`);
+  });
+
   it('ends every job by a deadline', () => {
     // What another workflow does has the deadlines of that.
     const jobs: readonly Job[] = Object.values(parse(text).jobs);
@@ -103,14 +110,20 @@ describe('a release', () => {
   const stepsOf = ({ steps = [] }: Job): readonly Step[] => steps;
 
   it('publishes what every check passed, under a tag that is its version', () => {
-    expect(jobs.check?.uses).toBe('./.github/workflows/check.yml');
+    const called = Object.entries(jobs).flatMap(([name, { uses }]) =>
+      uses === undefined ? [] : [[name, uses]],
+    );
+    expect(called).toEqual([
+      ['check', './.github/workflows/check.yml'],
+      ['kind', './.github/workflows/kind.yml'],
+    ]);
     const publishing = Object.entries(jobs).filter(
       ([, job]) =>
         Object.values(job.permissions ?? {}).includes('write') || JSON.stringify(job).includes('secrets.'),
     );
     expect(publishing.map(([name, { needs }]) => [name, needs])).toEqual([
-      ['image', ['check', 'version']],
-      ['package', ['check', 'version']],
+      ['image', ['check', 'kind', 'version']],
+      ['package', ['check', 'kind', 'version']],
     ]);
   });
 
