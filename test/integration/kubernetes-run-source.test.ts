@@ -50,7 +50,7 @@ it('says what was in the way when none of its namespaces can be seen', async () 
   onTestFinished(() => rm(dirname(kubeconfig), { recursive: true }));
   await writeFile(kubeconfig, await world.cluster.kubeconfigForServiceAccount(world.namespace, 'nobody'));
   const source = new KubernetesRunSource({
-    client: world.client(await kubeconfigAccess([kubeconfig], undefined)),
+    client: world.client(await kubeconfigAccess([kubeconfig])),
     namespaces: [world.namespace, 'default'],
   });
   onTestFinished(() => source.close());

@@ -50,7 +50,7 @@ export async function openWorld(
   const cluster = connectControlPlane(provided);
   await installCrd(cluster);
   const namespace = await createRestrictedNamespace(cluster, name);
-  const access = await kubeconfigAccess([provided.kubeconfigPath], undefined);
+  const access = await kubeconfigAccess([provided.kubeconfigPath]);
   const clients: KubeClient[] = [];
   const carriers = CARRIERS[execution](namespace);
 

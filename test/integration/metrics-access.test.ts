@@ -261,7 +261,7 @@ describe('the answer to a token', () => {
     const cluster = await aGateToTheCluster(world);
     await cluster.gate.open();
     const client = new KubeClient({
-      access: await kubeconfigAccess([cluster.kubeconfigPath], undefined),
+      access: await kubeconfigAccess([cluster.kubeconfigPath]),
       version: '0.0.0-test',
       // Who does not lead may ask all the same.
       mayWrite: () => false,

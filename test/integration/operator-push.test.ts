@@ -311,7 +311,7 @@ it('takes a pod that runs without a Job for that of a trial when the run owns it
 async function aForgery(prefix: string, execution: BatchTestSpec['execution']) {
   const { cluster, namespace, create } = await site.aWorld(prefix);
   const uid = await create(pushing({ execution }));
-  const access = await kubeconfigAccess([inject('controlPlane').kubeconfigPath], undefined);
+  const access = await kubeconfigAccess([inject('controlPlane').kubeconfigPath]);
   const client = new KubeClient({ access, version: '0.0.0-test' });
   onTestFinished(() => client.close());
   const run = aRun({

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { findClusterAccess, inClusterAccess, kubeconfigAccess } from './cluster-access.ts';
 
 function aFolder(): string {
@@ -54,7 +54,7 @@ it('in a pod takes the kubeconfig of its user before the service account', async
 it('uses a token and a certificate authority of a kubeconfig', async () => {
   const ca = Buffer.from('authority').toString('base64');
   const file = aFile('config', kubeconfig('dev', { token: 'secret' }, { 'certificate-authority-data': ca }));
-  const access = await kubeconfigAccess([file], undefined);
+  const access = await kubeconfigAccess([file]);
   expect(access).toMatchObject({ server: 'https://dev.example.com:6443', namespace: 'dev-namespace' });
   expect(await access.credentials()).toEqual({
     headers: { authorization: 'Bearer secret' },
@@ -73,7 +73,7 @@ it('uses client certificates and passwords', async () => {
       password: 'p',
     }),
   );
-  const { headers, tls } = await (await kubeconfigAccess([file], undefined)).credentials();
+  const { headers, tls } = await (await kubeconfigAccess([file])).credentials();
   expect(tls).toMatchObject({ cert: 'certificate', key: 'key' });
   expect(headers).toEqual({ authorization: `Basic ${data('u:p')}` });
 });
@@ -89,20 +89,52 @@ it('asks a credential plugin, and passes its words on when it fails', async () =
   const user = {
     exec: { apiVersion: 'client.authentication.k8s.io/v1', command: plugin, interactiveMode: 'Never' },
   };
-  const access = await kubeconfigAccess([aFile('config', kubeconfig('dev', user), folder)], undefined);
+  const access = await kubeconfigAccess([aFile('config', kubeconfig('dev', user), folder)]);
   await expect(access.credentials()).rejects.toThrow('log in first');
   aFile('credential', JSON.stringify({ kind: 'ExecCredential', status: { token: 'from-plugin' } }), folder);
   expect(await access.credentials()).toMatchObject({ headers: { authorization: 'Bearer from-plugin' } });
 });
 
-it('merges the kubeconfigs of KUBECONFIG and takes the context that is named', async () => {
-  const files = [aFile('a', kubeconfig('a', { token: 'a' })), aFile('b', kubeconfig('b', { token: 'b' }))];
-  const environment = { KUBECONFIG: files.join(':') };
-  expect(await findClusterAccess({ environment })).toMatchObject({ namespace: 'a-namespace' });
-  expect(await findClusterAccess({ environment, context: 'b' })).toMatchObject({ namespace: 'b-namespace' });
-  await expect(findClusterAccess({ environment, context: 'c' })).rejects.toThrow(
-    /no context "c".*it has a, b/,
-  );
+describe('the kubeconfigs of KUBECONFIG', () => {
+  const found = (...files: readonly string[]) =>
+    findClusterAccess({ environment: { KUBECONFIG: files.join(':') } });
+  const a = () => aFile('a', kubeconfig('a', { token: 'a' }));
+  const without = (text: string, key: string): string =>
+    JSON.stringify({ ...JSON.parse(text), [key]: undefined });
+
+  it('are merged, and the first current context counts', async () => {
+    const b = aFile('b', kubeconfig('b', { token: 'b' }));
+    expect(await found(a(), b)).toMatchObject({ namespace: 'a-namespace' });
+    expect(await found(b, a())).toMatchObject({ namespace: 'b-namespace' });
+    const contextless = aFile('c', without(kubeconfig('c', { token: 'c' }), 'current-context'));
+    expect(await found(contextless, b)).toMatchObject({ namespace: 'b-namespace' });
+    const elsewhere = aFile('d', JSON.stringify({ 'current-context': 'd' }));
+    await expect(found(elsewhere, a(), b)).rejects.toThrow(/no context "d".*it has a, b/);
+  });
+
+  it('may have entries of one name, of which the first counts', async () => {
+    const other = aFile(
+      'other',
+      kubeconfig('a', { token: 'other' }, { server: 'https://other.example.com' }),
+    );
+    const access = await found(a(), other);
+    expect(access.server).toBe('https://a.example.com:6443');
+    expect(await access.credentials()).toMatchObject({ headers: { authorization: 'Bearer a' } });
+  });
+
+  it('need not all be there, but one', async () => {
+    const missing = join(aFolder(), 'missing');
+    expect(await found(missing, a())).toMatchObject({ namespace: 'a-namespace' });
+    await expect(found(missing)).rejects.toThrow(`kubeconfig ${missing} cannot be used: ENOENT`);
+  });
+});
+
+it('uses the token in a file that a kubeconfig names, from the folder of the kubeconfig', async () => {
+  const folder = aFolder();
+  aFile('the-token', 'from-file\n', folder);
+  const user = { token: 'of-then', tokenFile: 'the-token' };
+  const access = await kubeconfigAccess([aFile('config', kubeconfig('dev', user), folder)]);
+  expect(await access.credentials()).toMatchObject({ headers: { authorization: 'Bearer from-file' } });
 });
 
 it('falls back on the kubeconfig in the home directory', async () => {
@@ -113,12 +145,12 @@ it('falls back on the kubeconfig in the home directory', async () => {
 });
 
 it.each([
-  ['a file that is not there', undefined, undefined, 'cannot be used'],
-  ['plain http', { server: 'http://dev.example.com' }, undefined, 'https://'],
-  ['a proxy', { 'proxy-url': 'socks5://x' }, undefined, 'proxy-url'],
-])('refuses %s', async (_, cluster, context, message) => {
+  ['a file that is not there', undefined, 'cannot be used'],
+  ['plain http', { server: 'http://dev.example.com' }, 'https://'],
+  ['a proxy', { 'proxy-url': 'socks5://x' }, 'proxy-url'],
+])('refuses %s', async (_, cluster, message) => {
   const folder = aFolder();
   const file =
     cluster === undefined ? join(folder, 'none') : aFile('config', kubeconfig('dev', {}, cluster), folder);
-  await expect(kubeconfigAccess([file], context)).rejects.toThrow(message);
+  await expect(kubeconfigAccess([file])).rejects.toThrow(message);
 });

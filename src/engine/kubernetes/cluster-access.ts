@@ -38,8 +38,6 @@ export interface ClusterAccess {
 export interface AccessOptions {
   /** A kubeconfig file; looked up as described at {@link findClusterAccess} when undefined. */
   readonly kubeconfig?: string | undefined;
-  /** A context of the kubeconfig; its current one when undefined. */
-  readonly context?: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -51,14 +49,16 @@ const SERVICE_ACCOUNT_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount
  * @throws when none is there, or what is there cannot be used
  */
 export async function findClusterAccess(options: AccessOptions): Promise<ClusterAccess> {
-  const { kubeconfig, context, environment } = options;
-  if (kubeconfig !== undefined) return kubeconfigAccess([kubeconfig], context);
+  const { kubeconfig, environment } = options;
+  if (kubeconfig !== undefined) return kubeconfigAccess([kubeconfig]);
   const named = (environment.KUBECONFIG ?? '').split(delimiter).filter((file) => file !== '');
-  if (named.length > 0) return kubeconfigAccess(named, context);
+  // A list may name files that are only there at times.
+  const present = named.filter((file) => existsSync(file));
+  if (named.length > 0) return kubeconfigAccess(present.length > 0 ? present : named);
   const ownFile = join(environment.HOME ?? homedir(), '.kube', 'config');
   const isInPod = environment.KUBERNETES_SERVICE_HOST && environment.KUBERNETES_SERVICE_PORT;
-  if (isInPod && context === undefined && !existsSync(ownFile)) return inClusterAccess(environment);
-  return kubeconfigAccess([ownFile], context);
+  if (isInPod && !existsSync(ownFile)) return inClusterAccess(environment);
+  return kubeconfigAccess([ownFile]);
 }
 
 /**
@@ -84,26 +84,12 @@ export async function inClusterAccess(
 }
 
 /**
- * Access by a context of one or more kubeconfig files, merged as kubectl does.
- * @throws when a file cannot be read, or lacks the context
+ * Access by the current context of one or more kubeconfig files, merged as kubectl does.
+ * @throws when a file cannot be read, or none has the context
  */
-export async function kubeconfigAccess(
-  files: readonly string[],
-  context: string | undefined,
-): Promise<ClusterAccess> {
-  const { KubeConfig } = await import('./kubeconfig.ts');
-  const config = new KubeConfig();
-  for (const [index, file] of files.entries()) {
-    const next = index === 0 ? config : new KubeConfig();
-    try {
-      next.loadFromFile(file);
-      if (next !== config) config.mergeConfig(next, true);
-    } catch (cause) {
-      throw new Error(`kubeconfig ${file} cannot be used: ${messageOf(cause)}`, { cause });
-    }
-  }
-  if (context !== undefined) config.setCurrentContext(context);
-  return accessOf(config, files.join(delimiter));
+export async function kubeconfigAccess(files: readonly string[]): Promise<ClusterAccess> {
+  const { mergedKubeconfigs } = await import('./kubeconfig.ts');
+  return accessOf(mergedKubeconfigs(files), files.join(delimiter));
 }
 
 function accessOf(config: KubeConfig, source: string): ClusterAccess {

@@ -1,2 +1,51 @@
-/** Of @kubernetes/client-node what is needed, in a module of its own: the bundle then leaves the rest away, thousands of typed models. */
-export { KubeConfig } from '@kubernetes/client-node';
+/** What is needed of @kubernetes/client-node, in a module of its own: the bundle then leaves the rest away, thousands of typed models. */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { KubeConfig, type User } from '@kubernetes/client-node';
+import { parse } from 'yaml';
+
+/**
+ * What these kubeconfigs hold, merged as kubectl does: of several entries of one name, and of several current contexts, the first counts.
+ * @throws with the name of the file, when one cannot be read
+ */
+export function mergedKubeconfigs(files: readonly string[]): KubeConfig {
+  const configs = files.map(kubeconfigOf);
+  const merged = new KubeConfig();
+  merged.loadFromOptions({
+    clusters: firstOfEachName(configs.flatMap(({ clusters }) => clusters)),
+    users: firstOfEachName(configs.flatMap(({ users }) => users)),
+    contexts: firstOfEachName(configs.flatMap(({ contexts }) => contexts)),
+    currentContext: configs.find(({ currentContext }) => currentContext)?.currentContext ?? '',
+  });
+  return merged;
+}
+
+function kubeconfigOf(file: string): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    config.loadFromFile(file);
+    config.users = withTokenFiles(config.users, file);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`kubeconfig ${file} cannot be used: ${why}`, { cause });
+  }
+  return config;
+}
+
+/** The library looks for `token-file`, and reads that once; what kubeconfigs have is `tokenFile`, whose token is rotated. */
+function withTokenFiles(users: readonly User[], file: string): User[] {
+  const entries: readonly { readonly name?: string; readonly user?: { readonly tokenFile?: string } }[] =
+    parse(readFileSync(file, 'utf8'))?.users ?? [];
+  return users.map((user) => {
+    const tokenFile = entries.find(({ name }) => name === user.name)?.user?.tokenFile;
+    if (tokenFile === undefined) return user;
+    const { token: _, ...others } = user;
+    return {
+      ...others,
+      authProvider: { name: 'tokenFile', config: { tokenFile: resolve(dirname(file), tokenFile) } },
+    };
+  });
+}
+
+const firstOfEachName = <T extends { readonly name: string }>(entries: readonly T[]): T[] =>
+  entries.filter(({ name }, index) => entries.findIndex((entry) => entry.name === name) === index);
