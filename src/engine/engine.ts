@@ -63,7 +63,7 @@ export interface Engine {
   isAsShown(run: RunDefinition, name: string): Promise<boolean>;
   /**
    * Asks anew whether there is nothing of an attempt that is no longer shown. False when there is something: it is shown from then on. Rejects when that could not be found out
-   * yet.
+   * yet; where nobody may ask, what was seen has to do.
    */
   isGone(run: RunDefinition, name: string): Promise<boolean>;
   /** Never rejects for what the engine can put into words; rejects when it could not even ask. Then the start may have happened. */

@@ -179,6 +179,8 @@ describe.each<Execution>(['Job', 'Pod'])('with execution %s', (execution) => {
       expect(await engine.isGone(run, name)).toBe(true);
       proxy.onRequest(() => ({ kind: 'Answer', status: 500 }));
       await expect(engine.isGone(run, name)).rejects.toThrow('500');
+      proxy.onRequest(() => ({ kind: 'Answer', status: 403 }));
+      expect(await engine.isGone(run, name), 'as far as it may know').toBe(true);
     });
 
     it('shows what it started, and starts it no second time, while its watches show nothing', async () => {
