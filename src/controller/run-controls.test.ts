@@ -49,7 +49,7 @@ describe('what a user wants of a run', () => {
       cancel: undefined,
       suspended: false,
       deadlineAt: undefined,
-      startBudget: Number.POSITIVE_INFINITY,
+      startBudget: 64,
       removalDelayMs: expect.any(Number),
       seenUntil: NOW - 5,
       wantedSince: 0,
