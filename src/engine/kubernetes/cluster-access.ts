@@ -89,7 +89,7 @@ export async function inClusterAccess(
  */
 export async function kubeconfigAccess(files: readonly string[]): Promise<ClusterAccess> {
   const { mergedKubeconfigs } = await import('./kubeconfig.ts');
-  return accessOf(mergedKubeconfigs(files), files.join(delimiter));
+  return accessOf(await mergedKubeconfigs(files), files.join(delimiter));
 }
 
 function accessOf(config: KubeConfig, source: string): ClusterAccess {

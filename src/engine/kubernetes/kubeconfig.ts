@@ -1,15 +1,14 @@
 /** What is needed of @kubernetes/client-node, in a module of its own: the bundle then leaves the rest away, thousands of typed models. */
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { KubeConfig, type User } from '@kubernetes/client-node';
-import { parse } from 'yaml';
 
 /**
  * What these kubeconfigs hold, merged as kubectl does: of several entries of one name, and of several current contexts, the first counts.
  * @throws with the name of the file, when one cannot be read
  */
-export function mergedKubeconfigs(files: readonly string[]): KubeConfig {
-  const configs = files.map(kubeconfigOf);
+export async function mergedKubeconfigs(files: readonly string[]): Promise<KubeConfig> {
+  const configs = await Promise.all(files.map(kubeconfigOf));
   const merged = new KubeConfig();
   merged.loadFromOptions({
     clusters: firstOfEachName(configs.flatMap(({ clusters }) => clusters)),
@@ -20,11 +19,11 @@ export function mergedKubeconfigs(files: readonly string[]): KubeConfig {
   return merged;
 }
 
-function kubeconfigOf(file: string): KubeConfig {
+async function kubeconfigOf(file: string): Promise<KubeConfig> {
   const config = new KubeConfig();
   try {
     config.loadFromFile(file);
-    config.users = withTokenFiles(config.users, file);
+    config.users = await withTokenFiles(config.users, file);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`kubeconfig ${file} cannot be used: ${why}`, { cause });
@@ -33,9 +32,13 @@ function kubeconfigOf(file: string): KubeConfig {
 }
 
 /** The library looks for `token-file`, and reads that once; what kubeconfigs have is `tokenFile`, whose token is rotated. */
-function withTokenFiles(users: readonly User[], file: string): User[] {
+async function withTokenFiles(users: User[], file: string): Promise<User[]> {
+  const text = await readFile(file, 'utf8');
+  if (!text.includes('tokenFile')) return users;
+  // Loaded here, because it takes 9 MB, and few need it.
+  const { parse } = await import('yaml');
   const entries: readonly { readonly name?: string; readonly user?: { readonly tokenFile?: string } }[] =
-    parse(readFileSync(file, 'utf8'))?.users ?? [];
+    parse(text)?.users ?? [];
   return users.map((user) => {
     const tokenFile = entries.find(({ name }) => name === user.name)?.user?.tokenFile;
     if (tokenFile === undefined) return user;
