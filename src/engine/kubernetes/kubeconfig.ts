@@ -21,9 +21,12 @@ export async function mergedKubeconfigs(files: readonly string[]): Promise<KubeC
 
 async function kubeconfigOf(file: string): Promise<KubeConfig> {
   const config = new KubeConfig();
+  const folder = dirname(file);
   try {
-    config.loadFromFile(file);
-    config.users = await withTokenFiles(config.users, file);
+    const text = await readFile(file, 'utf8');
+    config.loadFromString(text);
+    config.makePathsAbsolute(folder);
+    config.users = await withTokenFiles(config.users, text, folder);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`kubeconfig ${file} cannot be used: ${why}`, { cause });
@@ -32,8 +35,7 @@ async function kubeconfigOf(file: string): Promise<KubeConfig> {
 }
 
 /** The library looks for `token-file`, and reads that once; what kubeconfigs have is `tokenFile`, whose token is rotated. */
-async function withTokenFiles(users: User[], file: string): Promise<User[]> {
-  const text = await readFile(file, 'utf8');
+async function withTokenFiles(users: User[], text: string, folder: string): Promise<User[]> {
   if (!text.includes('tokenFile')) return users;
   // Loaded here, because it takes 9 MB, and few need it.
   const { parse } = await import('yaml');
@@ -45,7 +47,7 @@ async function withTokenFiles(users: User[], file: string): Promise<User[]> {
     const { token: _, ...others } = user;
     return {
       ...others,
-      authProvider: { name: 'tokenFile', config: { tokenFile: resolve(dirname(file), tokenFile) } },
+      authProvider: { name: 'tokenFile', config: { tokenFile: resolve(folder, tokenFile) } },
     };
   });
 }

@@ -148,10 +148,10 @@ function exited(pod: PodObject, terminated: TerminatedState): Exited {
 }
 
 /** All containers of a pod share what a kubelet tells of their messages (`normalizeStatus` in its status_manager.go). */
-const messageLimitOf = ({ spec }: PodObject): number => {
+function messageLimitOf({ spec }: PodObject): number {
   const containers = [spec?.containers, spec?.initContainers, spec?.ephemeralContainers];
-  return Math.floor(MESSAGES_OF_POD_BYTES / containers.reduce((sum, some) => sum + (some?.length ?? 0), 0));
-};
+  return Math.floor(MESSAGES_OF_POD_BYTES / containers.flatMap((some) => some ?? []).length);
+}
 
 const startOf = (terminated: TerminatedState | undefined): { readonly startedAt?: number } => {
   const startedAt = timeOf(terminated?.startedAt);
